@@ -1,0 +1,1 @@
+"""How: one folder for each technology; none imports another, only wiring knows them."""

@@ -1,0 +1,1 @@
+"""The process in each instance: runs the work, replicates its files, listens for notices. Stays light."""

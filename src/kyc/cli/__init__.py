@@ -1,0 +1,1 @@
+"""The `kyc` command: parses, calls the SDK, renders."""

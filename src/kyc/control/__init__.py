@@ -1,0 +1,1 @@
+"""When: the loops that observe, let planning decide, and act through ports."""

@@ -1,0 +1,78 @@
+"""The timeline: what happened, to what, when and why. Append-only; the names are a contract with people's tools."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class EventKind(StrEnum):
+    """Every kind of event. Names are kept for ever; new ones may be added."""
+
+    DEPLOYMENT_REQUESTED = "deployment.requested"
+    DEPLOYMENT_LOG = "deployment.log"
+    DEPLOYMENT_SUCCEEDED = "deployment.succeeded"
+    DEPLOYMENT_FAILED = "deployment.failed"
+    DEPLOYMENT_DESTROYED = "deployment.destroyed"
+    INSTANCE_REQUESTED = "instance.requested"
+    INSTANCE_READY = "instance.ready"
+    INSTANCE_NOTICED = "instance.noticed"
+    INSTANCE_SUSPECTED = "instance.suspected"
+    INSTANCE_LOST = "instance.lost"
+    INSTANCE_TERMINATED = "instance.terminated"
+    REPLACEMENT_REQUESTED = "replacement.requested"
+    SNAPSHOT_COMMITTED = "snapshot.committed"
+    SNAPSHOT_FLUSHED = "snapshot.flushed"
+    RESTORE_STARTED = "restore.started"
+    RESTORE_COMPLETED = "restore.completed"
+    JOB_QUEUED = "job.queued"
+    JOB_PLACED = "job.placed"
+    JOB_STARTED = "job.started"
+    JOB_PROGRESS = "job.progress"
+    JOB_MIGRATING = "job.migrating"
+    JOB_RESUMED = "job.resumed"
+    JOB_SUCCEEDED = "job.succeeded"
+    JOB_FAILED = "job.failed"
+    JOB_STOPPED = "job.stopped"
+    ATTEMPT_PREPARED = "attempt.prepared"
+    ATTEMPT_RELEASED = "attempt.released"
+    ATTEMPT_FENCED = "attempt.fenced"
+    REPLICA_READY = "replica.ready"
+    REPLICA_DRAINING = "replica.draining"
+    REPLICA_STOPPED = "replica.stopped"
+    SERVICE_SCALED = "service.scaled"
+    EDGE_UPDATED = "edge.updated"
+    BUDGET_WARNED = "budget.warned"
+    BUDGET_STOPPED = "budget.stopped"
+    ORPHAN_FOUND = "orphan.found"
+    ORPHAN_REMOVED = "orphan.removed"
+    PRICE_ALERTED = "price.alerted"
+    STREAM_STARTED = "stream.started"
+    STREAM_LOST = "stream.lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One line of the timeline. `seq` is 0 until the store has given it its place.
+
+    `data` holds JSON values only; durations end in `_s`, sizes in `_bytes`.
+    """
+
+    kind: EventKind
+    subject: str
+    at: datetime
+    data: dict[str, object] = field(default_factory=dict)
+    reason: str = ""
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLines:
+    """A piece of what a job printed: whole lines, in order. `seq` is 0 until stored."""
+
+    workload: str
+    attempt: str
+    at: datetime
+    text: str
+    seq: int = 0

@@ -1,0 +1,1 @@
+"""The one process that decides: settings, wiring, authentication and thin routes."""

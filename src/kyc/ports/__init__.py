@@ -1,0 +1,1 @@
+"""What kyc needs of the world: small Protocols, each with its contract in the docstring."""

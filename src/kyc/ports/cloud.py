@@ -1,0 +1,42 @@
+"""A cloud as seen from outside: what runs there under our tags, and how to have one interrupted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from kyc.domain.ids import DeploymentId, InstanceId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudInstance:
+    """An instance as its cloud tells it. `running` is False once it does not work any more, whatever the reason."""
+
+    provider_id: str
+    instance_id: InstanceId  # from our tag
+    deployment_id: DeploymentId  # from our tag
+    running: bool
+    zone: str
+    address: str | None
+    started_at: datetime | None
+    ended_at: datetime | None = None
+    end_reason: str = ""
+
+
+class Cloud(Protocol):
+    """One cloud account.
+
+    `instances` lists everything that carries our tags and this master's id, what ended lately included; it raises
+    UnreachableError or CredentialError. `interrupt` makes the provider interrupt one of them: after a notice of
+    `notice_s` seconds, or dead at once without any for 0; it raises NotFoundError for an unknown or ended one.
+    `remove` ends an instance behind Terraform's back: only for orphans; ending an ended one is no error.
+    """
+
+    name: str
+
+    async def instances(self) -> list[CloudInstance]: ...
+
+    async def interrupt(self, provider_id: str, *, notice_s: float) -> None: ...
+
+    async def remove(self, provider_id: str) -> None: ...

@@ -1,0 +1,47 @@
+"""How instances come to exist and cease to: one verb that makes reality match the intent."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from kyc.domain.deployment import Deployment
+from kyc.domain.ids import DeploymentId, InstanceId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provisioned:
+    """What exists after a run, by our instance ids."""
+
+    provider_ids: Mapping[InstanceId, str] = field(default_factory=dict)
+    addresses: Mapping[InstanceId, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """A line the engine printed: the text for people, its level, and the instance it is about where it says so."""
+
+    text: str
+    level: str = "info"
+
+
+OnLine = Callable[[LogLine], Awaitable[None]]
+
+
+class Provisioner(Protocol):
+    """Converges one deployment. Repeatable: a second call with the same arguments changes nothing.
+
+    `converge` makes exactly `user_data`'s instances exist (its keys; empty: none, and the workspace is removed),
+    tagged with their ids before they can bill. Lines reach `on_line` within 1 s of being printed. It raises
+    CapacityUnavailableError, QuotaError, CredentialError or UnreachableError; after an error part of the deployment
+    may exist, and a call with fewer instances removes it. Calls for one deployment never overlap. A cancelled call
+    stops the engine gently, so that its state is kept.
+    `deployments` lists those with a workspace, also if a call for them was cut short.
+    """
+
+    async def converge(
+        self, deployment: Deployment, user_data: Mapping[InstanceId, str], on_line: OnLine
+    ) -> Provisioned: ...
+
+    async def deployments(self) -> frozenset[DeploymentId]: ...

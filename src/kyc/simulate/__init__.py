@@ -1,0 +1,1 @@
+"""What-if: the planning code that runs live, driven by recordings."""

@@ -1,0 +1,235 @@
+"""What agent and master say to each other over one WebSocket: JSON text frames, each one message with its version.
+
+The master states what it wants (`Desire`), whole, whenever it changes and at each connection: a lost frame costs time,
+never correctness. The agent tells facts (`Fact`) numbered 1, 2, 3...; it keeps each until the master has
+acknowledged it, and tells it again after a reconnection. `Pulse` is the heartbeat: newest wins, not numbered, not kept.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypeVar
+
+import msgspec
+
+from kyc.domain.errors import InvalidInputError
+from kyc.domain.interruption import Notice
+from kyc.domain.snapshot import StreamAccess
+
+PROTOCOL_VERSION = 1
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", forbid_unknown_fields=False):
+    """What all messages share."""
+
+    v: int = PROTOCOL_VERSION
+
+
+# --- master to agent -------------------------------------------------------------------------------------------------
+
+
+class Assignment(msgspec.Struct, frozen=True, kw_only=True):
+    """What the agent's instance has to do for one attempt of a job.
+
+    `phase`: `prepare` (fetch files, run set-up, follow the predecessor's snapshots, then wait), `run` (open the epoch,
+    fetch the last difference, start), `release` (stop the work, flush, say so). `epoch` counts from `run` on.
+    """
+
+    attempt: str
+    workload: str
+    phase: str
+    epoch: int
+    run: str
+    setup: str
+    envs: dict[str, str]
+    keep: list[str]
+    on_interrupt: str
+    progress: str
+    stop_grace_s: float
+    snapshot_interval_s: float
+    archive: str | None
+    stream: StreamAccess
+    key: str  # of the workload's chunks, base64
+    reason: str = ""
+
+
+class Desire(Message, frozen=True, kw_only=True, tag="desire"):
+    """All that the master wants of this instance now; None: nothing. `revision` only grows."""
+
+    revision: int
+    assignment: Assignment | None
+
+
+class Ack(Message, frozen=True, kw_only=True, tag="ack"):
+    """Every fact up to this number is stored."""
+
+    upto: int
+
+
+# --- agent to master -------------------------------------------------------------------------------------------------
+
+
+class Pulse(Message, frozen=True, kw_only=True, tag="pulse"):
+    """The heartbeat, once a second: load of the whole instance (shares 0 to 1), and how much is not yet safe."""
+
+    at: datetime
+    cpu: float
+    memory: float
+    disk: float
+    gpu: float | None = None
+    attempt: str | None = None
+    dirty_bytes: int | None = None
+    dirty_since: datetime | None = None
+    flush_estimate_s: float | None = None
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True, tag_field="fact"):
+    """What all facts share: when it happened, by the instance's clock."""
+
+    at: datetime
+
+
+class Noticed(Told, frozen=True, kw_only=True, tag="noticed"):
+    """The provider announced something."""
+
+    notice: Notice
+
+
+class Printed(Told, frozen=True, kw_only=True, tag="printed"):
+    """The work printed whole lines."""
+
+    attempt: str
+    text: str
+
+
+class Progressed(Told, frozen=True, kw_only=True, tag="progressed"):
+    """The work's own words matched `progress`: steps `first`..`step` were finished since the last such fact."""
+
+    attempt: str
+    first: int
+    step: int
+    total: int | None = None
+
+
+class Committed(Told, frozen=True, kw_only=True, tag="committed"):
+    """A snapshot is in the stream. `flushed`: it was the last, taken after the work had stopped."""
+
+    attempt: str
+    epoch: int
+    sequence: int
+    files: int
+    bytes: int
+    sent_bytes: int
+    took_s: float
+    flushed: bool
+    missed: list[str] = []
+
+
+class Restored(Told, frozen=True, kw_only=True, tag="restored"):
+    """A restore began (`done` False) or ended. `sequence` None: there was no snapshot, so nothing to restore."""
+
+    attempt: str
+    done: bool
+    sequence: int | None
+    files: int = 0
+    bytes: int = 0
+    fetched_bytes: int = 0
+    took_s: float = 0
+
+
+class Prepared(Told, frozen=True, kw_only=True, tag="prepared"):
+    """Ready to start at once."""
+
+    attempt: str
+
+
+class Started(Told, frozen=True, kw_only=True, tag="started"):
+    """The work runs. `sequence` is the snapshot it went on from, None from scratch."""
+
+    attempt: str
+    epoch: int
+    pid: int
+    sequence: int | None
+
+
+class Released(Told, frozen=True, kw_only=True, tag="released"):
+    """The work was stopped by us and everything it had is in the stream (`missed`: but for these)."""
+
+    attempt: str
+    missed: list[str] = []
+
+
+class Exited(Told, frozen=True, kw_only=True, tag="exited"):
+    """The work ended by itself; its last files are in the stream. `stage` is `setup` or `run`."""
+
+    attempt: str
+    stage: str
+    code: int
+    missed: list[str] = []
+
+
+class Fenced(Told, frozen=True, kw_only=True, tag="fenced"):
+    """A higher epoch is open: the work here was killed."""
+
+    attempt: str
+    epoch: int
+
+
+class Troubled(Told, frozen=True, kw_only=True, tag="troubled"):
+    """Something the agent cannot mend alone; it goes on trying where that can help. `fatal`: it gave up."""
+
+    attempt: str | None
+    what: str
+    next_step: str = ""
+    fatal: bool = False
+
+
+AnyFact = (
+    Noticed | Printed | Progressed | Committed | Restored | Prepared | Started | Released | Exited | Fenced | Troubled
+)
+
+
+class Fact(Message, frozen=True, kw_only=True, tag="fact"):
+    """A numbered fact; kept by the agent until acknowledged."""
+
+    number: int
+    fact: AnyFact
+
+
+FromAgent = Pulse | Fact
+FromMaster = Desire | Ack
+
+_encoder = msgspec.json.Encoder()
+_from_agent: msgspec.json.Decoder[FromAgent] = msgspec.json.Decoder(FromAgent)
+_from_master: msgspec.json.Decoder[FromMaster] = msgspec.json.Decoder(FromMaster)
+
+
+def frame(message: Message) -> str:
+    """Return the message as the text of one frame."""
+    return _encoder.encode(message).decode()
+
+
+def read_from_agent(text: str | bytes) -> FromAgent:
+    """Return the agent's message; raise InvalidInputError for anything else, or another version."""
+    return _checked(_from_agent, text)
+
+
+def read_from_master(text: str | bytes) -> FromMaster:
+    """Return the master's message; raise InvalidInputError for anything else, or another version."""
+    return _checked(_from_master, text)
+
+
+M = TypeVar("M", bound=Message)
+
+
+def _checked(decoder: msgspec.json.Decoder[M], text: str | bytes) -> M:
+    try:
+        message = decoder.decode(text)
+    except msgspec.DecodeError as error:
+        raise InvalidInputError(f"not a message of this protocol: {error}") from error
+    if message.v != PROTOCOL_VERSION:
+        raise InvalidInputError(
+            f"the other side speaks version {message.v} of the protocol, this one {PROTOCOL_VERSION}",
+            next_step="Run the same version of kyc on both sides.",
+        )
+    return message

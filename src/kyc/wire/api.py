@@ -1,0 +1,256 @@
+"""The REST API's shapes, under `/api/v1`. Plain dataclasses: FastAPI makes OpenAPI of them, the SDK decodes into them.
+
+Money is USD as a number (exact to a millionth), sizes are bytes, times are UTC in ISO 8601.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """`GET /health`, open to all: is this a master, and is it ready."""
+
+    version: str
+    master_id: str
+    started_at: datetime
+    ready: bool
+    pid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadRow:
+    """One line of `kyc ps`.
+
+    `instances` counts what is bought for it now; `rpo_s` is the age of the oldest unsafe change.
+    """
+
+    name: str
+    kind: str
+    state: str
+    attempt: int
+    instances: int
+    cost_usd: float
+    saved_usd: float
+    interruptions: int
+    last_snapshot_at: datetime | None
+    rpo_s: float | None
+    deadline_at: datetime | None
+    step: int | None = None
+    step_total: int | None = None
+    requested_at: datetime | None = None
+    ended_at: datetime | None = None
+    exit_code: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRow:
+    """One run of a job on one instance."""
+
+    id: str
+    number: int
+    instance: str
+    state: str
+    epoch: int
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    exit_code: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadDetail:
+    """`GET /workloads/{name}`: the row, the file's content as understood, and every attempt."""
+
+    row: WorkloadRow
+    spec: dict[str, object]
+    attempts: list[AttemptRow]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceRow:
+    """One line of `kyc instances`. `type` is the cloud's instance type."""
+
+    id: str
+    name: str
+    cloud: str
+    region: str
+    zone: str
+    type: str
+    spot: bool
+    state: str
+    address: str | None
+    price_usd_per_hour: float
+    workload: str | None
+    deployment: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    provider_id: str | None
+    on_demand_usd_per_hour: float = 0
+    cost_usd: float = 0
+    notice_deadline_at: datetime | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferRow:
+    """One line of `kyc offers`."""
+
+    id: str
+    cloud: str
+    region: str
+    zone: str
+    type: str
+    spot: bool
+    vcpus: float
+    memory_gib: float
+    gpu: str | None
+    gpu_count: float
+    price_usd_per_hour: float
+    on_demand_usd_per_hour: float
+    saving: float  # share of the on-demand price, 0 to 1
+    source: str
+    priced_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRequest:
+    """`POST /jobs`: the workload file's text, and the SHA-256 of the archive uploaded before (None: no workdir)."""
+
+    file: str
+    workdir: str | None = None
+    name: str | None = None
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPlan:
+    """What a job file means. `name` is the name it got (a taken one gets a number); `row` is None for a dry run."""
+
+    name: str
+    spec: dict[str, object]
+    warnings: list[str]
+    offers: list[OfferRow]
+    expected_usd_per_hour: float | None
+    row: WorkloadRow | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchRequest:
+    """`POST /deployments`: bare instances of one offer (None: the cheapest)."""
+
+    offer: str | None = None
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentRow:
+    """A deployment and its instances."""
+
+    id: str
+    offer: str
+    state: str
+    instances: list[str]
+    requested_at: datetime
+    reason: str
+    failure: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterruptRequest:
+    """`POST /instances/{id}/interrupt`: seconds of notice; 0 kills without one."""
+
+    notice_s: float = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRow:
+    """One line of `kyc events`."""
+
+    seq: int
+    at: datetime
+    kind: str
+    subject: str
+    data: dict[str, object] = field(default_factory=dict)
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRow:
+    """A piece of a job's output, whole lines."""
+
+    seq: int
+    at: datetime
+    attempt: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotRow:
+    """One committed snapshot."""
+
+    sequence: int
+    epoch: int
+    taken_at: datetime
+    files: int
+    bytes: int
+    missed: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostRow:
+    """What a workload cost. `on_demand_usd` is what the same seconds would have cost on demand."""
+
+    name: str
+    spent_usd: float
+    on_demand_usd: float
+    saved_usd: float
+    instance_seconds: float
+    per_hour_now_usd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostReport:
+    """`GET /cost`: a row for each workload (bare instances under the name `-`), and the sum."""
+
+    rows: list[CostRow]
+    total: CostRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudRow:
+    """A registered cloud and whether it works."""
+
+    name: str
+    ready: bool
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShutdownRequest:
+    """`POST /shutdown`: stop the master; with `everything` its stream server and local cloud too."""
+
+    everything: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnrolRequest:
+    """`POST /agents/{id}/enrol`: the one-time token from the user data, and the secret the agent will use."""
+
+    token: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """RFC 9457 problem details, with our `next_step`."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    next_step: str = ""

@@ -69,6 +69,8 @@ def engine_environment(inherited: Mapping[str, str], *, plugin_cache: Path) -> d
     """
     env = {name: inherited[name] for name in _INHERITED if name in inherited}
     own = str(Path(sys.executable).parent)
+    if not Path(env.get("TF_CLI_CONFIG_FILE", "")).is_file():
+        env.pop("TF_CLI_CONFIG_FILE", None)  # the engine complains in every command about one that is not there
     env["PATH"] = ":".join((own, env.get("PATH", "/usr/local/bin:/usr/bin:/bin")))
     env |= {
         "CHECKPOINT_DISABLE": "1",

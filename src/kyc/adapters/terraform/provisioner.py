@@ -61,6 +61,7 @@ class TerraformProvisioner:
         module = self._module(deployment)
         workspace = Workspace(self.root / deployment.id)
         _folder(self.root)
+        _folder(self.env["TF_PLUGIN_CACHE_DIR"])
         lock = self._locks.setdefault(deployment.id, asyncio.Lock())
         async with lock, file_lock(workspace.lock_path, timeout_s=self.limits.command_s) as fd:
             env = {**self.env, **await module.environment()}
@@ -110,7 +111,7 @@ class TerraformProvisioner:
 
     async def _init(self, session: _Session, mark: str) -> None:
         """Run `init`; one at a time over all workspaces, since the plug-in cache bears no two writers."""
-        cache = _folder(self.env["TF_PLUGIN_CACHE_DIR"])
+        cache = Path(self.env["TF_PLUGIN_CACHE_DIR"])
         async with file_lock(cache.with_suffix(".lock"), timeout_s=self.limits.command_s) as fd:
             code, report = await self._attempt(replace(session, fds=(*session.fds, fd)), _INIT)
         if code != 0:
@@ -147,10 +148,8 @@ class TerraformProvisioner:
         )
 
 
-def _folder(path: str | Path) -> Path:
-    folder = Path(path)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder
+def _folder(path: str | Path) -> None:
+    Path(path).mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
 def _provisioned(outputs: Mapping[str, Any]) -> Provisioned:

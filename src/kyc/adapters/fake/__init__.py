@@ -1,0 +1,1 @@
+"""Ports in memory: the same contracts as the real ones, for tests and simulations."""

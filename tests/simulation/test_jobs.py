@@ -38,8 +38,7 @@ async def test_a_notice_is_answered_before_the_instance_goes() -> None:
         assert new is not None
         assert new.offer.zone != old.offer.zone, "the pool that failed was chosen again"
         noticed, requested = [
-            (await world.events(kind))[0].at
-            for kind in (EventKind.INSTANCE_NOTICED, EventKind.REPLACEMENT_REQUESTED)
+            (await world.events(kind))[0].at for kind in (EventKind.INSTANCE_NOTICED, EventKind.REPLACEMENT_REQUESTED)
         ]
         assert (requested - noticed).total_seconds() <= 1
         assert world.cloud.running() == set()

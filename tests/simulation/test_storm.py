@@ -1,4 +1,4 @@
-"""Storms of faults drawn by Hypothesis: whatever happens, the job ends right, nothing is lost, nothing runs on unknown."""
+"""Storms of faults drawn by Hypothesis: the job ends right, nothing is lost, nothing runs on unknown."""
 
 from __future__ import annotations
 

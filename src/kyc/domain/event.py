@@ -18,6 +18,7 @@ class EventKind(StrEnum):
     DEPLOYMENT_DESTROYED = "deployment.destroyed"
     INSTANCE_REQUESTED = "instance.requested"
     INSTANCE_READY = "instance.ready"
+    INTERRUPTION_REQUESTED = "interruption.requested"
     INSTANCE_NOTICED = "instance.noticed"
     INSTANCE_SUSPECTED = "instance.suspected"
     INSTANCE_LOST = "instance.lost"

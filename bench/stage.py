@@ -1,4 +1,4 @@
-"""A stage for demonstrations and benches: a master of its own in a folder of its own, gone without a trace afterwards."""
+"""A stage for demonstrations and benches: a master of its own in a folder of its own, gone afterwards."""
 
 from __future__ import annotations
 

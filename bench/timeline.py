@@ -51,21 +51,20 @@ def _recovery(events: Sequence[EventRow], asked: EventRow) -> Recovery:
 
 
 def _repeated_by(events: Iterable[EventRow], attempt: str) -> int:
-    """Count the steps that the attempt finished although an earlier attempt had finished them."""
+    """Count the steps that the attempt finished although others had finished them before it began."""
     done: set[int] = set()
+    repeated: set[int] = set()
+    begun = False
     for event in events:
         if event.kind != "job.progress":
             continue
         steps = set(_steps(event))
         if event.data["attempt"] == attempt:
-            return len(steps & done) + _rest(events, event, attempt, done)
-        done |= steps
-    return 0
-
-
-def _rest(events: Iterable[EventRow], first: EventRow, attempt: str, done: set[int]) -> int:
-    later = (e for e in events if e.kind == "job.progress" and e.seq > first.seq and e.data["attempt"] == attempt)
-    return sum(len(set(_steps(event)) & done) for event in later)
+            begun = True
+            repeated |= steps & done
+        elif not begun:
+            done |= steps
+    return len(repeated)
 
 
 def _steps(event: EventRow) -> Iterator[int]:

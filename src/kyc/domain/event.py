@@ -52,7 +52,6 @@ class EventKind(StrEnum):
     ORPHAN_REMOVED = "orphan.removed"
     PRICE_ALERTED = "price.alerted"
     STREAM_STARTED = "stream.started"
-    STREAM_LOST = "stream.lost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""`make bench-recovery`: twenty interruptions of one long job, half with notice and half without, and what things weigh."""
+"""`make bench-recovery`: twenty interruptions of one long job, half of them without notice, and what things weigh."""
 
 from __future__ import annotations
 
@@ -118,12 +118,12 @@ def rss_mb(pid: int) -> float:
 
 
 def weigh_commands(home: Path) -> dict[str, float]:
-    """Return the CPU seconds of `kyc --help` and `kyc ps`, the best of five."""
+    """Return the CPU seconds of `kyc --help` and `kyc ps`, medians of five."""
     return {"cli_help_cpu_s": cpu_s(home, "--help"), "cli_ps_cpu_s": cpu_s(home, "ps")}
 
 
 def cpu_s(home: Path, *arguments: str) -> float:
-    """Return the least CPU time (user and system) that the command took in five runs."""
+    """Return the median CPU time (user and system) of five runs of the command."""
     command = [sys.executable, "-m", "kyc.cli.main", *arguments]
     times = []
     for _ in range(5):
@@ -131,7 +131,7 @@ def cpu_s(home: Path, *arguments: str) -> float:
         subprocess.run(command, env=os.environ | {"KYC_HOME": str(home)}, stdout=subprocess.DEVNULL, check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    return round(min(times), 3)
+    return round(statistics.median(times), 3)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from kyc.adapters.fake.store import FakeStore
+from kyc.adapters.sql.database import sqlite_url
+from kyc.adapters.sql.store import SqlStore
 from kyc.domain.deployment import Deployment, DeploymentState
 from kyc.domain.errors import ConflictError, StaleWriteError
 from kyc.domain.event import Event, EventKind, LogLines
@@ -69,9 +71,9 @@ def lines(text: str, workload: str = "train") -> LogLines:
     return LogLines(workload=workload, attempt=f"{workload}.1", at=NOW, text=text)
 
 
-@pytest.fixture(params=["fake"])
+@pytest.fixture(params=["fake", "sqlite"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    store: Store = FakeStore()
+    store: Store = FakeStore() if request.param == "fake" else await SqlStore.open(sqlite_url(tmp_path / "master.db"))
     yield store
     await store.close()
 

@@ -17,9 +17,10 @@ from kyc.domain.errors import ConflictError, InvalidInputError, UnreachableError
 # One to write, one to read meanwhile. Each is a thread and a page cache.
 _CONNECTIONS = 2
 _BUSY_TIMEOUT_S = 10
-# WAL: readers never wait for the writer. FULL: each commit is on the disk when it returns. NORMAL would survive a kill -9
+# WAL: readers never wait for the writer. FULL: each commit is on the disk when it returns. NORMAL would survive a kill
 # just as well, but a power cut could take back a commit that was acted upon: a fact acknowledged to an agent, which has
-# forgotten it since; an epoch granted; an intent whose instance bills already. After a burst the journal is cut to 64 MiB.
+# forgotten it since; an epoch granted; an intent whose instance bills already. After a burst the journal is cut to
+# 64 MiB.
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "journal_size_limit=67108864", "temp_store=MEMORY")
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 _READS_ONLY = "kyc_reads_only"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -38,6 +39,7 @@ class EventKind(StrEnum):
     ATTEMPT_PREPARED = "attempt.prepared"
     ATTEMPT_RELEASED = "attempt.released"
     ATTEMPT_FENCED = "attempt.fenced"
+    AGENT_TROUBLED = "agent.troubled"
     REPLICA_READY = "replica.ready"
     REPLICA_DRAINING = "replica.draining"
     REPLICA_STOPPED = "replica.stopped"
@@ -62,7 +64,7 @@ class Event:
     kind: EventKind
     subject: str
     at: datetime
-    data: dict[str, object] = field(default_factory=dict)
+    data: Mapping[str, object] = field(default_factory=dict)
     reason: str = ""
     seq: int = 0
 

@@ -61,9 +61,9 @@ class Stream(Protocol):
     """A stream back end, by its URL and the credentials of one workload (or of all, for the master).
 
     `create` makes the workload's place (no error if it is there), `delete` removes it with everything in it.
-    `open_writer` opens the epoch: from its return on no writer of a lower epoch can commit. It raises
-    FencedError if the same epoch is open by someone else or a higher one is, so that of two openers of one epoch only one wins. `discard` deletes
-    chunks that no kept manifest names, and the manifests up to but not including `before_sequence`.
+    `open_writer` opens the epoch: from its return on no writer of a lower epoch can commit. It raises FencedError if
+    the same epoch is open by someone else or a higher one is, so that of two openers of one epoch only one wins.
+    `discard` deletes chunks that no kept manifest names, and the manifests up to but not including `before_sequence`.
     All raise UnreachableError and CredentialError.
     """
 

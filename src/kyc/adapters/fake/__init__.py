@@ -1,1 +1,1 @@
-"""Ports in memory: the same contracts as the real ones, for tests and simulations."""
+"""The ports in memory, with time and failures under the test's control; each passes its port's contract tests."""

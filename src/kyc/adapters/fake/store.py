@@ -70,9 +70,10 @@ class FakeStore:
         await self._give_way()
         return self._marks.get(instance_id, 0)
 
-    async def instances(self, *, live_only: bool = False) -> list[Instance]:
-        """Return the instances, oldest first."""
-        return await self._all(Instance, live_only=live_only)
+    async def instances(self, *, workload: WorkloadName | None = None, live_only: bool = False) -> list[Instance]:
+        """Return the instances, oldest first; only the workload's if one is named."""
+        instances = await self._all(Instance, live_only=live_only)
+        return [i for i in instances if workload in {None, i.workload}]
 
     async def instance(self, instance_id: InstanceId) -> Instance | None:
         """Return the instance, None if there is none."""

@@ -139,6 +139,13 @@ class TestRecords:
         assert [found.id for found in await store.attempts(workload=TRAIN)] == ["train.1", "train.2"]
         assert [found.id for found in await store.attempts(workload=TRAIN, live_only=True)] == ["train.2"]
 
+    async def test_instances_of_one_workload(self, store: Store) -> None:
+        other = replace(instance("i-2"), workload=WorkloadName("other"))
+        over = instance("i-3", InstanceState.TERMINATED)
+        await store.save(instance(), other, over, replace(instance("i-4"), workload=None))
+        assert [found.id for found in await store.instances(workload=TRAIN)] == ["i-1", "i-3"]
+        assert [found.id for found in await store.instances(workload=TRAIN, live_only=True)] == ["i-1"]
+
 
 class TestGuards:
     async def test_a_taken_key_is_a_conflict(self, store: Store) -> None:

@@ -75,9 +75,10 @@ class SqlStore:
         marks = await self._column(sa.select(schema.inbox.c.mark).where(schema.inbox.c.instance_id == instance_id))
         return int(marks[0]) if marks else 0
 
-    async def instances(self, *, live_only: bool = False) -> list[Instance]:
-        """Return the instances, oldest first."""
-        return await self._all(INSTANCES, live_only=live_only)
+    async def instances(self, *, workload: WorkloadName | None = None, live_only: bool = False) -> list[Instance]:
+        """Return the instances (of one workload), oldest first."""
+        more = () if workload is None else (schema.instances.c.workload == workload,)
+        return await self._all(INSTANCES, *more, live_only=live_only)
 
     async def instance(self, instance_id: InstanceId) -> Instance | None:
         """Return the instance, None if there is none."""

@@ -1,8 +1,8 @@
 """Train a small neural network on handwritten digits, from scratch or from its last checkpoint.
 
 Plain NumPy: one hidden layer, Adam, cross-entropy. Every epoch ends with a checkpoint that is written beside the old
-one and renamed, so that it is there whole or not at all, and holds all that the training depends on: weights, optimizer,
-and the state of the random generator. Interrupted anywhere and started again, it ends with the same bits.
+one and renamed, so that it is there whole or not at all. It holds all that the training depends on: weights,
+optimizer, and the state of the random generator. Interrupted anywhere and started again, it ends with the same bits.
 """
 
 from __future__ import annotations

@@ -131,6 +131,13 @@ class Intents:
                 f"instance {instance_id} is {instance.state}: there is nothing to interrupt",
                 next_step="`kyc instances` shows what runs.",
             )
+        about: dict[str, object] = {"notice_s": notice_s, "workload": instance.workload}
+        now = self.context.clock.now()
+        event = Event(
+            kind=EventKind.INTERRUPTION_REQUESTED, subject=instance_id, at=now, data=about, reason="asked for"
+        )
+        await self.context.store.save(events=[event])
+        self.context.signal.notify()
         await self.context.clouds[instance.offer.cloud].interrupt(instance.provider_id, notice_s=notice_s)
         self.context.doubt.notify()
         return instance

@@ -18,6 +18,7 @@ class EventKind(StrEnum):
     DEPLOYMENT_DESTROYED = "deployment.destroyed"
     INSTANCE_REQUESTED = "instance.requested"
     INSTANCE_READY = "instance.ready"
+    INTERRUPTION_REQUESTED = "interruption.requested"
     INSTANCE_NOTICED = "instance.noticed"
     INSTANCE_SUSPECTED = "instance.suspected"
     INSTANCE_LOST = "instance.lost"
@@ -51,7 +52,6 @@ class EventKind(StrEnum):
     ORPHAN_REMOVED = "orphan.removed"
     PRICE_ALERTED = "price.alerted"
     STREAM_STARTED = "stream.started"
-    STREAM_LOST = "stream.lost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

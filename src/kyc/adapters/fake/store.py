@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import TypeVar
@@ -163,7 +163,7 @@ def _is_wanted(event: Event, wanted: EventFilter | None) -> bool:
     )
 
 
-def _as_stored(data: dict[str, object]) -> dict[str, object]:
+def _as_stored(data: Mapping[str, object]) -> dict[str, object]:
     # Through JSON, as a database would: a tuple comes back as a list, and nobody shares the caller's dict.
     return msgspec.json.decode(msgspec.json.encode(data), type=dict[str, object])
 

@@ -107,14 +107,17 @@ class TestStreams:
             assert '"text":"a\\nb\\n"' in seen[4]
 
     async def test_streams_end_with_the_master_and_do_not_hold_it_up(self, stand: Stand) -> None:
-        async with listening(stand) as url, httpx.AsyncClient(base_url=url, headers=stand.headers) as client:
-            async with client.stream("GET", "/api/v1/events/stream") as response:
-                lines = response.aiter_lines()
-                assert await anext(lines) == "retry: 1000"
-                start = time.monotonic()
-                response_to_shutdown = await client.post("/api/v1/shutdown", json={})
-                assert response_to_shutdown.status_code == 202
-                assert [line async for line in lines] == [""]
+        start = time.monotonic()
+        async with (
+            listening(stand) as url,
+            httpx.AsyncClient(base_url=url, headers=stand.headers) as client,
+            client.stream("GET", "/api/v1/events/stream") as response,
+        ):
+            lines = response.aiter_lines()
+            assert await anext(lines) == "retry: 1000"
+            start = time.monotonic()
+            assert (await client.post("/api/v1/shutdown", json={})).status_code == 202
+            assert [line async for line in lines] == [""]
         assert time.monotonic() - start < 4
 
     async def test_streams_from_a_real_database_while_many_write(self, tmp_path: Path) -> None:

@@ -1,9 +1,7 @@
 """EC2's warnings as seen from inside an instance: the metadata service, version 2 (also spoken by the local cloud).
 
 Sources: the EC2 user guide, "Spot Instance interruption notices", "EC2 instance rebalance recommendations", "Use
-IMDSv2".
-
-Runs in every agent, once a second: standard library, no thread.
+IMDSv2". Runs in every agent, once a second: standard library, no thread.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The machine the process runs on."""
+"""This machine: its clock, its key file."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
@@ -60,22 +60,28 @@ async def _exchange(method: str, url: str, body: bytes, headers: dict[str, str])
     parts = urlsplit(url)
     writer = None
     try:
-        async with asyncio.timeout(_TIMEOUT_S):
-            reader, writer = await _connect(parts)
-            writer.write(_request(method, parts, body, headers))
-            await writer.drain()
-            head = await _head(reader)
-        blocks = _body(reader, head.headers)
+        with _as_unreachable(parts.netloc):
+            async with asyncio.timeout(_TIMEOUT_S):
+                reader, writer = await _connect(parts)
+                writer.write(_request(method, parts, body, headers))
+                await writer.drain()
+                head = await _head(reader)
+        blocks = _body(reader, head.headers, parts.netloc)
         if head.status >= 400:
             raise _refusal(head.status, b"".join([block async for block in blocks]), parts)
         yield blocks
-    except (OSError, EOFError, ValueError, TimeoutError) as error:
-        raise UnreachableError(
-            f"the master at {parts.netloc} does not answer as it should: {str(error) or type(error).__name__}"
-        ) from error
     finally:
         if writer is not None:
             writer.close()
+
+
+@contextmanager
+def _as_unreachable(netloc: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, EOFError, ValueError, IndexError, TimeoutError, asyncio.LimitOverrunError) as error:
+        why = str(error) or type(error).__name__
+        raise UnreachableError(f"the master at {netloc} does not answer as it should: {why}") from error
 
 
 async def _connect(parts: SplitResult) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -98,15 +104,16 @@ async def _head(reader: asyncio.StreamReader) -> _Head:
     return _Head(status=int(first.split()[1]), headers={name.lower(): value.strip() for name, _, value in pairs})
 
 
-async def _body(reader: asyncio.StreamReader, headers: Mapping[str, str]) -> AsyncIterator[bytes]:
-    if headers.get("transfer-encoding", "").lower() == "chunked":
+async def _body(reader: asyncio.StreamReader, headers: Mapping[str, str], netloc: str) -> AsyncIterator[bytes]:
+    with _as_unreachable(netloc):
+        if headers.get("transfer-encoding", "").lower() != "chunked":
+            async for block in _exactly(reader, int(headers.get("content-length", "0"))):
+                yield block
+            return
         while size := int(await _within(reader.readline()), 16):
             async for block in _exactly(reader, size):
                 yield block
             await _within(reader.readexactly(2))
-    else:
-        async for block in _exactly(reader, int(headers.get("content-length", "0"))):
-            yield block
 
 
 async def _exactly(reader: asyncio.StreamReader, size: int) -> AsyncIterator[bytes]:

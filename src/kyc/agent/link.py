@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Never
 
@@ -47,7 +47,7 @@ class Link:
         peer: Peer,
         outbox: Outbox,
         *,
-        pulse: Callable[[], Awaitable[Pulse]],
+        pulse: Callable[[], Pulse],
         on_desire: Callable[[Desire], None],
         clock: Clock,
         rng: Uniform,
@@ -116,7 +116,7 @@ class Link:
 
     async def _send_pulses(self, connection: ClientConnection) -> Never:
         while True:
-            await connection.send(frame(await self._pulse()))
+            await connection.send(frame(self._pulse()))
             await self._clock.sleep_s(PULSE_S)
 
 

@@ -37,17 +37,19 @@ class Outbox:
         self.journal = Journal(folder, segment_bytes=segment_bytes)
         self._limit_bytes = limit_bytes
         self._memory_limit_bytes = memory_limit_bytes
-        self._next = 1 if self.journal.next is None else self.journal.next + RESTART_GAP
+        self._last = (self.journal.next or 1) - 1
+        self._next = self._last + 1 + (RESTART_GAP if self.journal.next is not None else 0)
         self._acknowledged = (self.journal.first or 1) - 1
         self._memory: list[str] = []  # the newest facts, from when the disk would not take them
         self._memory_bytes = 0
         self._dropped_bytes = 0
         self._news = asyncio.Event()
+        self._heard = asyncio.Event()
 
     @property
     def last(self) -> int:
         """The number of the newest fact; 0 before the first."""
-        return self._next - 1
+        return self._last
 
     @property
     def acknowledged(self) -> int:
@@ -62,6 +64,7 @@ class Outbox:
                 return
             fact = self._noted(fact)
         self._keep(frame(Fact(number=self._next, fact=fact)) + "\n")
+        self._last = self._next
         self._next += 1
         self._news.set()
         self._news = asyncio.Event()
@@ -71,11 +74,19 @@ class Outbox:
         while self.last <= number:
             await self._news.wait()
 
+    async def wait_until_heard(self) -> None:
+        """Return once the master has everything."""
+        while self._acknowledged < self._last:
+            await self._heard.wait()
+
     def acknowledge(self, upto: int) -> None:
         """Forget the facts up to this number; a number acknowledged before, or never used, changes nothing."""
         if not self._acknowledged < upto <= self.last:
             return
         self._acknowledged = upto
+        if upto == self._last:
+            self._heard.set()
+            self._heard = asyncio.Event()
         self.journal.drop(upto)
         known = self._memory[: max(0, upto + 1 - self.memory_from)]
         del self._memory[: len(known)]

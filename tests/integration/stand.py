@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 from fastapi import FastAPI
+from tests.simulation.world import SimSecrets, SimStreamHost
 
 from kyc.adapters.fake.catalog import FakeCatalog, fake_offer
 from kyc.adapters.fake.clock import FakeClock
@@ -33,7 +34,6 @@ from kyc.master.archives import Archives
 from kyc.master.server import bind, serve, url_of
 from kyc.master.services import CloudStatus, Identity, Services
 from kyc.ports.store import Store
-from tests.simulation.world import SimSecrets, SimStreamHost
 
 TOKEN = "the-administrators-token"
 STARTED = datetime(2025, 3, 1, 12, tzinfo=UTC)

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import msgspec
 import pytest
+from tests.integration.stand import JOB, STARTED, Stand, in_process, make_stand
 
 from kyc.domain.event import Event, EventKind, LogLines
 from kyc.domain.ids import InstanceId, WorkloadName
@@ -32,7 +33,6 @@ from kyc.wire.api import (
     WorkloadDetail,
     WorkloadRow,
 )
-from tests.integration.stand import JOB, STARTED, Stand, in_process, make_stand
 
 
 @pytest.fixture

@@ -70,6 +70,7 @@ async def _run(settings: Settings, home: Home, build: Build) -> None:
         )
         start = Start(settings=settings, home=home, identity=identity, url=url_of(listening))
         async with build(start) as services:
+            services.archives.prepare()
             file = MasterFile(pid=identity.pid, url=start.url, version=__version__, started_at=identity.started_at)
             with home.told(file):
                 log.info("master_started", extra={"url": start.url, "pid": identity.pid, "version": __version__})

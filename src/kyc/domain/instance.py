@@ -59,8 +59,8 @@ class Instance:
     ended_at: datetime | None = None
     seen_at: datetime | None = None
     notice: Notice | None = None
+    interrupted_at: datetime | None = None  # when the provider took it away, announced that, or refused it
     end_reason: str = ""
-    enrolment_hash: str = ""  # of the one-time token in the user data
     agent_hash: str = ""  # of the secret the agent chose when it enrolled
     version: int = 0
 

@@ -27,7 +27,7 @@ class JobState(StrEnum):
 _J = JobState
 JOB_EDGES: dict[JobState, frozenset[JobState]] = {
     _J.QUEUED: frozenset({_J.PLACING, _J.FAILED, _J.STOPPED}),
-    _J.PLACING: frozenset({_J.STARTING, _J.QUEUED, _J.FAILED, _J.STOPPED}),
+    _J.PLACING: frozenset({_J.STARTING, _J.RUNNING, _J.FAILED, _J.STOPPED}),
     _J.STARTING: frozenset({_J.RUNNING, _J.PLACING, _J.MIGRATING, _J.FAILED, _J.STOPPED}),
     _J.RUNNING: frozenset({_J.MIGRATING, _J.SUCCEEDED, _J.FAILED, _J.STOPPED}),
     _J.MIGRATING: frozenset({_J.RUNNING, _J.SUCCEEDED, _J.FAILED, _J.STOPPED}),
@@ -75,11 +75,11 @@ class Job:
     epoch: int = 0
     attempts: int = 0
     interruptions: int = 0
+    stop_requested: bool = False
     started_at: datetime | None = None
     ended_at: datetime | None = None
     exit_code: int | None = None
     last_snapshot_at: datetime | None = None
-    dirty_bytes: int | None = None
     step: int | None = None
     step_total: int | None = None
     reason: str = ""

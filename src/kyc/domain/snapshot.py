@@ -48,7 +48,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkRef:
-    """Where a chunk lies in the stream: its stored size, and the backend's own word for the place."""
+    """Where one copy of a chunk lies in the stream: its stored size, and the backend's own word for the place.
+
+    Each put makes a new copy with its own location, so that discarding an old copy never harms a newer one.
+    """
 
     id: ChunkId
     stored_bytes: int

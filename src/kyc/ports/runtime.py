@@ -22,8 +22,8 @@ class Running(Protocol):
     """A started command with everything it started itself.
 
     `output` yields its standard output and error as they come, whole lines (a line over 64 KiB is cut), and ends
-    when it has ended. `wait` returns the exit code (128 + n for signal n). `stop` asks it to end (SIGTERM to all of it),
-    waits `grace_s`, then kills; it returns when nothing of it runs. `pid` is the first process's.
+    when it has ended. `wait` returns the exit code (128 + n for signal n). `stop` asks it to end (SIGTERM to all
+    of it), waits `grace_s`, then kills; it returns when nothing of it runs. `pid` is the first process's.
     """
 
     pid: int

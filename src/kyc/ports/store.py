@@ -32,7 +32,7 @@ class Store(Protocol):
     could overtake: what `events_after(n)` returned once is complete up to its last `seq`.
     `save` with `inbox=(instance, n)` also moves the agent's inbox mark to n, and does nothing at all, returning False,
     if the mark is n or higher already: that is how a message told twice counts once.
-    `live_only` leaves out what is over.
+    Lists come in the order of insertion; `live_only` leaves out what is over.
     """
 
     async def save(
@@ -45,7 +45,7 @@ class Store(Protocol):
 
     async def inbox_mark(self, instance_id: InstanceId) -> int: ...
 
-    async def instances(self, *, live_only: bool = False) -> list[Instance]: ...
+    async def instances(self, *, workload: WorkloadName | None = None, live_only: bool = False) -> list[Instance]: ...
 
     async def instance(self, instance_id: InstanceId) -> Instance | None: ...
 

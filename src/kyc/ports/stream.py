@@ -43,9 +43,10 @@ class StreamWriter(Protocol):
 class StreamReader(Protocol):
     """Read one workload's snapshots, while others write or not.
 
-    `manifests` lists what is committed, oldest first. `manifest` and `get` raise NotFoundError for what is not there
-    (any more). `chunks` yields each asked-for chunk once, in the order that suits the stream, with a bounded number of
-    bytes in flight; a missing one raises NotFoundError. All raise UnreachableError.
+    `manifests` lists what is committed, oldest first. `manifest` raises NotFoundError for what is not there (any more).
+    `chunks` yields each asked-for chunk once, in the order that suits the stream, with a bounded number of bytes in
+    flight; a missing one raises NotFoundError, which names it. What is yielded may be damaged: the caller verifies.
+    All raise UnreachableError.
     """
 
     async def manifests(self) -> list[ManifestRef]: ...
@@ -61,10 +62,11 @@ class Stream(Protocol):
     """A stream back end, by its URL and the credentials of one workload (or of all, for the master).
 
     `create` makes the workload's place (no error if it is there), `delete` removes it with everything in it.
-    `open_writer` opens the epoch: from its return on no writer of a lower epoch can commit. It raises
-    FencedError if the same epoch is open by someone else or a higher one is, so that of two openers of one epoch only one wins. `discard` deletes
-    chunks that no kept manifest names, and the manifests up to but not including `before_sequence`.
-    All raise UnreachableError and CredentialError.
+    `open_writer` opens the epoch: from its return on no writer of a lower epoch can commit. It raises FencedError if
+    the same epoch is open by someone else or a higher one is, so that of two openers of one epoch only one wins.
+    `discard` deletes the manifests of these sequences, then the stored copies that these refs name, never a later
+    copy of the same chunk: a writer may be putting it again at this moment. What is gone already is no error.
+    All raise UnreachableError and CredentialError, and NotFoundError for a workload without a place.
     """
 
     async def create(self, workload: str) -> None: ...
@@ -75,7 +77,7 @@ class Stream(Protocol):
 
     async def open_reader(self, workload: str) -> StreamReader: ...
 
-    async def discard(self, workload: str, chunks: Sequence[ChunkRef], *, before_sequence: int) -> None: ...
+    async def discard(self, workload: str, *, manifests: Sequence[int], chunks: Sequence[ChunkRef]) -> None: ...
 
     async def close(self) -> None: ...
 

@@ -1,0 +1,1 @@
+"""Benches and demonstrations: each prints its figures as one JSON object in its last line."""

@@ -1,0 +1,134 @@
+"""`make demo`: a real training job loses its instance twice and ends with the same bits as one that never did."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from contextlib import suppress
+from decimal import Decimal
+from pathlib import Path
+
+from kyc.cli.timeline import describe
+
+from bench.stage import DIGITS, StageError, all_events, stage, wait_for, working_instance
+from bench.timeline import Recovery, recoveries
+from kyc import Client
+from kyc.domain.errors import KycError
+from kyc.wire.api import CostRow
+
+EPOCHS, PAUSE_MS = 60, 6
+NOTICE_S = 30
+STEPS_BEFORE = (12, 30)  # the epochs after which the two interruptions come
+
+
+def main() -> int:
+    """Run the demonstration; the last line printed is its result as JSON."""
+    try:
+        result = demonstrate()
+    except (StageError, KycError) as error:
+        print(f"the demonstration could not run: {error}", file=sys.stderr)
+        return 1
+    print(json.dumps(result))
+    return 0 if result["ok"] else 1
+
+
+def demonstrate() -> dict[str, object]:
+    """Run the job with two interruptions beside the same training without any; return the figures."""
+    say("Starting a master with a cloud of its own on this machine ...")
+    with tempfile.TemporaryDirectory(prefix="kyc-demo-") as folder, stage() as (client, _):
+        undisturbed = start_undisturbed(Path(folder) / "undisturbed")
+        say(f"The dashboard's address would be {client.url}; everything below comes from its timeline.")
+        follow = follow_events(client)
+        plan = client.run_job(DIGITS / "job.yaml", envs={"EPOCHS": str(EPOCHS), "PAUSE_MS": str(PAUSE_MS)})
+        for steps, notice_s in zip(STEPS_BEFORE, (NOTICE_S, 0), strict=True):
+            interrupt_after(client, plan.name, steps, notice_s)
+        row = client.wait(plan.name, timeout_s=120)
+        follow.join(timeout=10)
+        if row.state != "succeeded":
+            raise StageError(f"the job ended as {row.state}: {row.reason}")
+        client.restore(plan.name, Path(folder) / "restored")
+        undisturbed.wait(timeout=120)
+        same = digest(Path(folder) / "restored" / "checkpoints") == digest(Path(folder) / "undisturbed")
+        cost = client.cost(plan.name).total
+        tell_ledger(cost)
+        return result_of(recoveries(all_events(client)), cost, bit_identical=same)
+
+
+def start_undisturbed(out: Path) -> subprocess.Popen[bytes]:
+    """Train once more, of the same seed, as a plain process that nobody interrupts."""
+    command = [sys.executable, str(DIGITS / "train.py"), "--out", str(out), "--epochs", str(EPOCHS)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
+
+
+def interrupt_after(client: Client, name: str, steps: int, notice_s: float) -> None:
+    """Wait until the job has finished the steps and runs; then have its instance interrupted."""
+
+    def victim() -> str | None:
+        row = client.workload(name).row
+        if row.state in {"succeeded", "failed", "stopped"}:
+            raise StageError(f"the job was {row.state} before its interruption: {row.reason}")
+        instance = working_instance(client, name) if (row.step or 0) >= steps else None
+        return None if instance is None else instance.id
+
+    instance_id = wait_for(f"epoch {steps} of {name}", victim, timeout_s=60)
+    say(f"Interrupting {instance_id} " + (f"with {notice_s} s of notice" if notice_s else "without any notice: killed"))
+    client.interrupt(instance_id, notice_s=notice_s)
+
+
+def follow_events(client: Client) -> threading.Thread:
+    """Print the timeline as it happens, until the job's end, on a thread of its own."""
+
+    def run() -> None:
+        with suppress(KycError):
+            for event in client.stream_events():
+                if event.kind != "job.progress":
+                    print(describe(event), flush=True)
+                if event.kind in {"job.succeeded", "job.failed", "job.stopped"}:
+                    return
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread
+
+
+def digest(folder: Path) -> str:
+    """Return the hash of the model that a training wrote."""
+    return hashlib.sha256((folder / "model.npz").read_bytes()).hexdigest()
+
+
+def tell_ledger(cost: CostRow) -> None:
+    """Print what it cost and what it would have cost."""
+    rows = (("spent", cost.spent_usd), ("on demand", cost.on_demand_usd), ("saved", cost.saved_usd))
+    say("Ledger: " + "   ".join(f"{name} {Decimal(str(usd)):.6f} USD" for name, usd in rows))
+
+
+def result_of(found: list[Recovery], cost: CostRow, *, bit_identical: bool) -> dict[str, object]:
+    """Return the demonstration's figures; `ok` only if both recoveries happened and the model is the same."""
+    noticed = next(recovery for recovery in found if recovery.noticed)
+    killed = next(recovery for recovery in found if not recovery.noticed)
+    return {
+        "ok": bit_identical and noticed.to_resumed_s is not None and killed.to_resumed_s is not None,
+        "interruptions": len(found),
+        "steps_repeated_after_notice": noticed.steps_repeated,
+        "steps_repeated_after_kill": killed.steps_repeated,
+        "bit_identical": bit_identical,
+        "notice_to_replacement_requested_s": noticed.to_replacement_requested_s,
+        "notice_to_resumed_s": noticed.to_resumed_s,
+        "kill_to_resumed_s": killed.to_resumed_s,
+        "cost_usd": cost.spent_usd,
+        "saved_usd": cost.saved_usd,
+    }
+
+
+def say(text: str) -> None:
+    """Print a line of our own between the events."""
+    print(f"\n== {text}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

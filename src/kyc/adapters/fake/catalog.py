@@ -1,0 +1,49 @@
+"""A catalog that holds what it was given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from kyc.adapters.fake.clock import START
+from kyc.domain.offer import Offer, Purchase
+
+
+class FakeCatalog:
+    """A Catalog over a list; `listed` may be replaced between two calls, `failure` makes the next ones raise."""
+
+    def __init__(self, listed: Iterable[Offer] = ()) -> None:
+        self.listed: tuple[Offer, ...] = tuple(listed)
+        self.failure: Exception | None = None
+
+    async def offers(self) -> Sequence[Offer]:
+        """Return what is listed now."""
+        if self.failure is not None:
+            raise self.failure
+        return self.listed
+
+
+def fake_offer(  # one place for the defaults: a keyword for each thing a test may care about
+    *,
+    cloud: str = "fake",
+    zone: str = "fake-a",
+    instance_type: str = "small",
+    purchase: Purchase = Purchase.SPOT,
+    price: str = "0.03",
+    priced_at: datetime = START,
+) -> Offer:
+    """Return an offer of a machine with 1 vCPU and 1 GiB that costs 0.10 USD per hour on demand."""
+    return Offer(
+        cloud=cloud,
+        region=cloud,
+        zone=zone,
+        instance_type=instance_type,
+        purchase=purchase,
+        vcpus=1,
+        memory_mib=1024,
+        price_usd_per_hour=Decimal(price),
+        on_demand_usd_per_hour=Decimal("0.10"),
+        source="fake",
+        priced_at=priced_at,
+    )

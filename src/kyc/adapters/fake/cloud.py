@@ -1,0 +1,144 @@
+"""A cloud in memory: instances, capacity, notices and deaths on the fake clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from kyc.adapters.fake.clock import FakeClock
+from kyc.domain.deployment import Deployment
+from kyc.domain.errors import CapacityUnavailableError, NotFoundError
+from kyc.domain.ids import InstanceId
+from kyc.domain.interruption import Notice, NoticeKind
+from kyc.domain.offer import Pool
+from kyc.ports.cloud import CloudInstance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FakeMachine:
+    """An instance with what only the cloud knows of it."""
+
+    seen: CloudInstance
+    pool: Pool
+    user_data: str
+    notice: Notice | None = None
+
+
+Watcher = Callable[[FakeMachine], None]
+
+
+class FakeCloud:
+    """A Cloud in memory. FakeProvisioner launches into it; tests reach into its public fields.
+
+    `capacity` limits the running instances of a pool (absent: no limit). `failure` makes the Cloud port's calls raise.
+    `on_launch`, `on_notice` and `on_end` are called at once when it happens: a simulated agent lives on these.
+    """
+
+    def __init__(self, clock: FakeClock, *, name: str = "fake") -> None:
+        self.name = name
+        self.clock = clock
+        self.machines: dict[InstanceId, FakeMachine] = {}
+        self.capacity: dict[Pool, int] = {}
+        self.failure: Exception | None = None
+        self.on_launch: list[Watcher] = []
+        self.on_notice: list[Watcher] = []
+        self.on_end: list[Watcher] = []
+        self.launches = 0
+
+    # --- the port ---
+
+    async def instances(self) -> list[CloudInstance]:
+        """Return everything ever launched here."""
+        self._may_fail()
+        return [machine.seen for machine in self.machines.values()]
+
+    async def interrupt(self, provider_id: str, *, notice_s: float) -> None:
+        """Give notice and kill at its end; kill at once for 0."""
+        self._may_fail()
+        machine = self._running(provider_id)
+        if notice_s <= 0:
+            self.end(machine.seen.instance_id, reason="interrupted without notice")
+            return
+        now = self.clock.now()
+        notice = Notice(kind=NoticeKind.INTERRUPTION, noticed_at=now, deadline_at=now + timedelta(seconds=notice_s))
+        self._announce(machine, notice)
+        self.clock.call_in_s(notice_s, lambda: self.end(machine.seen.instance_id, reason="interrupted"))
+
+    async def remove(self, provider_id: str) -> None:
+        """End the instance if it runs."""
+        self._may_fail()
+        for machine in list(self.machines.values()):
+            if machine.seen.provider_id == provider_id:
+                self.end(machine.seen.instance_id, reason="removed")
+
+    # --- for the provisioner and for tests ---
+
+    def launch(self, deployment: Deployment, instance_id: InstanceId, user_data: str) -> CloudInstance:
+        """Start an instance, or return the one this id ever had; raise CapacityUnavailableError for a full pool."""
+        if instance_id in self.machines:
+            return self.machines[instance_id].seen
+        pool = deployment.offer.pool
+        if self._count(pool) >= self.capacity.get(pool, self._count(pool) + 1):
+            raise CapacityUnavailableError(
+                f"InsufficientInstanceCapacity: no {pool.instance_type} left in {pool.zone}",
+                next_step="Choose another zone or instance type.",
+            )
+        self.launches += 1
+        machine = FakeMachine(
+            seen=CloudInstance(
+                provider_id=f"{self.name}-{self.launches}",
+                instance_id=instance_id,
+                deployment_id=deployment.id,
+                running=True,
+                zone=deployment.offer.zone,
+                address=f"10.0.{self.launches // 250}.{self.launches % 250 + 1}",
+                started_at=self.clock.now(),
+            ),
+            pool=pool,
+            user_data=user_data,
+        )
+        self.machines[instance_id] = machine
+        _tell(self.on_launch, machine)
+        return machine.seen
+
+    def end(self, instance_id: InstanceId, *, reason: str) -> None:
+        """End an instance now; nothing happens if it has ended or never was."""
+        machine = self.machines.get(instance_id)
+        if machine is None or not machine.seen.running:
+            return
+        seen = replace(machine.seen, running=False, ended_at=self.clock.now(), end_reason=reason)
+        machine = replace(machine, seen=seen)
+        self.machines[instance_id] = machine
+        _tell(self.on_end, machine)
+
+    def recommend_rebalance(self, instance_id: InstanceId) -> None:
+        """Give the earlier hint, without a deadline."""
+        self._announce(self.machines[instance_id], Notice(kind=NoticeKind.REBALANCE, noticed_at=self.clock.now()))
+
+    def running(self) -> set[InstanceId]:
+        """Return the ids of what runs, and so costs money, now."""
+        return {key for key, machine in self.machines.items() if machine.seen.running}
+
+    def _announce(self, machine: FakeMachine, notice: Notice) -> None:
+        noticed = replace(self.machines[machine.seen.instance_id], notice=notice)
+        self.machines[machine.seen.instance_id] = noticed
+        _tell(self.on_notice, noticed)
+
+    def _running(self, provider_id: str) -> FakeMachine:
+        for machine in self.machines.values():
+            if machine.seen.provider_id == provider_id and machine.seen.running:
+                return machine
+        raise NotFoundError(f"no running instance {provider_id}", next_step="List the instances with `kyc instances`.")
+
+    def _count(self, pool: Pool) -> int:
+        return sum(1 for machine in self.machines.values() if machine.seen.running and machine.pool == pool)
+
+    def _may_fail(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+
+def _tell(watchers: list[Watcher], machine: FakeMachine) -> None:
+    for watcher in list(watchers):
+        watcher(machine)

@@ -1,0 +1,1 @@
+"""NATS JetStream: the default stream, embedded or anywhere else."""

@@ -1,0 +1,45 @@
+"""All loops of a master, started and ended together."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from kyc.control.context import Context
+from kyc.control.fleet import Fleet, UserData
+from kyc.control.intent import Intents
+from kyc.control.jobs import Jobs
+from kyc.control.link import Links
+from kyc.control.loop import run_loop
+from kyc.control.observe import Observer
+from kyc.control.pulse import Pulses
+from kyc.control.stream import StreamKeeper
+from kyc.planning.liveness import Patience
+
+
+@dataclass(slots=True)
+class Engine:
+    """What a master does by itself. `run` goes on until it is cancelled; nothing is lost then, see the loops."""
+
+    context: Context
+    user_data: UserData
+    patience: Patience = field(default_factory=Patience)
+    pulses: Pulses = field(init=False)
+    links: Links = field(init=False)
+    intents: Intents = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pulses = Pulses(self.context.clock)
+        self.links = Links(self.context, self.pulses)
+        self.intents = Intents(self.context)
+
+    async def run(self) -> None:
+        """Run every loop: jobs and fleet at each change, observation every second and at each doubt."""
+        signal, doubt = self.context.signal, self.context.doubt
+        observer = Observer(self.context, self.pulses, self.patience)
+        keeper = StreamKeeper(self.context)
+        async with Fleet(self.context, self.user_data) as fleet, asyncio.TaskGroup() as loops:
+            loops.create_task(run_loop("stream", keeper.tick, signal=doubt, period_s=1))
+            loops.create_task(run_loop("jobs", Jobs(self.context).tick, signal=signal, period_s=1))
+            loops.create_task(run_loop("fleet", fleet.tick, signal=signal, period_s=1))
+            loops.create_task(run_loop("observe", observer.tick, signal=doubt, period_s=1))

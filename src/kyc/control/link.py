@@ -1,0 +1,162 @@
+"""The connections to the agents: facts come in and are stored before they are acknowledged, desires go out.
+
+One `serve` runs per connection. What the master wants of an instance is computed from the store whenever something
+changed, and sent when it differs from what was sent before, so a restart of either side needs no special care.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import itertools
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from kyc.control.context import Context, write_fresh
+from kyc.control.fact import Known, attempt_of, read_fact
+from kyc.control.pulse import Pulses
+from kyc.domain.errors import UnreachableError
+from kyc.domain.event import Event, EventKind
+from kyc.domain.ids import AttemptId, InstanceId
+from kyc.domain.instance import Instance, InstanceState
+from kyc.domain.job import Attempt, AttemptState, Job
+from kyc.wire import agent as wire
+
+log = logging.getLogger(__name__)
+
+Receive = Callable[[], Awaitable[str]]
+Send = Callable[[str], Awaitable[None]]
+
+_PHASES = {
+    AttemptState.PREPARING: "prepare",
+    AttemptState.PREPARED: "prepare",
+    AttemptState.RUNNING: "run",
+    AttemptState.RELEASING: "release",
+}
+_REFRESH_S = 5.0  # how long a lost hint may delay a desire
+
+
+@dataclass(slots=True)
+class Links:
+    """Serves agents' connections; `pulses` holds what they said last."""
+
+    context: Context
+    pulses: Pulses
+    _revisions: itertools.count[int] = field(init=False)
+    _serving: dict[InstanceId, asyncio.Task[None]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._revisions = itertools.count(int(self.context.clock.now().timestamp() * 1000))
+
+    async def serve(self, instance: Instance, receive: Receive, send: Send) -> None:
+        """Talk to one agent until its connection ends; `receive` and `send` raise UnreachableError then.
+
+        A newer connection of the same agent ends the older one.
+        """
+        me = asyncio.current_task()
+        before = self._serving.get(instance.id)
+        if before is not None:
+            before.cancel()
+        self._serving[instance.id] = me  # type: ignore[assignment]  # a coroutine always runs in a task
+        self.pulses.connected(instance.id, yes=True)
+        try:
+            await write_fresh(lambda: self._greet(instance.id))
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._tell(instance.id, send))
+                group.create_task(self._listen(instance.id, receive, send))
+        except* UnreachableError as errors:
+            log.info("agent_gone", extra={"instance": instance.id, "why": str(errors.exceptions[0])})
+        finally:
+            if self._serving.get(instance.id) is me:
+                del self._serving[instance.id]
+                self.pulses.connected(instance.id, yes=False)
+            self.context.doubt.notify()
+
+    async def _greet(self, instance_id: InstanceId) -> None:
+        """Note that the agent is there: its instance is ready."""
+        context = self.context
+        instance = await context.store.instance(instance_id)
+        if instance is None or instance.state not in {InstanceState.PROVISIONING, InstanceState.BOOTING}:
+            return
+        now = context.clock.now()
+        data = {"offer": instance.offer.id, "boot_s": round((now - instance.requested_at).total_seconds(), 3)}
+        event = Event(kind=EventKind.INSTANCE_READY, subject=instance.id, at=now, data=data, reason="its agent came")
+        ready = instance.to(InstanceState.READY, started_at=instance.started_at or now, seen_at=now)
+        await context.store.save(ready, events=[event])
+        context.signal.notify()
+
+    async def _tell(self, instance_id: InstanceId, send: Send) -> None:
+        sent: wire.Assignment | None = None
+        first = True
+        while True:
+            mark = self.context.signal.mark
+            wanted = await self._assignment(instance_id)
+            if first or wanted != sent:
+                await send(wire.frame(wire.Desire(revision=next(self._revisions), assignment=wanted)))
+                sent, first = wanted, False
+            await self.context.signal.wait(mark, timeout_s=_REFRESH_S)
+
+    async def _listen(self, instance_id: InstanceId, receive: Receive, send: Send) -> None:
+        while True:
+            message = wire.read_from_agent(await receive())
+            match message:
+                case wire.Pulse():
+                    self.pulses.heard(instance_id, message)
+                case wire.Fact():
+                    self.pulses.heard(instance_id)
+                    await write_fresh(partial(self._store, instance_id, message))
+                    await send(wire.frame(wire.Ack(upto=message.number)))
+
+    async def _store(self, instance_id: InstanceId, message: wire.Fact) -> None:
+        """Store what a fact changes, and that it was told."""
+        context = self.context
+        known = await self._known(instance_id, message.fact)
+        if known is None:
+            return
+        changes = read_fact(message.fact, known, now=context.clock.now())
+        inbox = (instance_id, message.number)
+        await context.store.save(*changes.records, events=changes.events, logs=changes.logs, inbox=inbox)
+        context.signal.notify()
+
+    async def _known(self, instance_id: InstanceId, fact: wire.AnyFact) -> Known | None:
+        store = self.context.store
+        instance = await store.instance(instance_id)
+        if instance is None:
+            return None
+        name = attempt_of(fact)
+        attempt = await store.attempt(AttemptId(name)) if name else None
+        if attempt is not None and attempt.instance_id != instance_id:
+            attempt = None  # an agent speaks for its own instance only
+        job = await store.job(attempt.workload) if attempt else None
+        return Known(instance=instance, attempt=attempt, job=job)
+
+    async def _assignment(self, instance_id: InstanceId) -> wire.Assignment | None:
+        attempts = [a for a in await self.context.store.attempts(live_only=True) if a.instance_id == instance_id]
+        if not attempts:
+            return None
+        job = await self.context.store.job(attempts[0].workload)
+        return None if job is None else await self._describe(attempts[0], job)
+
+    async def _describe(self, attempt: Attempt, job: Job) -> wire.Assignment:
+        spec = job.spec
+        key = self.context.secrets.open(job.sealed_key, purpose=f"workload {job.name}")
+        return wire.Assignment(
+            attempt=attempt.id,
+            workload=job.name,
+            phase=_PHASES[attempt.state],
+            epoch=attempt.epoch,
+            run=spec.run,
+            setup=spec.setup,
+            envs=spec.envs,
+            keep=list(spec.keep),
+            on_interrupt=spec.on_interrupt,
+            progress=spec.progress,
+            stop_grace_s=spec.stop_grace.total_seconds(),
+            snapshot_interval_s=spec.snapshot_interval.total_seconds(),
+            archive=spec.workdir,
+            stream=await self.context.stream_host.access(job.name),
+            key=base64.b64encode(key).decode(),
+            reason=attempt.reason,
+        )

@@ -1,0 +1,71 @@
+"""What a plan may propose for a job. Each action says why; `kyc why` shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kyc.domain.ids import AttemptId, InstanceId
+from kyc.domain.job import JobState
+from kyc.domain.offer import Pool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Buy an instance for a new attempt, outside `avoid` if it can be had. `replaces`: what it stands in for."""
+
+    reason: str
+    avoid: frozenset[Pool] = frozenset()
+    replaces: InstanceId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Grant the epoch to a prepared attempt and let it work."""
+
+    attempt: AttemptId
+    epoch: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """Tell the attempt that works to stop and flush."""
+
+    attempt: AttemptId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveUp:
+    """Take an attempt for lost: its instance is gone."""
+
+    attempt: AttemptId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dismiss:
+    """Drop an attempt that is not needed."""
+
+    attempt: AttemptId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terminate:
+    """Give an instance back."""
+
+    instance: InstanceId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """Say where the job is now."""
+
+    state: JobState
+    reason: str
+    exit_code: int | None = None
+
+
+Action = Place | Run | Release | GiveUp | Dismiss | Terminate | Move

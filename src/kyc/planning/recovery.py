@@ -1,0 +1,203 @@
+"""What a job needs next: a place, a start, a hand-over, an end.
+
+One function of what is known now. It is asked again after everything it proposed has been done, so it proposes one step
+at a time and never waits. The hand-over is make-before-break: the replacement is requested at the notice and prepares
+while the old instance works; only when it could start at once is the old one released, and only when the old one has
+flushed (or is lost) does the new one run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from kyc.domain.ids import InstanceId
+from kyc.domain.instance import LIVING, Instance, InstanceState
+from kyc.domain.job import Attempt, AttemptState, Job, JobState
+from kyc.domain.offer import Pool
+from kyc.planning.action import Action, Dismiss, GiveUp, Move, Place, Release, Run, Terminate
+
+AVOID_POOL_FOR = timedelta(minutes=10)  # co-interruptions come within 3 minutes in > 92 % (Spot-and-Scoot, 2026)
+FIRST_BACK_OFF = timedelta(seconds=1)
+LONGEST_BACK_OFF = timedelta(minutes=1)
+SETUP_TRIES = 3
+
+_GONE = frozenset({InstanceState.LOST, InstanceState.TERMINATING, InstanceState.TERMINATED, InstanceState.FAILED})
+_LEAVING = frozenset({InstanceState.NOTICED, InstanceState.DRAINING})
+_HOLDING = frozenset({AttemptState.RUNNING, AttemptState.RELEASING})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobView:
+    """All that is known of one job: its attempts by number, and the instances bought for it."""
+
+    job: Job
+    attempts: Sequence[Attempt]
+    instances: Mapping[InstanceId, Instance]
+
+    @property
+    def live(self) -> list[Attempt]:
+        """The attempts that are not over."""
+        return [attempt for attempt in self.attempts if not attempt.is_over]
+
+    @property
+    def holder(self) -> Attempt | None:
+        """The attempt that works, or is flushing."""
+        return next((attempt for attempt in self.live if attempt.state in _HOLDING), None)
+
+    @property
+    def heir(self) -> Attempt | None:
+        """The attempt that will work next: preparing or prepared, on an instance that stays."""
+        waiting = (a for a in self.live if a.state not in _HOLDING)
+        return next((a for a in waiting if self.state_of(a) in LIVING), None)
+
+    def state_of(self, attempt: Attempt) -> InstanceState:
+        """The state of the attempt's instance; one we do not know is terminated."""
+        instance = self.instances.get(attempt.instance_id)
+        return InstanceState.TERMINATED if instance is None else instance.state
+
+
+def plan_job(view: JobView, *, now: datetime) -> list[Action]:
+    """Return the next steps for the job; empty: all is as it should be, or somebody else has to move first."""
+    if view.job.is_over:
+        return [*_dismiss_all(view, "the job is over"), *_give_back(view)]
+    lost = [GiveUp(attempt=a.id, reason=_end_of(view, a)) for a in view.live if view.state_of(a) in _GONE]
+    if lost:
+        return list(lost)
+    return [*_next_step(view, now=now), *_give_back(view)]
+
+
+def _next_step(view: JobView, *, now: datetime) -> list[Action]:
+    ended = _ended(view)
+    if ended is not None:
+        return [ended]
+    if view.job.stop_requested:
+        return _stop(view)
+    holder = view.holder
+    if holder is None:
+        return _start(view, now=now)
+    if view.state_of(holder) in _LEAVING:
+        return _hand_over(view, holder, now=now)
+    return []
+
+
+def _ended(view: JobView) -> Move | None:
+    """The end of the job, if the work has ended by itself."""
+    exits = [a for a in view.attempts if a.state is AttemptState.EXITED]
+    if not exits:
+        return None
+    last = exits[-1]
+    if last.started_at is None:  # it never got past its set-up
+        failures = sum(1 for a in exits if a.started_at is None)
+        if view.job.started_at is not None and failures < SETUP_TRIES:
+            return None
+        return Move(state=JobState.FAILED, reason=f"setup ended with code {last.exit_code}", exit_code=last.exit_code)
+    if last.exit_code == 0:
+        return Move(state=JobState.SUCCEEDED, reason="run ended with code 0", exit_code=0)
+    return Move(state=JobState.FAILED, reason=f"run ended with code {last.exit_code}", exit_code=last.exit_code)
+
+
+def _stop(view: JobView) -> list[Action]:
+    holder = view.holder
+    if holder is None:
+        return [*_dismiss_all(view, "stop was asked for"), Move(state=JobState.STOPPED, reason="stop was asked for")]
+    if holder.state is AttemptState.RUNNING:
+        return [Release(attempt=holder.id, reason="stop was asked for")]
+    return []
+
+
+def _start(view: JobView, *, now: datetime) -> list[Action]:
+    heir = view.heir
+    if heir is None:
+        return [*_leave_running(view), *_place(view, now=now)]
+    if heir.state is AttemptState.PREPARED:
+        reason = _why_now(view)
+        return [*_leave_running(view), Run(attempt=heir.id, epoch=view.job.epoch + 1, reason=reason)]
+    if view.job.state is JobState.PLACING and view.state_of(heir) is InstanceState.READY:
+        return [Move(state=JobState.STARTING, reason=f"instance {heir.instance_id} is ready")]
+    return _leave_running(view)
+
+
+def _hand_over(view: JobView, holder: Attempt, *, now: datetime) -> list[Action]:
+    heir = view.heir
+    steps = _leave_running(view)
+    if heir is None:
+        return [*steps, *_place(view, now=now)]
+    if heir.state is AttemptState.PREPARED and holder.state is AttemptState.RUNNING:
+        return [*steps, Release(attempt=holder.id, reason=f"{heir.instance_id} is prepared to take over")]
+    return steps
+
+
+def _leave_running(view: JobView) -> list[Action]:
+    if view.job.state is not JobState.RUNNING:
+        return []
+    last = max(view.attempts, key=lambda a: a.number)
+    holder = view.holder or last
+    return [Move(state=JobState.MIGRATING, reason=_end_of(view, holder))]
+
+
+def _place(view: JobView, *, now: datetime) -> list[Action]:
+    if now < _next_placement_at(view):
+        return []
+    last = view.attempts[-1] if view.attempts else None
+    reason = "the job waits for its first instance" if last is None else _end_of(view, view.holder or last)
+    return [
+        Place(
+            reason=reason,
+            avoid=_failed_pools(view, now=now),
+            replaces=None if last is None else (view.holder or last).instance_id,
+        )
+    ]
+
+
+def _next_placement_at(view: JobView) -> datetime:
+    """After attempts that came to nothing in a row: wait, each time twice as long."""
+    barren = 0
+    for attempt in reversed(view.attempts):
+        if attempt.started_at is not None or not attempt.is_over:
+            break
+        barren += 1
+    if barren == 0:
+        return view.job.requested_at
+    doublings = min(barren - 1, 10)
+    wait = min(FIRST_BACK_OFF * (1 << doublings), LONGEST_BACK_OFF)
+    return (view.attempts[-1].ended_at or view.attempts[-1].created_at) + wait
+
+
+def _failed_pools(view: JobView, *, now: datetime) -> frozenset[Pool]:
+    """The pools that took an instance of this job away, or refused one, a short while ago."""
+    return frozenset(
+        instance.offer.pool
+        for instance in view.instances.values()
+        if instance.interrupted_at is not None and now - instance.interrupted_at < AVOID_POOL_FOR
+    )
+
+
+def _give_back(view: JobView) -> list[Terminate]:
+    needed = {attempt.instance_id for attempt in view.live}
+    return [
+        Terminate(instance=instance.id, reason=instance.end_reason or "its work is done")
+        for instance in view.instances.values()
+        if instance.id not in needed and not instance.is_over and instance.state is not InstanceState.TERMINATING
+    ]
+
+
+def _dismiss_all(view: JobView, reason: str) -> list[Dismiss]:
+    return [Dismiss(attempt=attempt.id, reason=reason) for attempt in view.live]
+
+
+def _why_now(view: JobView) -> str:
+    before = [a for a in view.attempts if a.started_at is not None]
+    return "everything is in place" if not before else f"takes over from {before[-1].instance_id}"
+
+
+def _end_of(view: JobView, attempt: Attempt) -> str:
+    instance = view.instances.get(attempt.instance_id)
+    if instance is None:
+        return f"instance {attempt.instance_id} is not known any more"
+    if instance.state in _GONE:
+        return instance.end_reason or f"instance {instance.id} is {instance.state}"
+    if instance.notice is not None:
+        return f"the provider takes {instance.id} away"
+    return attempt.reason or f"attempt {attempt.id} is {attempt.state}"

@@ -1,0 +1,56 @@
+"""The back ends that the stream's contract is run on: one line each in BACKENDS."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Protocol
+
+from kyc.adapters.fake.stream import FakeStream, Shelf
+from kyc.adapters.nats.host import NatsHost
+from kyc.adapters.system.clock import SystemClock
+from kyc.ports.stream import Stream
+
+
+class Backend(Protocol):
+    """A running back end: `connect` gives a new connection with the rights to everything."""
+
+    async def connect(self) -> Stream: ...
+
+
+class FakeBackend:
+    def __init__(self) -> None:
+        self._shelf = Shelf()
+
+    async def connect(self) -> Stream:
+        return FakeStream(self._shelf)
+
+
+@asynccontextmanager
+async def fake_backend(folder: Path) -> AsyncIterator[Backend]:
+    yield FakeBackend()
+
+
+class NatsBackend:
+    def __init__(self, host: NatsHost) -> None:
+        self._host = host
+
+    async def connect(self) -> Stream:
+        return await self._host.stream()
+
+
+@asynccontextmanager
+async def nats_backend(folder: Path) -> AsyncIterator[Backend]:
+    host = NatsHost(folder / "nats", clock=SystemClock())
+    await host.ensure()
+    try:
+        yield NatsBackend(host)
+    finally:
+        await host.stop()
+
+
+BACKENDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Backend]]] = {
+    "fake": fake_backend,
+    "nats": nats_backend,
+}

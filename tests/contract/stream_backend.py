@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 from kyc.adapters.fake.stream import FakeStream, Shelf
+from kyc.adapters.nats.host import NatsHost
+from kyc.adapters.system.clock import SystemClock
 from kyc.ports.stream import Stream
 
 
@@ -30,6 +32,25 @@ async def fake_backend(folder: Path) -> AsyncIterator[Backend]:
     yield FakeBackend()
 
 
+class NatsBackend:
+    def __init__(self, host: NatsHost) -> None:
+        self._host = host
+
+    async def connect(self) -> Stream:
+        return await self._host.stream()
+
+
+@asynccontextmanager
+async def nats_backend(folder: Path) -> AsyncIterator[Backend]:
+    host = NatsHost(folder / "nats", clock=SystemClock())
+    await host.ensure()
+    try:
+        yield NatsBackend(host)
+    finally:
+        await host.stop()
+
+
 BACKENDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Backend]]] = {
     "fake": fake_backend,
+    "nats": nats_backend,
 }

@@ -1,0 +1,93 @@
+"""A server process that outlives whoever started it, found again by its pid file and its command line."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+from kyc.adapters.nats.settings import write_private
+from kyc.domain.errors import InvalidInputError
+
+
+class DetachedProcess:
+    """The process that runs with the argument `mark` and whose pid is in `pid_file`: ours, or an earlier master's."""
+
+    def __init__(self, pid_file: Path, mark: Path) -> None:
+        self._pid_file = pid_file
+        self._mark = os.fsencode(mark)
+
+    def pid(self) -> int | None:
+        """Return its pid if it runs; an ended child of ours is reaped."""
+        try:
+            pid = int(self._pid_file.read_text())
+        except (FileNotFoundError, ValueError):
+            return self._search()  # whoever started it may have been killed before it noted the pid
+        try:
+            if os.waitpid(pid, os.WNOHANG)[0] == pid:
+                return None
+        except ChildProcessError:
+            pass  # an earlier master's child
+        return pid if self._is_it(pid) else None
+
+    def _search(self) -> int | None:
+        pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+        return next((pid for pid in pids if self._is_it(pid)), None)
+
+    def _is_it(self, pid: int) -> bool:
+        try:
+            return self._mark in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            return False
+
+    def start(self, argv: Sequence[str], env: dict[str, str], log: Path) -> None:
+        """Start it in a session of its own, so that no Ctrl-C reaches it; what it prints goes to `log`."""
+        self._pid_file.unlink(missing_ok=True)
+        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        files = [
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, output, 1),
+            (os.POSIX_SPAWN_DUP2, output, 2),
+        ]
+        try:
+            pid = os.posix_spawn(argv[0], list(argv), env, file_actions=files, setsid=True)
+        except OSError as error:
+            raise InvalidInputError(f"{argv[0]} cannot be started: {error}") from error
+        finally:
+            os.close(output)
+        write_private(self._pid_file, str(pid).encode())
+
+    async def stop(self, *, grace_s: float) -> None:
+        """Ask it to end, kill it after `grace_s`; returns when it is gone."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            pid = self.pid()
+            if pid is None:
+                return
+            gone = await _signal_and_wait(pid, number, grace_s)
+            if gone:
+                self.pid()  # reap it
+
+
+async def _signal_and_wait(pid: int, number: signal.Signals, timeout_s: float) -> bool:
+    """Send the signal; say whether the process ended in time."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(handle, ended.set)
+    try:
+        signal.pidfd_send_signal(handle, number)
+        async with asyncio.timeout(timeout_s):
+            await ended.wait()
+    except ProcessLookupError:
+        return True
+    except TimeoutError:
+        return False
+    finally:
+        loop.remove_reader(handle)
+        os.close(handle)
+    return True

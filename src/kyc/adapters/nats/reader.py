@@ -1,0 +1,110 @@
+"""Reading one workload's snapshots from JetStream, by direct get: no consumer is left behind on the server."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+
+from kyc.adapters.nats.layout import Place, Record, decode_record
+from kyc.adapters.nats.link import NO_RESPONDERS, NOT_FOUND, Link
+from kyc.domain.errors import DamagedDataError, NotFoundError, UnreachableError
+from kyc.domain.snapshot import ChunkId, ChunkRef
+from kyc.ports.stream import ManifestRef
+
+_IN_FLIGHT_BYTES = 8_000_000
+_IN_FLIGHT_CHUNKS = 64
+
+
+class NatsReader:
+    """A StreamReader on JetStream. Chunks are asked for in the order they were written, several at once."""
+
+    def __init__(self, link: Link, place: Place) -> None:
+        self._link = link
+        self._place = place
+
+    async def manifests(self) -> list[ManifestRef]:
+        """List the committed manifests, oldest first: reads through the log."""
+        found = []
+        sequence, record = await self._next(0)
+        while record is not None:
+            if record.is_manifest:
+                found.append(ManifestRef(sequence=sequence, epoch=record.epoch, stored_bytes=record.size))
+            sequence, record = await self._next(sequence)
+        return found
+
+    async def manifest(self, sequence: int) -> bytes:
+        """Return a manifest, put together and checked against its digest."""
+        record = await self._record(sequence)
+        payload = record.body
+        if record.parts:
+            payload = b"".join([await self._get(self._place.chunk_stream, subject) for subject in record.parts])
+        if hashlib.blake2b(payload, digest_size=16).digest() != record.digest:
+            raise DamagedDataError(f"snapshot {sequence} of {self._place.workload} is damaged in the stream")
+        return payload
+
+    async def chunks(self, wanted: Sequence[ChunkRef]) -> AsyncIterator[tuple[ChunkId, bytes]]:
+        """Yield each wanted chunk once, with at most 8 MB in flight."""
+        waiting = deque(sorted(wanted, key=lambda ref: int(ref.location or 0)))
+        asked: dict[asyncio.Task[bytes], ChunkRef] = {}
+        in_flight = 0
+        try:
+            while waiting or asked:
+                while waiting and (not asked or in_flight + waiting[0].stored_bytes <= _IN_FLIGHT_BYTES):
+                    if len(asked) >= _IN_FLIGHT_CHUNKS:
+                        break
+                    ref = waiting.popleft()
+                    asked[asyncio.create_task(self._chunk(ref))] = ref
+                    in_flight += ref.stored_bytes
+                done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    ref = asked.pop(task)
+                    in_flight -= ref.stored_bytes
+                    yield ref.id, task.result()
+        finally:
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Nothing is held: the link is the stream's."""
+
+    async def _chunk(self, ref: ChunkRef) -> bytes:
+        try:
+            return await self._get(self._place.chunk_stream, self._place.chunk_subject(ref.id))
+        except NotFoundError as error:
+            raise NotFoundError(f"chunk {ref.id} of {self._place.workload} is not in the stream") from error
+
+    async def _get(self, stream: str, subject: str) -> bytes:
+        reply = await self._link.request(f"$JS.API.DIRECT.GET.{stream}.{subject}")
+        if reply.status == NOT_FOUND:
+            raise NotFoundError(f"{subject} is not in the stream")
+        if reply.status:
+            raise await self._why(stream, reply.status)
+        return reply.data
+
+    async def _record(self, sequence: int) -> Record:
+        missing = NotFoundError(f"{self._place.workload} has no snapshot {sequence}")
+        try:
+            _, data = await self._link.message(self._place.log_stream, {"seq": sequence})
+        except NotFoundError:
+            raise missing from None
+        record = decode_record(data)
+        if not record.is_manifest:
+            raise missing
+        return record
+
+    async def _next(self, after: int) -> tuple[int, Record | None]:
+        try:
+            body: dict[str, object] = {"seq": after + 1, "next_by_subj": self._place.log_subject}
+            sequence, data = await self._link.message(self._place.log_stream, body)
+        except NotFoundError:
+            return 0, None
+        return sequence, decode_record(data)
+
+    async def _why(self, stream: str, status: int) -> NotFoundError | UnreachableError:
+        """Say what an unexpected status means: a stream that is gone, or a server that is not ready."""
+        if status == NO_RESPONDERS:
+            await self._link.call(f"STREAM.INFO.{stream}", {}, dict)
+        return UnreachableError(f"JetStream answered {status} for {stream}", next_step="It is tried again.")

@@ -17,7 +17,7 @@ from kyc.sdk import calls, flows
 from kyc.sdk.archive import pack
 from kyc.sdk.async_transport import AsyncTransport
 from kyc.sdk.calls import Call
-from kyc.sdk.discovery import Address, find_master
+from kyc.sdk.discovery import locator
 from kyc.sdk.resume import IDLE_S, PATIENCE_S
 from kyc.sdk.submission import prepare
 from kyc.sdk.transport import PIECE_BYTES
@@ -36,9 +36,8 @@ class AsyncClient:
         print((await client.wait(plan.name)).state)
     """
 
-    def __init__(self, url: str | None = None, token: str = "") -> None:
-        known = None if url is None else Address(url=url.rstrip("/"), token=token)
-        self._transport = AsyncTransport(find_master if known is None else lambda: known)
+    def __init__(self, url: str | None = None, token: str = "", *, home: Path | None = None) -> None:
+        self._transport = AsyncTransport(locator(url, token, home))
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -107,7 +106,7 @@ class AsyncClient:
     async def _wait(self, name: str) -> api.WorkloadRow:
         after = await self.last_seq()
         row = (await self.workload(name)).row
-        async with aclosing(self.follow_events(after=after, kinds=flows.ENDINGS)) as events:
+        async with aclosing(self.stream_events(after=after, kinds=flows.ENDINGS)) as events:
             while not flows.is_over(row.state):
                 await anext(events)
                 row = (await self.workload(name)).row
@@ -119,7 +118,7 @@ class AsyncClient:
         """Return what a job printed after the row `after`, at most `limit` rows; raise NotFoundError."""
         return await self._call(calls.logs(name, after=after, limit=limit))
 
-    def follow_logs(
+    def stream_logs(
         self, name: str, *, after: int = 0, patience_s: float = PATIENCE_S
     ) -> AsyncGenerator[api.LogRow, None]:
         """Yield what a job printed after the row `after`, then what it prints, until closed."""
@@ -139,7 +138,7 @@ class AsyncClient:
         """Return events in order: those after the number `after`, or the last `tail`."""
         return await self._call(calls.events(after=after, limit=limit, kinds=kinds, subject=subject, tail=tail))
 
-    def follow_events(
+    def stream_events(
         self,
         *,
         after: int = 0,

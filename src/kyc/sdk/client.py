@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, TypeVar, Unpack, cast
 from kyc.domain.errors import NotFoundError, UnreachableError
 from kyc.sdk import calls, flows
 from kyc.sdk.calls import Call
-from kyc.sdk.discovery import Address, find_master
+from kyc.sdk.discovery import Address, locator
 from kyc.sdk.follow import Follow
 from kyc.sdk.resume import IDLE_S, PATIENCE_S
 from kyc.sdk.transport import Body, Transport
@@ -35,14 +35,13 @@ class Client:
             plan = client.run_job("train.yaml")
             print(client.wait(plan.name).state)
 
-    Without arguments it finds the master by `KYC_URL` and `KYC_TOKEN`, else in `KYC_HOME`. Every method raises the
-    errors of `kyc.domain.errors`: UnreachableError if the master does not answer, NotAllowedError for a wrong token,
-    and what its own text names. Each error has a `next_step`.
+    Without arguments it finds the master by `KYC_URL` and `KYC_TOKEN`, else in `KYC_HOME`; `home` names another folder.
+    Every method raises the errors of `kyc.domain.errors`: UnreachableError if the master does not answer,
+    NotAllowedError for a wrong token, and what its own text names. Each error has a `next_step`.
     """
 
-    def __init__(self, url: str | None = None, token: str = "") -> None:
-        known = None if url is None else Address(url=url.rstrip("/"), token=token)
-        self._transport = Transport(find_master if known is None else lambda: known)
+    def __init__(self, url: str | None = None, token: str = "", *, home: Path | None = None) -> None:
+        self._transport = Transport(locator(url, token, home))
 
     def __enter__(self) -> Client:
         return self
@@ -58,8 +57,13 @@ class Client:
 
     @property
     def address(self) -> Address:
-        """Where calls go."""
+        """Where calls go, with the token."""
         return self._transport.address()
+
+    @property
+    def url(self) -> str:
+        """The master's address."""
+        return self.address.url
 
     # --- workloads ---------------------------------------------------------------------------------------------------
 
@@ -137,7 +141,7 @@ class Client:
         found = check()
         if found is not None:
             return found
-        with self.follow_events(after=after, kinds=kinds, until_s=until_s) as events:
+        with self.stream_events(after=after, kinds=kinds, until_s=until_s) as events:
             for _ in events:
                 found = check()
                 if found is not None:
@@ -158,7 +162,7 @@ class Client:
             yield from page
             after = page[-1].seq
 
-    def follow_logs(self, name: str, *, after: int = 0, patience_s: float = PATIENCE_S) -> Follow[api.LogRow]:
+    def stream_logs(self, name: str, *, after: int = 0, patience_s: float = PATIENCE_S) -> Follow[api.LogRow]:
         """Yield what a job printed after the row `after`, then what it prints, until closed."""
         return Follow(
             self._transport, lambda cursor: calls.log_stream(name, after=cursor), after=after, patience_s=patience_s
@@ -184,7 +188,7 @@ class Client:
             yield from page
             after = page[-1].seq
 
-    def follow_events(
+    def stream_events(
         self,
         *,
         after: int = 0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,6 +62,18 @@ def find_master(env: Mapping[str, str] | None = None) -> Address:
             next_step="Start one with `kyc up --detach`, or set KYC_URL and KYC_TOKEN.",
         )
     return Address(url=local.url.rstrip("/"), token=token or _read_token(home), pid=local.pid)
+
+
+def locator(url: str | None, token: str, home: Path | None) -> Callable[[], Address]:
+    """Return what finds the master each time it is asked: the URL that is named, else in `home`, else by `KYC_*`."""
+    if url is not None:
+        _check_url(url)
+        known = Address(url=url.rstrip("/"), token=token)
+        return lambda: known
+    if home is not None:
+        variables = {"KYC_HOME": str(home), "KYC_TOKEN": token}
+        return lambda: find_master(variables)
+    return find_master
 
 
 def read_master_file(home: Path) -> MasterFile | None:

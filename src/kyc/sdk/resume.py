@@ -48,8 +48,9 @@ class Resume(Generic[T]):
         for event in self._parser.feed(piece):
             number = _number(event)
             if number is not None and number > self.cursor:
-                yield self._row(event)
+                row = self._row(event)
                 self.cursor = number
+                yield row
 
     def delay_s(self, error: UnreachableError | None, *, now_s: float) -> float:
         """Return how long to wait before the next try; raise the error once nothing was heard for the patience."""

@@ -6,6 +6,7 @@ that point outside are left out and named, anything that tries to write outside 
 
 from __future__ import annotations
 
+import errno
 import shutil
 import tarfile
 import tempfile
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from kyc.domain.errors import ConflictError, DamagedDataError, InvalidInputError
+from kyc.domain.errors import ConflictError, DamagedDataError, InvalidInputError, KycError, OutOfSpaceError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +40,8 @@ def check_target(folder: Path) -> Path:
 def unpack(source: IO[bytes], folder: Path) -> Unpacked:
     """Read a tar to its end and put its entries into the folder, which must be new or empty.
 
-    Raises as `check_target` does, DamagedDataError for a tar that is cut off or hostile, and InvalidInputError if
-    the disk refuses; in each case nothing is left behind.
+    Raises as `check_target` does, DamagedDataError for a tar that is cut off or hostile, OutOfSpaceError or
+    InvalidInputError if the disk refuses; in each case nothing is left behind.
     """
     target = check_target(folder)
     beside: Path | None = None
@@ -52,13 +53,8 @@ def unpack(source: IO[bytes], folder: Path) -> Unpacked:
         beside.rename(target)
     except (tarfile.TarError, EOFError) as error:
         raise DamagedDataError(f"what the master sent is not a whole tar: {error}", next_step="Try again.") from error
-    except FileExistsError as error:
-        raise ConflictError(f"{folder} was filled meanwhile", next_step="Name a new or an empty folder.") from error
     except OSError as error:
-        raise InvalidInputError(
-            f"{folder} cannot be written: {error.strerror or error}",
-            next_step="Name a folder with room on a disk of yours.",
-        ) from error
+        raise _refused(folder, error) from error
     finally:
         if beside is not None:
             shutil.rmtree(beside, ignore_errors=True)
@@ -82,3 +78,14 @@ def _extract(source: IO[bytes], beside: Path, target: Path) -> Unpacked:
             files += member.isreg()
             size += member.size if member.isreg() else 0
     return Unpacked(folder=target, files=files, bytes=size, left_out=tuple(left_out))
+
+
+def _refused(folder: Path, error: OSError) -> KycError:
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            return OutOfSpaceError(f"the disk of {folder} is full", next_step="Make room, or name another folder.")
+        case errno.ENOTEMPTY:
+            return ConflictError(f"{folder} was filled meanwhile", next_step="Name a new or an empty folder.")
+    return InvalidInputError(
+        f"{folder} cannot be written: {error.strerror or error}", next_step="Name a folder that you may write."
+    )

@@ -192,7 +192,7 @@ class TestWritersThatStop:
     async def test_what_a_killed_writer_was_promised_is_there(self, path: Path) -> None:
         chance = random.Random(11)
         root = Path(__file__).parent.parent.parent
-        for _ in range(3):
+        for _ in range(2):
             argv = [sys.executable, "-c", WRITER, str(path)]
             writer = subprocess.Popen(
                 argv, cwd=root, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": "."}

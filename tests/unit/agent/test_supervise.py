@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
+from tests.unit.agent.stage import Stage
 
 from kyc.domain.errors import DamagedDataError, UnreachableError
 from kyc.domain.interruption import NoticeKind
 from kyc.wire.agent import Committed, Exited, Fenced, Progressed, Released, Restored, Started, Troubled
-from tests.unit.agent.stage import Stage
 
 
 @pytest.fixture
@@ -341,7 +342,7 @@ async def test_steps_are_told_as_ranges_and_none_is_skipped(stage: Stage) -> Non
         steps = [fact for fact in stage.facts if isinstance(fact, Progressed)]
         assert 2 <= len(steps) <= 10
         assert steps[0].first == 1
-        assert all(later.first == earlier.step + 1 for earlier, later in zip(steps, steps[1:], strict=False))
+        assert all(later.first == earlier.step + 1 for earlier, later in itertools.pairwise(steps))
         assert (steps[-1].step, steps[-1].total) == (100, 100)
 
 

@@ -11,7 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+import msgspec
 from fastapi import FastAPI
+from tests.simulation.world import SimSecrets, SimStreamHost
 
 from kyc.adapters.fake.catalog import FakeCatalog, fake_offer
 from kyc.adapters.fake.clock import FakeClock
@@ -33,7 +35,7 @@ from kyc.master.archives import Archives
 from kyc.master.server import bind, serve, url_of
 from kyc.master.services import CloudStatus, Identity, Services
 from kyc.ports.store import Store
-from tests.simulation.world import SimSecrets, SimStreamHost
+from kyc.wire.api import Problem
 
 TOKEN = "the-administrators-token"
 STARTED = datetime(2025, 3, 1, 12, tzinfo=UTC)
@@ -152,6 +154,23 @@ async def listening(stand: Stand) -> AsyncIterator[str]:
         finally:
             stand.services.closing.set()
             await asyncio.wait_for(serving, 20)
+
+
+def told(response: httpx.Response, status: int) -> Problem:
+    """Check that the answer is a problem with this status, and return it."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = msgspec.json.decode(response.content, type=Problem)
+    assert problem.status == status
+    assert problem.detail
+    assert "Traceback" not in response.text
+    return problem
+
+
+def read(response: httpx.Response, kind: object, status: int = 200):
+    """Check the status and return the answer, decoded as strictly as the SDK does."""
+    assert response.status_code == status, response.text
+    return msgspec.json.decode(response.content, type=kind)
 
 
 _made: list[FastAPI] = []

@@ -77,7 +77,7 @@ class Watch:
             wait_s = self._end_s - plan_margin_s(pressure) - self._clock.monotonic_s()
             if wait_s <= 0:
                 return
-            await wait_for(self._leaving, min(wait_s, _LOOK_S), self._clock)
+            await wait_for(self._leaving, min(max(wait_s, 0.01), _LOOK_S), self._clock)
 
     def _take(self, notice: Notice) -> None:
         key = (notice.kind, notice.deadline_at)

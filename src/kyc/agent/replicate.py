@@ -46,6 +46,10 @@ class Replicator:
         finally:
             self._ended.set()
 
+    async def close(self) -> None:
+        """Give the epoch's writer back."""
+        await self._publisher.close()
+
     async def flush(self) -> Taken | None:
         """Take the last snapshot, after the work has ended, and return it.
 
@@ -64,7 +68,7 @@ class Replicator:
     async def _until_the_end_is_near(self) -> None:
         await self._world.watch.interrupted.wait()
         while (left_s := self._world.watch.left_s or 0.0) > _RESERVE_S:
-            await self._world.clock.sleep_s(left_s - _RESERVE_S)
+            await self._world.clock.sleep_s(max(left_s - _RESERVE_S, 0.01))  # no ever smaller steps
 
     async def _pause(self) -> None:
         watch, clock = self._world.watch, self._world.clock

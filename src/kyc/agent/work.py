@@ -50,6 +50,9 @@ class Work:
         except FencedError as error:
             log.warning("fenced", extra={"reason": str(error), "epoch": self._wanted.epoch})
             self._world.tell(Fenced(at=self._world.clock.now(), attempt=self._wanted.attempt, epoch=self._wanted.epoch))
+        finally:
+            if self._replicator is not None:
+                await self._replicator.close()
 
     async def _open(self) -> None:
         world, wanted = self._world, self._wanted

@@ -32,7 +32,7 @@ class Archives:
         self._limit_bytes = limit_bytes
 
     def prepare(self) -> None:
-        """Make the folder, and remove what an upload left that was cut off by the master's death."""
+        """Make the folder, without what uploads left that a master's death cut off. Call it before the first `put`."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for left in self._folder.glob(f"*{_PART}"):
             left.unlink(missing_ok=True)

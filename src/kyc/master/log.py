@@ -39,5 +39,5 @@ def log_to(path: Path, *, level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for noisy in ("alembic", "sqlalchemy", "aiosqlite", "websockets", "asyncio"):
+    for noisy in ("alembic", "sqlalchemy", "websockets", "asyncio"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))

@@ -73,7 +73,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
                 intents=engine.intents,
                 links=engine.links,
                 pulses=engine.pulses,
-                snapshots=Snapshots(store, stream_host, secrets, home.path / "tmp"),
+                snapshots=Snapshots(store, stream_host, secrets, clock, home.path / "tmp"),
                 operations=operations,
                 archives=archives,
                 signal=context.signal,

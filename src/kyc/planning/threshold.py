@@ -121,7 +121,7 @@ def _add_instance(
         return AddInstance(reason="no instance yet") if limits.min_instances > 0 else None
     least = rank_least_loaded(joined, samples=rule.samples)[0]
     mean = mean_of_last(least.samples, rule.samples)
-    if mean < rule.add_instance_at:
+    if mean < rule.add_instance_at - 1e-9:
         return None
     return AddInstance(
         reason=f"even the least loaded instance {least.id} is at {mean:.0%} (from {rule.add_instance_at:.0%} on)"

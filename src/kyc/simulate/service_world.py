@@ -228,7 +228,7 @@ def _late(load: Floats, capacity: Floats) -> float:
             serves = capacity[second]
             backlog = min(max(0.0, backlog + load[second] - serves), _BACKLOG_CAP_S * serves)
             if backlog > _LATE_AFTER_S * serves:
-                late += load[second]
+                late += float(load[second])
             second += 1
             if backlog <= 0:
                 break

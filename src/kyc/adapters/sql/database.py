@@ -1,28 +1,33 @@
-"""The connections: SQLite set so that what is committed stays committed, PostgreSQL by URL; and the schema's update."""
+"""The connections: SQLite set so that what is committed stays committed, PostgreSQL by URL; and the schema's update.
+
+The work is done in two threads, one that writes and one that reads meanwhile: a transaction is one visit to a thread,
+not one for each statement, and SQLite's single writer is a queue by construction.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from kyc.domain.errors import ConflictError, InvalidInputError, UnreachableError
 
-# One to write, one to read meanwhile. Each is a thread and a page cache.
-_CONNECTIONS = 2
+T = TypeVar("T")
+
 _BUSY_TIMEOUT_S = 10
 # WAL: readers never wait for the writer. FULL: each commit is on the disk when it returns. NORMAL would survive a kill
 # just as well, but a power cut could take back a commit that was acted upon: a fact acknowledged to an agent, which has
 # forgotten it since; an epoch granted; an intent whose instance bills already. After a burst the journal is cut to
 # 64 MiB.
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "journal_size_limit=67108864", "temp_store=MEMORY")
-_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
+_DRIVERS = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
 _READS_ONLY = "kyc_reads_only"
 
 
@@ -31,11 +36,58 @@ def sqlite_url(path: Path) -> str:
     return f"sqlite:///{path.absolute()}"
 
 
-def connect(url: str) -> AsyncEngine:
-    """Return an engine for `sqlite:///PATH` or `postgresql://...`; nothing is opened yet.
+class Database:
+    """One database at `sqlite:///PATH` or `postgresql://...`. A call that is cancelled is finished or not begun.
 
-    Raise InvalidInputError for any other URL, or one whose driver is not installed.
+    Raise InvalidInputError for any other URL, or one whose driver is not installed. Nothing is opened before its use.
     """
+
+    def __init__(self, url: str) -> None:
+        self.engine = _connect(url)
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-write")
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="store-read")
+
+    async def write(self, work: Callable[[sa.Connection], T]) -> T:
+        """Run the work in a transaction: committed when it returns, undone if it raises."""
+
+        def run() -> T:
+            with translated(), self.engine.begin() as connection:
+                return work(connection)
+
+        return await _visit(self._writer, run)
+
+    async def read(self, work: Callable[[sa.Connection], T]) -> T:
+        """Run one SELECT, which is consistent by itself: no transaction is begun."""
+
+        def run() -> T:
+            with translated(), self.engine.connect() as connection:
+                return work(connection.execution_options(**{_READS_ONLY: True}))
+
+        return await _visit(self._reader, run)
+
+    async def migrate(self) -> None:
+        """Bring the schema up to date, wholly or not at all; of several that try at once one does it.
+
+        Raise ConflictError if another version of kyc wrote the database, UnreachableError if it cannot be had.
+        """
+        await self.write(_upgrade)
+
+    async def close(self) -> None:
+        """Let what is being written end, then close the connections."""
+        for threads in (self._writer, self._reader):
+            await asyncio.to_thread(threads.shutdown)
+        self.engine.dispose()
+
+
+async def _visit(thread: ThreadPoolExecutor, run: Callable[[], T]) -> T:
+    try:
+        visit = thread.submit(run)
+    except RuntimeError as error:  # its way to say that it was shut down
+        raise UnreachableError("the database is closed") from error
+    return await asyncio.wrap_future(visit)
+
+
+def _connect(url: str) -> sa.Engine:
     try:
         parsed = sa.make_url(url)
     except ArgumentError as error:
@@ -45,10 +97,10 @@ def connect(url: str) -> AsyncEngine:
     is_sqlite = parsed.drivername == "sqlite"
     more: dict[str, Any] = {"timeout": _BUSY_TIMEOUT_S, "isolation_level": None} if is_sqlite else {}
     try:
-        engine = create_async_engine(
+        engine = sa.create_engine(
             parsed.set(drivername=_DRIVERS[parsed.drivername]),
             connect_args=more,
-            pool_size=_CONNECTIONS,
+            pool_size=2,
             max_overflow=0,
             pool_pre_ping=not is_sqlite,
         )
@@ -57,24 +109,9 @@ def connect(url: str) -> AsyncEngine:
             "the driver for PostgreSQL is not installed", next_step="pip install 'psycopg[binary]'"
         ) from error
     if is_sqlite:
-        sa.event.listen(engine.sync_engine, "connect", _set_pragmas)
-        sa.event.listen(engine.sync_engine, "begin", _begin)
+        sa.event.listen(engine, "connect", _set_pragmas)
+        sa.event.listen(engine, "begin", _begin)
     return engine
-
-
-def for_reading(engine: AsyncEngine) -> AsyncEngine:
-    """Return the same engine for single SELECTs, each of which is consistent by itself: no transaction is begun."""
-    return engine.execution_options(**{_READS_ONLY: True})
-
-
-async def migrate(engine: AsyncEngine) -> None:
-    """Bring the schema up to date, wholly or not at all; of several that try at once one does it.
-
-    Raise ConflictError if a newer version of kyc wrote the database, UnreachableError if it cannot be had.
-    """
-    with translated():
-        async with engine.begin() as connection:
-            await connection.run_sync(_upgrade)
 
 
 @contextmanager

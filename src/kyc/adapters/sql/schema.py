@@ -81,15 +81,34 @@ counters = sa.Table(
 )
 
 
+GUARD_KEY, GUARD_VERSION = "guard_key", "guard_version"
+
+
+def _insert(table: sa.Table) -> sa.Insert:
+    return sa.insert(table).values({column.name: sa.bindparam(column.name) for column in _written(table)})
+
+
+def _guarded_update(table: sa.Table) -> sa.Update:
+    """Return the update of the row of one key that has the version which was read."""
+    guard = (table.c.id == sa.bindparam(GUARD_KEY), table.c.version == sa.bindparam(GUARD_VERSION))
+    return sa.update(table).where(*guard).values({column.name: sa.bindparam(column.name) for column in _written(table)})
+
+
+def _written(table: sa.Table) -> list[sa.Column[object]]:
+    return [column for column in table.columns if column.name != "ordinal"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shelf(Generic[R]):
-    """How one kind of record lies in its table."""
+    """How one kind of record lies in its table. The statements are made once: making them costs more than the rest."""
 
     kind: type[R]
     table: sa.Table
     key: Callable[[R], str]
     columns: Callable[[R], dict[str, object]]
     decoder: msgspec.json.Decoder[R]
+    insert: sa.Insert
+    update: sa.Update
 
     def row(self, record: R) -> dict[str, object]:
         """Return the record's columns, all but the ordinal."""
@@ -107,6 +126,8 @@ INSTANCES = Shelf(
         "workload": instance.workload,
     },
     decoder=msgspec.json.Decoder(Instance),
+    insert=_insert(instances),
+    update=_guarded_update(instances),
 )
 DEPLOYMENTS = Shelf(
     kind=Deployment,
@@ -117,6 +138,8 @@ DEPLOYMENTS = Shelf(
         "live": not is_final(DEPLOYMENT_EDGES, deployment.state),
     },
     decoder=msgspec.json.Decoder(Deployment),
+    insert=_insert(deployments),
+    update=_guarded_update(deployments),
 )
 JOBS = Shelf(
     kind=Job,
@@ -124,6 +147,8 @@ JOBS = Shelf(
     key=lambda job: job.name,
     columns=lambda job: {"state": job.state.value, "live": not job.is_over},
     decoder=msgspec.json.Decoder(Job),
+    insert=_insert(jobs),
+    update=_guarded_update(jobs),
 )
 ATTEMPTS = Shelf(
     kind=Attempt,
@@ -135,6 +160,8 @@ ATTEMPTS = Shelf(
         "workload": attempt.workload,
     },
     decoder=msgspec.json.Decoder(Attempt),
+    insert=_insert(attempts),
+    update=_guarded_update(attempts),
 )
 EVENT_DECODER = msgspec.json.Decoder(Event)
 LOG_DECODER = msgspec.json.Decoder(LogLines)

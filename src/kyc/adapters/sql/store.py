@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar, assert_never
@@ -10,10 +9,9 @@ from typing import TypeVar, assert_never
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from kyc.adapters.sql import schema
-from kyc.adapters.sql.database import connect, for_reading, migrate, translated
+from kyc.adapters.sql.database import Database
 from kyc.adapters.sql.schema import ATTEMPTS, DEPLOYMENTS, INSTANCES, JOBS, Shelf
 from kyc.domain.deployment import Deployment
 from kyc.domain.errors import ConflictError, StaleWriteError
@@ -28,14 +26,11 @@ R = TypeVar("R", Instance, Deployment, Job, Attempt)
 
 
 class SqlStore:
-    """A Store in one database. Make it by `open`."""
+    """A Store in one database. Make it by `open`. A call that is cancelled while it saves is finished or not begun."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        """Take an engine whose schema is up to date; `close` disposes of it."""
-        self._engine = engine
-        self._reading = for_reading(engine)
-        # SQLite has one writer at a time: ours wait here, in order and without holding a thread.
-        self._writing = asyncio.Lock()
+    def __init__(self, database: Database) -> None:
+        """Take a database whose schema is up to date; `close` closes it."""
+        self._database = database
 
     @classmethod
     async def open(cls, url: str) -> SqlStore:
@@ -43,13 +38,13 @@ class SqlStore:
 
         Raise InvalidInputError for a URL that cannot be used, ConflictError for a database of a newer kyc.
         """
-        engine = connect(url)
+        database = Database(url)
         try:
-            await migrate(engine)
+            await database.migrate()
         except BaseException:
-            await engine.dispose()
+            await database.close()
             raise
-        return cls(engine)
+        return cls(database)
 
     async def save(
         self,
@@ -59,16 +54,7 @@ class SqlStore:
         inbox: tuple[InstanceId, int] | None = None,
     ) -> bool:
         """Write all of it or nothing: see the port."""
-        with translated():
-            async with self._writing, self._engine.begin() as connection:
-                if inbox is not None and not await _move_mark(connection, *inbox):
-                    await connection.rollback()
-                    return False
-                for record in records:
-                    await _write(connection, record)
-                await _append_events(connection, events)
-                await _append_logs(connection, logs)
-        return True
+        return await self._database.write(lambda connection: _save(connection, records, events, logs, inbox))
 
     async def inbox_mark(self, instance_id: InstanceId) -> int:
         """Return the number of the last message taken from the agent; 0 before the first."""
@@ -135,7 +121,7 @@ class SqlStore:
 
     async def close(self) -> None:
         """Close the connections. What was saved is on the disk already."""
-        await self._engine.dispose()
+        await self._database.close()
 
     async def _all(self, shelf: Shelf[R], *where: sa.ColumnElement[bool], live_only: bool) -> list[R]:
         columns = shelf.table.c
@@ -149,59 +135,72 @@ class SqlStore:
         return shelf.decoder.decode(bodies[0]) if bodies else None
 
     async def _column(self, query: sa.Select[tuple[T]]) -> list[T]:
-        with translated():
-            async with self._reading.connect() as connection:
-                return list(await connection.scalars(query))
+        return await self._database.read(lambda connection: list(connection.scalars(query)))
 
 
-async def _write(connection: AsyncConnection, record: Record) -> None:
+def _save(
+    connection: sa.Connection,
+    records: Sequence[Record],
+    events: Sequence[Event],
+    logs: Sequence[LogLines],
+    inbox: tuple[InstanceId, int] | None,
+) -> bool:
+    if inbox is not None and not _move_mark(connection, *inbox):
+        return False
+    for record in records:
+        _write(connection, record)
+    _append_events(connection, events)
+    _append_logs(connection, logs)
+    return True
+
+
+def _write(connection: sa.Connection, record: Record) -> None:
     match record:
         case Instance():
-            await _put(connection, INSTANCES, record)
+            _put(connection, INSTANCES, record)
         case Deployment():
-            await _put(connection, DEPLOYMENTS, record)
+            _put(connection, DEPLOYMENTS, record)
         case Job():
-            await _put(connection, JOBS, record)
+            _put(connection, JOBS, record)
         case Attempt():
-            await _put(connection, ATTEMPTS, record)
+            _put(connection, ATTEMPTS, record)
         case _:
             assert_never(record)
 
 
-async def _put(connection: AsyncConnection, shelf: Shelf[R], record: R) -> None:
+def _put(connection: sa.Connection, shelf: Shelf[R], record: R) -> None:
     kind, key = shelf.kind.__name__.lower(), shelf.key(record)
     row = shelf.row(replace(record, version=record.version + 1))
     if record.version == 0:
         try:
-            await connection.execute(sa.insert(shelf.table).values(row))
+            connection.execute(shelf.insert, row)
         except IntegrityError as error:
             raise ConflictError(f"{kind} {key} exists already", next_step="Choose another name.") from error
         return
-    columns = shelf.table.c
-    guarded = sa.update(shelf.table).where(columns.id == key, columns.version == record.version)
-    if (await connection.execute(guarded.values(row))).rowcount != 1:
+    guard = {schema.GUARD_KEY: key, schema.GUARD_VERSION: record.version}
+    if connection.execute(shelf.update, row | guard).rowcount != 1:
         raise StaleWriteError(f"{kind} {key} was written since it was read", next_step="Try again.")
 
 
-async def _move_mark(connection: AsyncConnection, instance_id: InstanceId, number: int) -> bool:
+def _move_mark(connection: sa.Connection, instance_id: InstanceId, number: int) -> bool:
     inbox = schema.inbox
     mine = inbox.c.instance_id == instance_id
-    moved = await connection.execute(sa.update(inbox).where(mine, inbox.c.mark < number).values(mark=number))
+    moved = connection.execute(sa.update(inbox).where(mine, inbox.c.mark < number).values(mark=number))
     if moved.rowcount == 1:
         return True
-    if (await connection.execute(sa.select(inbox.c.mark).where(mine))).first() is not None or number <= 0:
+    if connection.execute(sa.select(inbox.c.mark).where(mine)).first() is not None or number <= 0:
         return False
     try:
-        await connection.execute(sa.insert(inbox).values(instance_id=instance_id, mark=number))
-    except IntegrityError:  # another writer's first message came in between: ours will be told again
+        connection.execute(sa.insert(inbox).values(instance_id=instance_id, mark=number))
+    except IntegrityError:  # another master's first message of it came in between: ours will be told again
         return False
     return True
 
 
-async def _append_events(connection: AsyncConnection, events: Sequence[Event]) -> None:
+def _append_events(connection: sa.Connection, events: Sequence[Event]) -> None:
     if not events:
         return
-    first = await _take_places(connection, "events", len(events))
+    first = _take_places(connection, "events", len(events))
     rows = [
         {
             "seq": seq,
@@ -211,23 +210,23 @@ async def _append_events(connection: AsyncConnection, events: Sequence[Event]) -
         }
         for seq, event in enumerate(events, first)
     ]
-    await connection.execute(sa.insert(schema.events), rows)
+    connection.execute(sa.insert(schema.events), rows)
 
 
-async def _append_logs(connection: AsyncConnection, logs: Sequence[LogLines]) -> None:
+def _append_logs(connection: sa.Connection, logs: Sequence[LogLines]) -> None:
     if not logs:
         return
-    first = await _take_places(connection, "logs", len(logs))
+    first = _take_places(connection, "logs", len(logs))
     rows = [
         {"seq": seq, "workload": lines.workload, "body": msgspec.json.encode(replace(lines, seq=seq)).decode()}
         for seq, lines in enumerate(logs, first)
     ]
-    await connection.execute(sa.insert(schema.logs), rows)
+    connection.execute(sa.insert(schema.logs), rows)
 
 
-async def _take_places(connection: AsyncConnection, name: str, count: int) -> int:
+def _take_places(connection: sa.Connection, name: str, count: int) -> int:
     counters = schema.counters
     mine = counters.c.name == name
-    await connection.execute(sa.update(counters).where(mine).values(value=counters.c.value + count))
-    last = (await connection.execute(sa.select(counters.c.value).where(mine))).scalar_one()
+    connection.execute(sa.update(counters).where(mine).values(value=counters.c.value + count))
+    last = connection.execute(sa.select(counters.c.value).where(mine)).scalar_one()
     return int(last) - count + 1

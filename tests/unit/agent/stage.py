@@ -270,7 +270,7 @@ class Stage:
     """Everything about one instance under test; `facts` is what it told."""
 
     def __init__(self, root: Path) -> None:
-        self.clock = FakeClock()
+        self.clock = FakeClock(turns=25)
         self.runtime = FakeRuntime(self.clock)
         self.engine = FakeEngine(self.clock)
         self.notices = FakeNotices()
@@ -352,7 +352,8 @@ class Stage:
             found = [fact for fact in self.facts if type(fact).__name__ == kind]
             if found:
                 return found[-1]
-            await self.advance(0.1)
+            await asyncio.to_thread(lambda: None)
+            await self.clock.advance(0.1)
         raise AssertionError(f"no {kind} among {self.story()}")
 
     def story(self) -> list[str]:

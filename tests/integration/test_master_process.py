@@ -12,13 +12,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, closing, contextmanager
 from pathlib import Path
 
+import pytest
 from tests.integration.stand import JOB
 
 from kyc import Client
+from kyc.domain.errors import ConflictError, InvalidInputError
 from kyc.master.home import Home, MasterFile
+from kyc.master.main import Start, main
+from kyc.master.server import bind, url_of
+from kyc.master.services import Services
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -53,18 +58,24 @@ def told_by(home: Path, process: subprocess.Popen[str]) -> MasterFile:
     raise AssertionError("the master did not start in time")
 
 
-def refused(home: Path, *options: str) -> tuple[int, str]:
-    process = start(home, *options)
-    _, errors = process.communicate(timeout=30)
-    assert "Traceback" not in errors
-    return process.returncode, errors
+@pytest.fixture(autouse=True)
+def _umask() -> Iterator[None]:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+def never(_start: Start) -> AbstractAsyncContextManager[Services]:
+    raise AssertionError("nothing may be opened")
 
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_a_killed_master_comes_back_with_all_it_knew_and_ends_when_told(tmp_path: Path) -> None:
+def test_a_killed_master_comes_back_with_all_it_knew_and_ends_when_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     home = tmp_path / "home"
     with (
         running(home, "--port", "0") as (process, told),
@@ -86,50 +97,58 @@ def test_a_killed_master_comes_back_with_all_it_knew_and_ends_when_told(tmp_path
         assert mode(home) == 0o700
         assert {mode(home / name) for name in ("token", "master.db", "master.json", "master.id")} == {0o600}
 
-        code, errors = refused(home, "--port", "0")
-        assert code == 1
-        assert str(process.pid) in errors
-        assert "kyc down" in errors
+        assert main(["up", "--home", str(home), "--port", "0"], build=never) == 1
+        said = capsys.readouterr().err
+        assert f"process {process.pid}, {told.url}" in said
+        assert "next: Use it, end it with `kyc down`" in said
 
-        other = tmp_path / "other"
-        code, errors = refused(other, "--port", told.url.rpartition(":")[2])
-        assert code == 1
-        assert "is in use" in errors
-        assert "--port 0" in errors
-        assert not (other / "master.json").exists()
-
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        with hanging_on(told.url, token.strip()):
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0
     assert not (home / "master.json").exists()
-    facts = [json.loads(line) for line in (home / "logs" / "master.log").read_text().splitlines()]
-    assert [fact["fact"] for fact in facts if fact["logger"] == "kyc.master.main"] == [
-        "master_started",
-        "master_started",
-        "master_ended",
-    ]
-    assert token.strip() not in (home / "logs" / "master.log").read_text()
+    log = (home / "logs" / "master.log").read_text()
+    facts = [json.loads(line) for line in log.splitlines()]
+    own = [fact["fact"] for fact in facts if fact["logger"] == "kyc.master.main"]
+    assert own == ["master_started", "master_started", "master_ended"]
+    assert token.strip() not in log
+    assert "Traceback" not in log
 
 
-def test_the_end_is_clean_though_clients_hang_on(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    with running(home, "--port", "0") as (process, told):
-        host, _, port = told.url.removeprefix("http://").rpartition(":")
-        idle = socket.create_connection((host, int(port)))
-        stream = http.client.HTTPConnection(host, int(port), timeout=20)
-        headers = {"Authorization": f"Bearer {(home / 'token').read_text().strip()}"}
-        stream.request("GET", "/api/v1/events/stream", headers=headers)
-        assert stream.getresponse().readline() == b"retry: 1000\n"
-        began = time.monotonic()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
-        assert time.monotonic() - began < 10
-        idle.close()
-        stream.close()
-        assert "Traceback" not in (home / "logs" / "master.log").read_text()
+@contextmanager
+def hanging_on(url: str, token: str) -> Iterator[None]:
+    """Keep an idle connection and a stream open, as a browser does."""
+    host, _, port = url.removeprefix("http://").rpartition(":")
+    with (
+        closing(http.client.HTTPConnection(host, int(port), timeout=20)) as stream,
+        socket.create_connection((host, int(port))),
+    ):
+        stream.request("GET", "/api/v1/events/stream", headers={"Authorization": f"Bearer {token}"})
+        answer = stream.getresponse()
+        assert answer.readline() == b"retry: 1000\n"
+        yield
+        answer.close()
 
 
-def test_an_address_that_is_not_ours_is_a_usage_error(tmp_path: Path) -> None:
-    code, errors = refused(tmp_path / "home", "--host", "203.0.113.7", "--port", "0")
-    assert code == 2
-    assert "203.0.113.7" in errors
-    assert "next: Give --host an address of this machine" in errors
+def test_a_port_in_use_is_said_with_what_to_do() -> None:
+    with bind("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConflictError, match=f"port {port} of 127.0.0.1 is in use") as refused:
+            bind("127.0.0.1", port)
+    assert "--port 0" in refused.value.next_step
+
+
+def test_an_address_that_is_not_ours_is_said() -> None:
+    with pytest.raises(InvalidInputError, match=r"203\.0\.113\.7") as refused:
+        bind("203.0.113.7", 0)
+    assert "--host" in refused.value.next_step
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.1"])
+def test_this_machine_reaches_the_master_at_the_loopback(host: str) -> None:
+    with bind(host, 0) as listening:
+        assert url_of(listening) == f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+def test_usage_errors_exit_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["up", "--port", "seventy"], build=never) == 2
+    assert capsys.readouterr().err.startswith("error: port: 'seventy' is not a number\nnext: ")

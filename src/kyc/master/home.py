@@ -51,6 +51,11 @@ class Home:
         return self.path / "logs" / "master.log"
 
     @property
+    def port_file(self) -> Path:
+        """Where the port that was last listened at is kept."""
+        return self.path / "port"
+
+    @property
     def master_file(self) -> Path:
         """Where a running master tells its address."""
         return self.path / "master.json"

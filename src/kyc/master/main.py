@@ -16,7 +16,7 @@ from kyc.domain.errors import InvalidInputError, KycError
 from kyc.master.app import create_app
 from kyc.master.home import Home, MasterFile
 from kyc.master.log import log_to
-from kyc.master.server import bind, serve, url_of
+from kyc.master.server import bind_as_before, serve, url_of
 from kyc.master.services import Identity, Services
 from kyc.master.settings import Settings, read_settings
 
@@ -64,7 +64,7 @@ def _failure_logged() -> Iterator[None]:
 
 
 async def _run(settings: Settings, home: Home, build: Build) -> None:
-    with bind(settings.host, settings.port) as listening:
+    with bind_as_before(settings.host, settings.port, home.port_file) as listening:
         identity = Identity(
             master_id=home.master_id(), version=__version__, pid=os.getpid(), started_at=datetime.now(UTC)
         )

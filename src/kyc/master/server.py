@@ -7,7 +7,8 @@ import errno
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
@@ -35,6 +36,19 @@ def bind(host: str, port: int) -> socket.socket:
             f"cannot listen at {host}, port {port}: {error.strerror or error}",
             next_step="Give --host an address of this machine, and --port one above 1023.",
         ) from error
+
+
+def bind_as_before(host: str, port: int, memory: Path) -> socket.socket:
+    """Return a listening socket as `bind`; for port 0 the port of the last time if it is free.
+
+    Agents that outlived the master dial the address they were given; `memory` is the file that keeps its port.
+    """
+    if port == 0 and memory.is_file():
+        with suppress(ConflictError, ValueError):
+            return bind(host, int(memory.read_text(encoding="ascii")))
+    listening = bind(host, port)
+    memory.write_text(str(listening.getsockname()[1]), encoding="ascii")
+    return listening
 
 
 def url_of(listening: socket.socket) -> str:

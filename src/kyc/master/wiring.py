@@ -71,7 +71,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
                 intents=engine.intents,
                 links=engine.links,
                 pulses=engine.pulses,
-                snapshots=Snapshots(store, stream_host, secrets, home.path / "tmp"),
+                snapshots=Snapshots(store, stream_host, secrets, clock, home.path / "tmp"),
                 operations=operations,
                 archives=Archives(home.path / "archives", limit_bytes=settings.archive_limit_bytes),
                 signal=context.signal,

@@ -16,7 +16,7 @@ Packing the replicas on the instances is `planning.packing`.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -104,12 +104,27 @@ class ScaleDecision:
     worth: Worth = Worth()
     buy_share: float = 0.0
     demand: float = 0.0
-    data: dict[str, float] = field(default_factory=dict)
 
     @property
     def is_change(self) -> bool:
         """Whether anything is to change."""
         return (self.instances, self.replicas) != (self.was_instances, self.was_replicas)
+
+    @property
+    def numbers(self) -> dict[str, object]:
+        """The decision as JSON values, for the event service.scaled; shares from 0 to 1, the demand in replicas."""
+        return {
+            "instances": self.instances,
+            "replicas": self.replicas,
+            "was_instances": self.was_instances,
+            "was_replicas": self.was_replicas,
+            "cause": self.cause.value,
+            "demand": round(self.demand, 3),
+            "worth_now": round(self.worth.now, 5),
+            "worth_record": round(self.worth.record, 5),
+            "worth_ahead": round(self.worth.ahead, 5),
+            "buy_share": self.buy_share,
+        }
 
     @property
     def reason(self) -> str:

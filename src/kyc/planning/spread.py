@@ -100,6 +100,31 @@ def plan_spot_mix(rule: SpotRule, *, wanted: int, ready_spot: int) -> SpotMix:
     return SpotMix(spot=spot, on_demand=base + stand_in, reason=reason)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetSize:
+    """What packing is to bring about: instances of each kind, and the replicas on all of them."""
+
+    spot: int
+    on_demand: int
+    replicas: int
+    reason: str
+
+    @property
+    def instances(self) -> int:
+        """Both kinds together."""
+        return self.spot + self.on_demand
+
+
+def plan_fleet_size(rule: SpotRule, *, instances: int, replicas: int, per_instance: int, ready_spot: int) -> FleetSize:
+    """Return the fleet for a scale decision: its instances as a spot mix, its replicas with those on the extra ones.
+
+    Only what `extra` adds carries more replicas: a stand-in takes those that wait for its spot instance.
+    """
+    mix = plan_spot_mix(rule, wanted=instances, ready_spot=ready_spot)
+    extra = rule.extra * per_instance if instances > 0 else 0
+    return FleetSize(spot=mix.spot, on_demand=mix.on_demand, replicas=replicas + extra, reason=mix.reason)
+
+
 def extra_for_risk(
     pools: Iterable[tuple[int, float]], *, replace_s: float, tolerance: float = 1e-3, most: int = 16
 ) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from datetime import UTC, datetime, time, timedelta
 
@@ -153,3 +154,11 @@ def test_the_reason_says_what_and_why():
     assert reason.startswith("1 -> ")
     assert "demand of 10.0 replicas" in reason or "demand now 10.0 replicas" in reason
     assert "1.25%" in reason
+
+
+def test_the_numbers_of_a_decision_can_be_stored():
+    numbers = json.loads(json.dumps(decide([10.0] * 600).numbers))
+    assert numbers["was_instances"] == 1
+    assert numbers["instances"] >= 3
+    assert numbers["demand"] == 10.0
+    assert numbers["cause"] in {"now", "record"}

@@ -12,6 +12,7 @@ from kyc.planning.spread import (
     PoolOffer,
     extra_for_risk,
     is_early_replacement_worth,
+    plan_fleet_size,
     plan_spot_mix,
     plan_spread,
 )
@@ -71,6 +72,13 @@ def test_with_fallback_what_is_wanted_is_there(extra, base, wanted, ready):
     mix = plan_spot_mix(rule, wanted=wanted, ready_spot=ready)
     assert mix.on_demand + min(ready, mix.spot) >= wanted
     assert mix.on_demand <= wanted
+
+
+def test_extra_instances_carry_extra_replicas_and_stand_ins_do_not():
+    rule = SpotRule(extra=1, fallback=True)
+    size = plan_fleet_size(rule, instances=4, replicas=16, per_instance=4, ready_spot=3)
+    assert (size.spot, size.on_demand, size.instances, size.replicas) == (5, 2, 7, 20)
+    assert plan_fleet_size(rule, instances=0, replicas=0, per_instance=4, ready_spot=0).replicas == 0
 
 
 def test_the_reserve_grows_with_risk_and_with_what_one_pool_holds():

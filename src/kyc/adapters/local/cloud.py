@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from kyc.adapters.local.api import LINE_LIMIT
 from kyc.adapters.local.daemon import ALREADY_RUNNING, SOCKET
@@ -84,7 +85,7 @@ class LocalCloud:
     async def stop(self, *, everything: bool = True) -> None:
         """Stop the daemon and, unless `everything` is False, end all instances first; return when it is gone."""
         try:
-            pid = (await self._call("hello"))["pid"]
+            pid = (await self._call("hello"))["pid"]  # the daemon is on the host, in isolated mode too
             pidfd = os.pidfd_open(pid)
         except (UnreachableError, ProcessLookupError):
             return
@@ -132,6 +133,15 @@ class LocalCloud:
         """Return the address at which instances reach what listens at host:port here."""
         answer = await self._call("forward", host=host, port=port)
         return answer["host"], answer["port"]
+
+    async def reach(self, url: str) -> str:
+        """Return the URL under which instances reach what the URL names on this host."""
+        parts = urlsplit(url)
+        if parts.hostname is None or parts.port is None:
+            raise InvalidInputError(f"{url!r} names no host and port to forward to")
+        host, port = await self.forward(parts.hostname, parts.port)
+        login, at, _ = parts.netloc.rpartition("@")
+        return urlunsplit(parts._replace(netloc=f"{login}{at}{host}:{port}"))
 
     async def variables(self, deployment: Deployment, user_data: Mapping[InstanceId, str]) -> Mapping[str, object]:
         """Return the Terraform module's variables; the daemon runs when this returns, for the module needs it."""

@@ -17,7 +17,8 @@ import sys
 from pathlib import Path
 
 from kyc.adapters.local.api import Api
-from kyc.adapters.local.place import Loopback
+from kyc.adapters.local.isolated import Isolated, cannot_be_isolated, why_not_isolated
+from kyc.adapters.local.place import Loopback, Network
 from kyc.adapters.local.site import Site
 
 SOCKET = "api.sock"
@@ -28,7 +29,7 @@ def main(argv: list[str]) -> int:
     """Run until told to stop; with --detach return as soon as a process of its own serves."""
     parser = argparse.ArgumentParser(prog="kyc-local-cloud", description="The local cloud's daemon.")
     parser.add_argument("--home", type=Path, required=True, help="the folder that holds everything of it")
-    parser.add_argument("--mode", choices=("process",), default="process")
+    parser.add_argument("--mode", choices=("process", "isolated"), default="process")
     parser.add_argument("--detach", action="store_true", help="return when it serves, and leave it running")
     options = parser.parse_args(argv)
     home: Path = options.home.absolute()
@@ -39,6 +40,9 @@ def main(argv: list[str]) -> int:
     except BlockingIOError:
         sys.stderr.write(f"a local cloud runs in {home} already\n")
         return ALREADY_RUNNING
+    if options.mode == "isolated" and (why := why_not_isolated()):
+        sys.stderr.write(cannot_be_isolated(why))
+        return 1
     ready = -1
     if options.detach:
         child_of, ready = os.pipe()
@@ -63,7 +67,8 @@ def _leave_terminal(home: Path) -> None:
 
 
 async def _serve(home: Path, mode: str, ready: int) -> None:
-    site = Site(home, Loopback(random.Random()))  # noqa: S311  # addresses, not secrets
+    network: Network = Loopback(random.Random()) if mode == "process" else Isolated(home)  # noqa: S311  # no secrets
+    site = Site(home, network)
     stopping: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
     def stop(everything: bool) -> None:

@@ -126,17 +126,17 @@ class Machine:
                 async with asyncio.timeout(_GONE_WITHIN_S):
                     await self._exited.wait()
         self.note(ended_at=self._now(), user_data="")
-        await self.let_go()
+        await self.let_go(stays=False)
         self._ended.set()
 
-    async def let_go(self) -> None:
-        """Stop watching it and close its place, without ending it: the daemon goes, the instance stays."""
+    async def let_go(self, *, stays: bool) -> None:
+        """Stop watching it and close its place; `stays`: the daemon goes, the instance does not."""
         if self._pidfd is not None:
             asyncio.get_running_loop().remove_reader(self._pidfd)
             os.close(self._pidfd)
             self._pidfd = None
         if self._place is not None:
-            await self._place.close()
+            await self._place.close(stays=stays)
             self._place = None
 
     def clear_disk(self) -> None:

@@ -21,7 +21,10 @@ _PORTS = range(METADATA_PORT, METADATA_PORT + 8)
 
 
 class Place(Protocol):
-    """One instance's place. `enter` is put before a command to run it there; `close` gives the place back."""
+    """One instance's place. `enter` is put before a command to run it there.
+
+    `close` gives the place back, or only lets go of it when the instance `stays` there without the daemon.
+    """
 
     @property
     def address(self) -> str: ...
@@ -35,15 +38,17 @@ class Place(Protocol):
     @property
     def enter(self) -> tuple[str, ...]: ...
 
-    async def close(self) -> None: ...
+    async def close(self, *, stays: bool) -> None: ...
 
 
 class Network(Protocol):
-    """Gives places, and ways out of them.
+    """Gives places, and ways out of them, from `open` to `close` (`everything`: it is not needed again).
 
     `take` gives a new place, or the one of before (`address`, `port`) to an instance that is found again. `set_link`
     cuts and heals the link of one instance. `forward` gives the address where instances reach a listener of the host.
     """
+
+    async def open(self) -> None: ...
 
     async def take(self, handler: Handler, *, address: str = "", port: int = 0) -> Place: ...
 
@@ -51,7 +56,7 @@ class Network(Protocol):
 
     async def forward(self, host: str, port: int) -> tuple[str, int]: ...
 
-    async def close(self) -> None: ...
+    async def close(self, *, everything: bool) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,7 @@ class LoopbackPlace:
         """Where the instance finds its metadata service."""
         return f"http://{self.address}:{self.port}"
 
-    async def close(self) -> None:
+    async def close(self, *, stays: bool) -> None:
         """Stop the service; the address is free then."""
         self.server.close()
 
@@ -78,6 +83,9 @@ class Loopback:
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
+
+    async def open(self) -> None:
+        """Do nothing: loopback addresses are always there."""
 
     async def take(self, handler: Handler, *, address: str = "", port: int = 0) -> Place:
         """Listen on a free address, or on the given one."""
@@ -103,7 +111,7 @@ class Loopback:
         """Return the address itself: the instances are on the host's network."""
         return host, port
 
-    async def close(self) -> None:
+    async def close(self, *, everything: bool) -> None:
         """Do nothing: the places close themselves."""
 
 

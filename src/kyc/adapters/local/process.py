@@ -42,9 +42,15 @@ class Process:
 def look_at(pid: int) -> Process | None:
     """Return the process, None if there is none."""
     try:
-        text = (_PROC / str(pid) / "stat").read_text(errors="replace")
+        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY)  # no pathlib: this is done for every process every second
     except (FileNotFoundError, ProcessLookupError):
         return None
+    try:
+        text = os.read(fd, 4096).decode(errors="replace")
+    except ProcessLookupError:
+        return None
+    finally:
+        os.close(fd)
     fields = text[text.rindex(")") + 2 :].split()  # the name before it may hold anything
     return Process(
         pid=pid,

@@ -144,6 +144,7 @@ class Site:
 
     async def open(self) -> None:
         """Find again what ran when the last daemon ended."""
+        await self.network.open()
         for record in self._book.load():
             machine = self._machine(record)
             if not record.running:
@@ -157,8 +158,8 @@ class Site:
             if everything:
                 await self._end(machine, "the local cloud was stopped")
                 machine.clear_disk()
-            await machine.let_go()
-        await self.network.close()
+            await machine.let_go(stays=True)
+        await self.network.close(everything=everything)
 
     def tasks(self) -> Iterator[Coroutine[None, None, None]]:
         """Yield what must run as long as the cloud does."""

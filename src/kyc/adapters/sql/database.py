@@ -37,7 +37,7 @@ def sqlite_url(path: Path) -> str:
 
 
 class Database:
-    """One database at `sqlite:///PATH` or `postgresql://...`. A call that is cancelled runs to its end all the same.
+    """One database at `sqlite:///PATH` or `postgresql://...`. A call that is cancelled is finished or not begun.
 
     Raise InvalidInputError for any other URL, or one whose driver is not installed. Nothing is opened before its use.
     """

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
+from kyc.adapters.directory.stream import DirectoryStream
 from kyc.adapters.fake.stream import FakeStream, Shelf
 from kyc.adapters.nats.host import NatsHost
 from kyc.adapters.system.clock import SystemClock
@@ -32,6 +33,19 @@ async def fake_backend(folder: Path) -> AsyncIterator[Backend]:
     yield FakeBackend()
 
 
+class DirectoryBackend:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def connect(self) -> Stream:
+        return DirectoryStream(self._folder)
+
+
+@asynccontextmanager
+async def directory_backend(folder: Path) -> AsyncIterator[Backend]:
+    yield DirectoryBackend(folder / "stream")
+
+
 class NatsBackend:
     def __init__(self, host: NatsHost) -> None:
         self._host = host
@@ -51,6 +65,7 @@ async def nats_backend(folder: Path) -> AsyncIterator[Backend]:
 
 
 BACKENDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Backend]]] = {
+    "directory": directory_backend,
     "fake": fake_backend,
     "nats": nats_backend,
 }

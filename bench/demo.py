@@ -21,9 +21,9 @@ from kyc import Client
 from kyc.domain.errors import KycError
 from kyc.wire.api import CostRow
 
-EPOCHS, PAUSE_MS = 60, 6
+EPOCHS, PAUSE_MS = 45, 6
 NOTICE_S = 30
-STEPS_BEFORE = (12, 30)  # the epochs after which the two interruptions come
+STEPS_BEFORE = (8, 20)  # the epochs after which the two interruptions come
 
 
 def main() -> int:

@@ -9,6 +9,8 @@ MessagePack, compressed and sealed under the workload's name, so that it cannot 
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -19,6 +21,8 @@ from kyc.domain.snapshot import ChunkId, ChunkRef, Manifest, SnapshotSummary
 from kyc.ports.stream import ManifestRef, StreamReader
 from kyc.snapshot.listing import VERSION, Listing, PageBlob, page_entries
 from kyc.snapshot.seal import MAX_PLAIN_BYTES, Keyring, Sealer
+
+Chunk = tuple[ChunkId, bytes]
 
 INLINE_LIMIT_BYTES = 48 * 1024
 _ROOT_LIMIT_BYTES = 256 * 1024 * 1024
@@ -156,10 +160,11 @@ class ManifestReader:
         wanted = {ref.id: ref for ref in opened.pages}
         self._pages = {page_id: page for page_id, page in self._pages.items() if page_id in wanted}
         missing = [ref for page_id, ref in wanted.items() if page_id not in self._pages]
-        async for page_id, payload in self._reader.chunks(missing):
-            plain = open_chunk(self.sealer, self.keys, page_id, payload)
-            self._pages[page_id] = PageBlob.of(page_id, plain, page_entries(plain))
-            self._pages[page_id].ref = wanted[page_id]
+        async with closing_chunks(self._reader.chunks(missing)) as chunks:
+            async for page_id, payload in chunks:
+                plain = open_chunk(self.sealer, self.keys, page_id, payload)
+                self._pages[page_id] = PageBlob.of(page_id, plain, page_entries(plain))
+                self._pages[page_id].ref = wanted[page_id]
         return Listing([self._pages[ref.id] for ref in opened.pages])
 
     async def manifest(self, sequence: int) -> Manifest:
@@ -177,6 +182,16 @@ class ManifestReader:
             chunks=tuple(listing.chunks().values()),
             missed=head.missed,
         )
+
+
+@asynccontextmanager
+async def closing_chunks(chunks: AsyncIterator[Chunk]) -> AsyncIterator[AsyncIterator[Chunk]]:
+    """Have a stream's chunks ended where reading them ends, not when the garbage collector comes by."""
+    try:
+        yield chunks
+    finally:
+        if isinstance(chunks, AsyncGenerator):
+            await chunks.aclose()
 
 
 def open_chunk(sealer: Sealer, keys: Keyring, chunk: ChunkId, payload: bytes) -> bytes:

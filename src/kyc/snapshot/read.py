@@ -18,7 +18,8 @@ from kyc.snapshot.listing import Signature
 from kyc.snapshot.pack import PACKED_BELOW_BYTES
 
 _ATTEMPTS = 3
-_TICK_NS = 20_000_000  # coarser than any kernel's file times (10 ms where it ticks 100 times a second)
+_CLOCK_OF_FILES = 5  # Linux's CLOCK_REALTIME_COARSE, which Python has no name for
+_TICK_NS = int(time.clock_getres(_CLOCK_OF_FILES) * 1e9) + 1_000_000
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _U64 = (1 << 64) - 1
 
@@ -59,7 +60,7 @@ class FileReader:
                 looked = os.fstat(handle)
                 if not stat.S_ISREG(looked.st_mode):
                     raise UnsettledFileError
-                _wait_for_tick(looked)
+                wait_for_tick(looked.st_ctime_ns)  # the kernel takes files' times from a clock that ticks
                 content = yield from self._content(handle, looked, earlier)
                 if signature_of(looked) == signature_of(os.fstat(handle)):
                     return content
@@ -105,8 +106,8 @@ def signature_of(looked: os.stat_result) -> Signature:
     return Signature(looked.st_ino & _U64, looked.st_ctime_ns & _U64)
 
 
-def _wait_for_tick(looked: os.stat_result) -> None:
-    """Wait until a write from now on must change the inode's time, which the kernel takes from a clock that ticks."""
-    age_ns = time.time_ns() - looked.st_ctime_ns
+def wait_for_tick(since_ns: int) -> None:
+    """Wait until a file written from now on gets a later time than `since_ns`."""
+    age_ns = time.time_ns() - since_ns
     if 0 <= age_ns < _TICK_NS:
         time.sleep((_TICK_NS - age_ns) / 1e9)

@@ -28,10 +28,11 @@ class Scope:
     """Which paths belong to a workload's snapshots: under a kept path, and matched by no ignored pattern.
 
     Kept paths are relative to the root ('.' is all of it). An ignored pattern is a shell pattern, matched against the
-    whole path and against each name in it.
+    whole path and against each name in it. `with_parts`: a restore's unfinished files, too.
     """
 
-    def __init__(self, kept: Sequence[str], ignored: Sequence[str] = ()) -> None:
+    def __init__(self, kept: Sequence[str], ignored: Sequence[str] = (), *, with_parts: bool = False) -> None:
+        self._with_parts = with_parts
         self.kept = normal_paths(kept)
         self.ignored = tuple(ignored)
         patterns = [fnmatch.translate(pattern.rstrip("/")) for pattern in ignored]
@@ -39,8 +40,10 @@ class Scope:
 
     def is_ignored(self, path: str) -> bool:
         """Say whether the path, or a folder it lies in, is left out."""
-        if path.rpartition("/")[2].startswith(PART_PREFIX):
+        if not self._with_parts and path.rpartition("/")[2].startswith(PART_PREFIX):
             return True
+        if not self.ignored:
+            return False
         names = path.split("/")
         return any(self._ignored(name) for name in names) or any(
             self._ignored("/".join(names[: n + 1])) for n in range(1, len(names))
@@ -110,25 +113,34 @@ def _way(root: str, top: str, scope: Scope, missed: list[str], seen: dict[str, E
         missed.append(top)  # the link is kept, but not what it points to
 
 
-def _content(root: str, folder: str, scope: Scope, missed: list[str]) -> Iterator[Found]:
-    place = f"{root}/{folder}" if folder else root
-    try:
-        with os.scandir(place) as entries:
-            names = sorted(entry.name for entry in entries)
-    except FileNotFoundError:
-        return
-    except (PermissionError, OSError):
-        missed.append(folder or ".")
-        return
-    for name in names:
-        path = f"{folder}/{name}" if folder else name
-        if scope.is_ignored(path):
+def _content(root: str, top: str, scope: Scope, missed: list[str]) -> Iterator[Found]:
+    """Yield what is in a folder, however deep: without recursion, since a tree may be deeper than a stack."""
+    open_folders = [iter(_names(root, top, missed))]
+    prefixes = [f"{top}/" if top else ""]
+    while open_folders:
+        name = next(open_folders[-1], None)
+        if name is None:
+            open_folders.pop()
+            prefixes.pop()
             continue
-        found = _look(root, path, missed)
+        path = prefixes[-1] + name
+        found = None if scope.is_ignored(path) else _look(root, path, missed)
         if found is not None:
             yield found
             if found.kind is EntryKind.FOLDER:
-                yield from _content(root, path, scope, missed)
+                open_folders.append(iter(_names(root, path, missed)))
+                prefixes.append(f"{path}/")
+
+
+def _names(root: str, folder: str, missed: list[str]) -> list[str]:
+    try:
+        with os.scandir(f"{root}/{folder}" if folder else root) as entries:
+            return sorted(entry.name for entry in entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError:
+        missed.append(folder or ".")
+        return []
 
 
 def _look(root: str, path: str, missed: list[str]) -> Found | None:

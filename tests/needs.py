@@ -1,4 +1,4 @@
-"""What a test needs of the machine: it is skipped with the reason where that is missing, or fails where it must be there.
+"""What a test needs of the machine: it is skipped with the reason where that is missing, or fails where it must be.
 
 `KYC_REQUIRE=all` (or a comma-separated list of names), as CI sets it, turns each such skip into a failure.
 """
@@ -12,6 +12,8 @@ from collections.abc import Callable
 from functools import cache
 
 import pytest
+
+from tests.kafka.jars import can_be_had
 
 
 def _runs(*command: str) -> bool:
@@ -28,7 +30,7 @@ _PROBES: dict[str, tuple[Callable[[], bool], str]] = {
         "no unprivileged user namespaces, or no iproute2",
     ),
     "docker": (lambda: _runs("docker", "info"), "no Docker engine answers"),
-    "kafka": (lambda: shutil.which("java") is not None, "no Java for Apache Kafka"),
+    "kafka": (can_be_had, "no Java 17 for Apache Kafka, or neither its jars (KAFKA_HOME) nor Maven to fetch them"),
     "chromium": (lambda: shutil.which("chromium") is not None, "no Chromium"),
     "haproxy": (lambda: shutil.which("haproxy") is not None, "no HAProxy"),
 }

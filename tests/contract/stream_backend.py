@@ -7,9 +7,14 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
+from tests.kafka.shared import fresh_prefix, shared_broker
+from tests.needs import need
+
 from kyc.adapters.fake.stream import FakeStream, Shelf
+from kyc.adapters.kafka.open import open_stream as open_kafka
 from kyc.adapters.nats.host import NatsHost
 from kyc.adapters.system.clock import SystemClock
+from kyc.domain.snapshot import StreamAccess
 from kyc.ports.stream import Stream
 
 
@@ -32,6 +37,20 @@ async def fake_backend(folder: Path) -> AsyncIterator[Backend]:
     yield FakeBackend()
 
 
+class KafkaBackend:
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    async def connect(self) -> Stream:
+        return open_kafka(StreamAccess(url=self._url, workload=""))
+
+
+@asynccontextmanager
+async def kafka_backend(folder: Path) -> AsyncIterator[Backend]:
+    need("kafka")
+    yield KafkaBackend(f"kafka://{shared_broker().address}?prefix={fresh_prefix()}")
+
+
 class NatsBackend:
     def __init__(self, host: NatsHost) -> None:
         self._host = host
@@ -52,5 +71,6 @@ async def nats_backend(folder: Path) -> AsyncIterator[Backend]:
 
 BACKENDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Backend]]] = {
     "fake": fake_backend,
+    "kafka": kafka_backend,
     "nats": nats_backend,
 }

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test demo clean
+.PHONY: help setup check test demo bench-autoscale clean
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
@@ -38,6 +38,9 @@ demo: $(READY) $(ENGINE) ## a training job loses its instance twice and loses no
 
 bench-%: $(READY) $(ENGINE) ## measure one thing: recovery, data, market, autoscale
 	@$(BIN)/python -m bench.$*
+
+bench-autoscale: $(READY) ## the autoscaler on recorded requests beside others' (2 minutes; needs no Terraform)
+	@$(BIN)/python -m bench.autoscale
 
 clean: ## remove what the targets above made
 	rm -rf $(VENV) .cache build dist

@@ -1,4 +1,4 @@
-"""What a test needs of the machine: it is skipped with the reason where that is missing, or fails where it must be.
+"""What a test needs of the machine: where that is missing the test is skipped, or fails where it must be there.
 
 `KYC_REQUIRE=all` (or a comma-separated list of names), as CI sets it, turns each such skip into a failure.
 """

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from kyc.adapters.fake.store import FakeStore
+from kyc.adapters.sql.database import sqlite_url
+from kyc.adapters.sql.store import SqlStore
 from kyc.domain.deployment import Deployment, DeploymentState
 from kyc.domain.errors import ConflictError, StaleWriteError
 from kyc.domain.event import Event, EventKind, LogLines
@@ -69,9 +71,9 @@ def lines(text: str, workload: str = "train") -> LogLines:
     return LogLines(workload=workload, attempt=f"{workload}.1", at=NOW, text=text)
 
 
-@pytest.fixture(params=["fake"])
+@pytest.fixture(params=["fake", "sqlite"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    store: Store = FakeStore()
+    store: Store = FakeStore() if request.param == "fake" else await SqlStore.open(sqlite_url(tmp_path / "master.db"))
     yield store
     await store.close()
 
@@ -136,6 +138,13 @@ class TestRecords:
         await store.save(attempt(1, AttemptState.LOST), attempt(1, workload="other"), attempt(2))
         assert [found.id for found in await store.attempts(workload=TRAIN)] == ["train.1", "train.2"]
         assert [found.id for found in await store.attempts(workload=TRAIN, live_only=True)] == ["train.2"]
+
+    async def test_instances_of_one_workload(self, store: Store) -> None:
+        other = replace(instance("i-2"), workload=WorkloadName("other"))
+        over = instance("i-3", InstanceState.TERMINATED)
+        await store.save(instance(), other, over, replace(instance("i-4"), workload=None))
+        assert [found.id for found in await store.instances(workload=TRAIN)] == ["i-1", "i-3"]
+        assert [found.id for found in await store.instances(workload=TRAIN, live_only=True)] == ["i-1"]
 
 
 class TestGuards:

@@ -62,6 +62,9 @@ class SimStreamHost:
     async def create(self, workload: str) -> None:
         await asyncio.sleep(0)
 
+    async def close(self) -> None:
+        return
+
     async def access(self, workload: str) -> StreamAccess:
         return StreamAccess(url="fake://", workload=workload)
 

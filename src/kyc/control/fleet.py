@@ -10,13 +10,14 @@ from datetime import datetime
 from typing import NamedTuple
 
 from kyc.control.context import Context, write_fresh
+from kyc.control.enginelog import timeline_log
 from kyc.domain.deployment import Deployment, DeploymentState
 from kyc.domain.errors import KycError, UnreachableError
 from kyc.domain.event import Event, EventKind
 from kyc.domain.ids import DeploymentId, InstanceId
 from kyc.domain.instance import Instance, InstanceState
 from kyc.planning.fleet import Converge, plan_fleet
-from kyc.ports.provisioner import LogLine, Provisioned
+from kyc.ports.provisioner import Provisioned
 from kyc.ports.store import Record
 
 log = logging.getLogger(__name__)
@@ -104,11 +105,9 @@ class Fleet:
         user_data = {instance_id: self.user_data(instance_id, deployment.offer.cloud) for instance_id in plan.wanted}
         started = self.context.clock.monotonic_s()
 
-        async def on_line(line: LogLine) -> None:
-            await self._tell(EventKind.DEPLOYMENT_LOG, deployment.id, "", line=line.text, level=line.level)
-
         try:
-            provisioned = await self.context.provisioner.converge(deployment, user_data, on_line)
+            async with timeline_log(self.context, deployment.id) as on_line:
+                provisioned = await self.context.provisioner.converge(deployment, user_data, on_line)
         except UnreachableError:
             raise
         except KycError as failure:
@@ -170,10 +169,6 @@ class Fleet:
 
     async def _instances(self, deployment: Deployment) -> list[Instance]:
         return [i for i in await self.context.store.instances() if i.deployment_id == deployment.id]
-
-    async def _tell(self, kind: EventKind, subject: str, reason: str, **data: object) -> None:
-        await self.context.store.save(events=[_event(kind, subject, self.context.clock.now(), reason, **data)])
-        self.context.signal.notify()
 
 
 def _event(kind: EventKind, subject: str, now: datetime, reason: str, **data: object) -> Event:

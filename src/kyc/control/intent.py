@@ -23,6 +23,7 @@ from kyc.domain.job import AttemptState, Job, JobState
 from kyc.domain.offer import Offer, Purchase
 from kyc.domain.workload import JobSpec, Requirement
 from kyc.planning.market import rank_offers
+from kyc.ports.secrets import Secrets
 
 KEY_BYTES = 32
 MOST_AT_ONCE = 100
@@ -148,7 +149,7 @@ class Intents:
 
     async def _enrol(self, instance_id: InstanceId, token: str, secret: str) -> None:
         instance = await self.context.store.instance(instance_id)
-        expected = self.enrolment_token(instance_id)
+        expected = enrolment_token(self.context.secrets, instance_id)
         if instance is None or instance.is_over or not hmac.compare_digest(token, expected):
             raise NotAllowedError(f"no instance {instance_id} waits for an agent with this token")
         if instance.agent_hash:
@@ -168,10 +169,6 @@ class Intents:
         ):
             raise NotAllowedError(f"not the agent of instance {instance_id}")
         return instance
-
-    def enrolment_token(self, instance_id: InstanceId) -> str:
-        """Return the token that goes into the instance's user data; it works until an agent has used it."""
-        return self.context.secrets.derive(purpose=f"enrol {instance_id}")
 
     async def _free_name(self, wanted: WorkloadName) -> WorkloadName:
         taken = {job.name for job in await self.context.store.jobs()}
@@ -203,6 +200,11 @@ class Intents:
             return False
         attempts = await self.context.store.attempts(workload=instance.workload, live_only=True)
         return any(a.instance_id == instance.id and a.state is AttemptState.RUNNING for a in attempts)
+
+
+def enrolment_token(secrets: Secrets, instance_id: InstanceId) -> str:
+    """Return the token that goes into the instance's user data; it works until an agent has used it."""
+    return secrets.derive(purpose=f"enrol {instance_id}")
 
 
 def _hash(secret: str) -> str:

@@ -88,7 +88,11 @@ class Jobs:
         if not offers:
             step.wait_for_offers()
             return
-        await (await self.context.stream_host.stream()).create(step.job.name)
+        stream = await self.context.stream_host.stream()
+        try:
+            await stream.create(step.job.name)
+        finally:
+            await stream.close()
         rng = self.context.rng
         step.place(action, offers[0], new_instance_id(rng), new_deployment_id(rng))
 

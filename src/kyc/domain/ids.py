@@ -9,6 +9,7 @@ DeploymentId = NewType("DeploymentId", str)
 AttemptId = NewType("AttemptId", str)
 WorkloadName = NewType("WorkloadName", str)
 OfferId = NewType("OfferId", str)
+ReplicaId = NewType("ReplicaId", str)
 
 # No vowels, so that an id never spells a word; no 0/1/l, so that it can be read out loud.
 _ALPHABET = "23456789bcdfghjkmnpqrstvwxz"
@@ -34,6 +35,11 @@ def new_deployment_id(rng: Chooser) -> DeploymentId:
 def attempt_id(workload: WorkloadName, number: int) -> AttemptId:
     """Return the id of a workload's attempt, such as `train.2`; numbers start at 1."""
     return AttemptId(f"{workload}.{number}")
+
+
+def replica_id(workload: WorkloadName, number: int) -> ReplicaId:
+    """Return the id of a service's replica, such as `web.r12`; numbers start at 1 and are never used again."""
+    return ReplicaId(f"{workload}.r{number}")
 
 
 def _letters(rng: Chooser) -> str:

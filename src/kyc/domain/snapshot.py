@@ -33,7 +33,8 @@ class Entry:
     """One path under the workload's root, '/' between names, never absolute and never with '..'.
 
     `mode` holds the permission bits, `target` a symlink's text or the path a hard link shares its file with;
-    `holes` the (offset, length) runs of a sparse file that no piece covers.
+    `holes` the (offset, length) runs of a sparse file that no piece covers; `digest` is the keyed BLAKE3 (hex) of a
+    small file that shares its chunk with others. A name that is not UTF-8 has its bytes as lone surrogates (PEP 383).
     """
 
     path: str
@@ -44,6 +45,7 @@ class Entry:
     pieces: tuple[Piece, ...] = ()
     target: str = ""
     holes: tuple[tuple[int, int], ...] = ()
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,7 @@ class ChunkRef:
     id: ChunkId
     stored_bytes: int
     location: str = ""
+    plain_bytes: int = 0  # before it was sealed; 0 where nobody has said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

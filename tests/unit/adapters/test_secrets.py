@@ -53,3 +53,9 @@ def test_a_key_file_that_others_can_read_or_that_is_cut_is_refused(tmp_path: Pat
     path.write_bytes(b"short")
     with pytest.raises(InvalidInputError, match="not a key file"):
         read_or_make_key(path)
+
+
+def test_a_derived_secret_depends_on_key_and_purpose(tmp_path: Path) -> None:
+    first, second = KeyFile(tmp_path / "a"), KeyFile(tmp_path / "b")
+    assert first.derive(purpose="x") == KeyFile(tmp_path / "a").derive(purpose="x")
+    assert len({first.derive(purpose="x"), first.derive(purpose="y"), second.derive(purpose="x")}) == 3

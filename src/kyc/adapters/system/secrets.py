@@ -7,6 +7,7 @@ a text sealed for one place cannot be moved to another.
 from __future__ import annotations
 
 import base64
+import hmac
 import os
 from pathlib import Path
 
@@ -24,7 +25,8 @@ class KeyFile:
     """Secrets under the key in a file."""
 
     def __init__(self, path: Path) -> None:
-        self._cipher = AESGCM(read_or_make_key(path))
+        self._key = read_or_make_key(path)
+        self._cipher = AESGCM(self._key)
 
     def seal(self, plain: bytes, *, purpose: str) -> str:
         """Return the text that only `open` with the same purpose can read."""
@@ -45,6 +47,11 @@ class KeyFile:
                 "a sealed secret cannot be opened with this key",
                 next_step="Bring back the key file that belongs to this database.",
             ) from error
+
+    def derive(self, *, purpose: str) -> str:
+        """Return a secret text, always the same for the same key and purpose (HMAC-SHA256, 43 characters)."""
+        made = hmac.digest(self._key, b"derive " + purpose.encode(), "sha256")
+        return base64.urlsafe_b64encode(made).decode().rstrip("=")
 
 
 def read_or_make_key(path: Path) -> bytes:

@@ -1,0 +1,1 @@
+"""Commands as plain processes: no root, no container, any Linux."""

@@ -1,0 +1,97 @@
+"""The folder of one deployment: module files, variables, state. Everything in it can be made again but the state."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from kyc.adapters.terraform.module import CloudModule
+
+STATE = "terraform.tfstate"
+VARIABLES = "terraform.tfvars.json"
+_INITIALISED = "initialised"  # holds the fingerprint of what `init` was last run for
+
+
+class Workspace:
+    """One deployment's folder under the root; the lock lies beside it, since the folder is removed while it is held."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.lock_path = folder.with_suffix(".lock")
+        self.log = folder / "engine.log"
+
+    def prepare(self, module: CloudModule, variables: Mapping[str, object]) -> None:
+        """Write the module's files and the variables (readable by the owner only), and mend a torn state."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for source in _sources(module):
+            _write(self.folder / source.name, source.read_bytes())
+        _write(self.folder / VARIABLES, json.dumps(variables, indent=1).encode())
+        self._mend_state()
+
+    def is_initialised(self, fingerprint: str) -> bool:
+        """Say whether `init` was run for this."""
+        marker = self.folder / _INITIALISED
+        return marker.exists() and marker.read_text() == fingerprint
+
+    def set_initialised(self, fingerprint: str) -> None:
+        """Remember that `init` was run for this."""
+        _write(self.folder / _INITIALISED, fingerprint.encode())
+
+    def has_state(self) -> bool:
+        """Say whether the engine may have made anything."""
+        return any((self.folder / name).exists() for name in (STATE, f"{STATE}.backup"))
+
+    def remove(self) -> None:
+        """Remove the folder and the lock file. The lock must be held, and nothing of the deployment exist."""
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
+        self.lock_path.unlink(missing_ok=True)
+
+    def _mend_state(self) -> None:
+        """Put the engine's own backup in place of a state that was cut short.
+
+        The engine writes its state in place, so that a kill in the middle leaves half of it. What the backup does not
+        know of is found by its tags.
+        """
+        state = self.folder / STATE
+        backup = self.folder / f"{STATE}.backup"
+        if not state.exists() or _is_json(state):
+            return
+        state.replace(self.folder / f"{STATE}.damaged")
+        if backup.exists() and _is_json(backup):
+            shutil.copy2(backup, state)
+
+
+def fingerprint(module: CloudModule, engine: tuple[str, ...]) -> str:
+    """Return what the result of `init` depends on, as a hash."""
+    digest = hashlib.sha256(repr(engine).encode())
+    for source in _sources(module):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+def _sources(module: CloudModule) -> list[Path]:
+    return [*sorted(module.folder.glob("*.tf")), *(module.folder / name for name in module.files)]
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write beside and rename, so that nobody ever sees half; leave a file alone that has this content."""
+    if path.exists() and path.read_bytes() == content:
+        return
+    beside = path.with_name(f".{path.name}.new")
+    fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(content)
+    beside.replace(path)
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_bytes())
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,95 @@
+"""The agent as a whole: everything it runs beside each other, from its enrolment to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from kyc.agent.archive import MasterArchives
+from kyc.agent.backoff import Uniform
+from kyc.agent.engine import Engine
+from kyc.agent.enrol import enrol, own_secret
+from kyc.agent.link import Link, Peer, link_url
+from kyc.agent.load import Gauge, Gpu
+from kyc.agent.mark import Mark
+from kyc.agent.notices import Watch
+from kyc.agent.outbox import Outbox
+from kyc.agent.pulse import Heart
+from kyc.agent.race import first_of
+from kyc.agent.settings import Settings
+from kyc.agent.supervise import Supervisor
+from kyc.agent.world import World
+from kyc.ports.clock import Clock
+from kyc.ports.notices import NoticeSource
+from kyc.ports.runtime import Runtime
+
+log = logging.getLogger(__name__)
+LEAVE_WITHIN_S = 20.0  # from SIGTERM to our end, if there is work to stop and to flush
+_LAST_WORDS_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What an agent is made of; `wiring` chooses them."""
+
+    clock: Clock
+    rng: Uniform
+    runtime: Runtime
+    engine: Engine
+    notices: NoticeSource
+    gauge: Gauge
+
+
+async def run(settings: Settings, parts: Parts, leave: asyncio.Event) -> None:
+    """Do the master's will until `leave` is set; then stop the work, flush it, tell so, and return."""
+    settings.own_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    secret = own_secret(settings.own_folder)
+    outbox = Outbox(settings.own_folder / "outbox")
+    watch = Watch(parts.notices, tell=outbox.tell, clock=parts.clock)
+    base = f"{settings.master_url}/api/v1/agents/{settings.instance_id}"
+    world = World(
+        settings=settings,
+        clock=parts.clock,
+        rng=parts.rng,
+        runtime=parts.runtime,
+        engine=parts.engine,
+        archives=MasterArchives(f"{base}/archive", secret, settings.own_folder),
+        watch=watch,
+        tell=outbox.tell,
+    )
+    supervisor = Supervisor(world, Mark(settings.own_folder))
+    gpu = Gpu()
+    heart = Heart(supervisor, parts.gauge, gpu, root=settings.root, clock=parts.clock)
+    link = Link(
+        Peer(url=link_url(settings.master_url, settings.instance_id), secret=secret),
+        outbox,
+        pulse=heart.pulse,
+        on_desire=supervisor.want,
+        clock=parts.clock,
+        rng=parts.rng,
+    )
+
+    async def connect() -> None:
+        await enrol(settings, secret, clock=parts.clock, rng=parts.rng)
+        await link.run()
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            running = [
+                tasks.create_task(steps) for steps in (connect(), watch.run(), supervisor.run(), gpu.run(parts.clock))
+            ]
+            await leave.wait()
+            await _leave(watch, supervisor, outbox, parts.clock)
+            for task in running:
+                task.cancel()
+    finally:
+        outbox.close()
+
+
+async def _leave(watch: Watch, supervisor: Supervisor, outbox: Outbox, clock: Clock) -> None:
+    log.info("leaving", extra={"attempt": supervisor.attempt, "works": supervisor.works})
+    if supervisor.works:
+        watch.leave(within_s=LEAVE_WITHIN_S)
+        await first_of(ended=supervisor.wait_for_the_end(), time=clock.sleep_s(LEAVE_WITHIN_S))
+    await first_of(heard=outbox.wait_until_heard(), time=clock.sleep_s(_LAST_WORDS_S))

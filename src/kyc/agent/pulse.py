@@ -1,0 +1,47 @@
+"""The heartbeat: how busy the instance is, and how much of its work is not yet safe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from kyc.agent.engine import Backlog
+from kyc.agent.load import Gauge, Gpu, disk_share
+from kyc.agent.supervise import Supervisor
+from kyc.ports.clock import Clock
+from kyc.wire.agent import Pulse
+
+
+class Heart:
+    """Makes pulses from the gauges and from what the supervisor does."""
+
+    def __init__(self, supervisor: Supervisor, gauge: Gauge, gpu: Gpu, *, root: Path, clock: Clock) -> None:
+        self._supervisor = supervisor
+        self._gauge = gauge
+        self._gpu = gpu
+        self._root = root
+        self._clock = clock
+
+    def pulse(self) -> Pulse:
+        """Return the pulse of now; a figure the kernel does not give is 0."""
+        now_s = self._clock.monotonic_s()
+        backlog = self._supervisor.backlog() or Backlog()
+        works = self._supervisor.backlog() is not None
+        return Pulse(
+            at=self._clock.now(),
+            cpu=_or_zero(lambda: self._gauge.cpu(now_s)),
+            memory=_or_zero(self._gauge.memory),
+            disk=_or_zero(lambda: disk_share(self._root)),
+            gpu=self._gpu.share,
+            attempt=self._supervisor.attempt,
+            dirty_bytes=backlog.dirty_bytes if works else None,
+            dirty_since=backlog.dirty_since,
+            flush_estimate_s=backlog.flush_estimate_s if works else None,
+        )
+
+
+def _or_zero(read: Callable[[], float]) -> float:
+    try:
+        return round(read(), 4)
+    except (OSError, ValueError, KeyError, IndexError):
+        return 0.0

@@ -1,0 +1,68 @@
+"""What the agent is told by its environment, checked at the door."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from kyc.domain.errors import InvalidInputError
+from kyc.domain.ids import InstanceId
+
+_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All that an agent needs to begin.
+
+    Under `root`: `work/<workload>/` is the workload's, `agent/` the agent's (mode 0700). `path` and `home` are what
+    commands get; `metadata_url` None: nobody gives notice here.
+    """
+
+    master_url: str
+    instance_id: InstanceId
+    enrol_token: str
+    root: Path
+    metadata_url: str | None
+    path: str
+    home: str
+
+    @property
+    def own_folder(self) -> Path:
+        """Where the agent keeps its secret and what it has still to say."""
+        return self.root / "agent"
+
+    @property
+    def work_folder(self) -> Path:
+        """The folder of the workloads' folders."""
+        return self.root / "work"
+
+
+def settings_from(env: Mapping[str, str], *, current_folder: Path) -> Settings:
+    """Return the settings; raise InvalidInputError naming the variable that is missing or makes no sense."""
+    return Settings(
+        master_url=_url(env, "KYC_MASTER_URL"),
+        instance_id=InstanceId(_needed(env, "KYC_INSTANCE_ID")),
+        enrol_token=_needed(env, "KYC_ENROL_TOKEN"),
+        root=Path(env.get("KYC_ROOT") or current_folder).absolute(),
+        metadata_url=_url(env, "KYC_METADATA_URL") if env.get("KYC_METADATA_URL") else None,
+        path=env.get("PATH") or _DEFAULT_PATH,
+        home=env.get("HOME") or "/",
+    )
+
+
+def _needed(env: Mapping[str, str], name: str) -> str:
+    value = env.get(name, "").strip()
+    if not value:
+        raise InvalidInputError(f"{name} is not set", next_step="The instance's user data sets it; start it anew.")
+    return value
+
+
+def _url(env: Mapping[str, str], name: str) -> str:
+    value = _needed(env, name).rstrip("/")
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise InvalidInputError(f"{name} is not an http or https URL: {value}")
+    return value

@@ -1,0 +1,97 @@
+"""What an attempt's steps share: the collaborators, and the words for what a command sees of its workload."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from kyc.agent.backoff import Uniform, wait_s
+from kyc.agent.engine import Engine, Tree
+from kyc.agent.notices import Watch
+from kyc.agent.settings import Settings
+from kyc.domain.errors import InvalidInputError, UnreachableError
+from kyc.ports.clock import Clock
+from kyc.ports.runtime import Command, Runtime
+from kyc.wire.agent import AnyFact, Assignment, Troubled
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+_TROUBLED_AFTER = 3  # failures in a row before anybody is told
+
+
+class Archives(Protocol):
+    """Brings the workdir that the job was submitted with.
+
+    `fetch` unpacks it into the folder: complete and with the right hash, or an error of kyc.domain.errors.
+    """
+
+    async def fetch(self, sha256: str, folder: Path) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """The collaborators of every attempt."""
+
+    settings: Settings
+    clock: Clock
+    rng: Uniform
+    runtime: Runtime
+    engine: Engine
+    archives: Archives
+    watch: Watch
+    tell: Callable[[AnyFact], None]
+
+    def folder(self, workload: str) -> Path:
+        """Return the workload's own folder; raise InvalidInputError for a name that would leave its place."""
+        if workload in {"", ".", ".."} or "/" in workload or "\0" in workload:
+            raise InvalidInputError(f"not a workload's name: {workload!r}")
+        return self.settings.work_folder / workload
+
+    def tree(self, wanted: Assignment) -> Tree:
+        """Return the files to replicate."""
+        try:
+            key = base64.b64decode(wanted.key, validate=True)
+        except binascii.Error as error:
+            raise InvalidInputError(f"the key of {wanted.workload} is not base64") from error
+        return Tree(
+            workload=wanted.workload,
+            root=self.folder(wanted.workload),
+            keep=tuple(wanted.keep),
+            key=key,
+            access=wanted.stream,
+        )
+
+    def command(self, name: str, script: str, wanted: Assignment, **more: str) -> Command:
+        """Return the command with all that it may see: its own settings, and none of the agent's secrets."""
+        env = {
+            "PATH": self.settings.path,
+            "HOME": self.settings.home,
+            "KYC_WORKLOAD": wanted.workload,
+            "KYC_ATTEMPT": wanted.attempt,
+            "KYC_INSTANCE_ID": self.settings.instance_id,
+            "SKYPILOT_TASK_ID": wanted.workload,
+        }
+        return Command(name=name, script=script, folder=self.folder(wanted.workload), env=env | wanted.envs | more)
+
+    async def insist(self, attempt: str, what: str, call: Callable[[], Awaitable[T]]) -> T:
+        """Return the call's result, however often the other side is unreachable; say so after the third time."""
+        failures = 0
+        while True:
+            try:
+                return await call()
+            except UnreachableError as error:
+                failures += 1
+                log.warning("unreachable", extra={"what": what, "reason": str(error), "failures": failures})
+                if failures == _TROUBLED_AFTER:
+                    self.trouble(attempt, f"cannot {what}: {error}", error.next_step)
+                await self.clock.sleep_s(wait_s(failures, self.rng))
+
+    def trouble(self, attempt: str | None, what: str, next_step: str, *, fatal: bool = False) -> None:
+        """Tell a trouble."""
+        log.warning("troubled", extra={"attempt": attempt, "what": what, "fatal": fatal})
+        self.tell(Troubled(at=self.clock.now(), attempt=attempt, what=what, next_step=next_step, fatal=fatal))

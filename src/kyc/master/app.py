@@ -1,0 +1,84 @@
+"""The REST API as an ASGI app. Everything it needs comes with the services; it holds no state of its own."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
+
+from kyc import __version__
+from kyc.master import problem
+from kyc.master.auth import require_admin
+from kyc.master.routes import (
+    agents,
+    archives,
+    clouds,
+    costs,
+    deployments,
+    events,
+    health,
+    instances,
+    jobs,
+    logs,
+    offers,
+    shutdown,
+    snapshots,
+    workloads,
+)
+from kyc.master.services import Services
+from kyc.wire.api import Problem
+from kyc.wire.problem import MEDIA_TYPE
+
+PREFIX = "/api/v1"
+_FOR_ADMIN = (
+    workloads,
+    jobs,
+    logs,
+    snapshots,
+    archives,
+    instances,
+    deployments,
+    offers,
+    events,
+    costs,
+    clouds,
+    shutdown,
+)
+_DESCRIPTION = """Runs jobs on spot instances of any cloud and never loses their files.
+
+Every call but `GET /health` needs the header `Authorization: Bearer TOKEN`; the token lies in the file `token` of the
+master's KYC_HOME. Errors are RFC 9457 problem details with a `next_step`.
+Times are UTC, money is USD, sizes are bytes."""
+
+
+def create_app(services: Services) -> FastAPI:
+    """Return the app that serves `/api/v1` by these services."""
+    app = FastAPI(
+        title="Keep Your Cost",
+        version=__version__,
+        description=_DESCRIPTION,
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=None,  # the pages load scripts from elsewhere
+        redoc_url=None,
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.services = services
+    problem.install(app)
+    app.include_router(_api())
+    return app
+
+
+def _api() -> APIRouter:
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    failed = {"model": Problem, "description": "A problem, with what to do next", "content": content}
+    api = APIRouter(prefix=PREFIX, responses={"default": failed})
+    api.include_router(health.router)
+    api.include_router(agents.router)
+    documented = Depends(HTTPBearer(auto_error=False, description="The administrator's token."))
+    for module in _FOR_ADMIN:
+        api.include_router(module.router, dependencies=[documented, Depends(require_admin)])
+    return api
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name

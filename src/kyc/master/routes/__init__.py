@@ -1,0 +1,1 @@
+"""The resources of the REST API: each module parses, calls one thing, and renders."""

@@ -1,0 +1,69 @@
+"""`/events`: the timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import StreamingResponse
+
+from kyc.domain.event import Event, EventKind
+from kyc.master import sse
+from kyc.master.auth import Served
+from kyc.master.views import event_row
+from kyc.ports.store import EventFilter, Store
+from kyc.wire.api import EventRow
+
+router = APIRouter(prefix="/events", tags=["timeline"])
+_MOST = 10_000
+
+
+def wanted_events(
+    kind: Annotated[list[EventKind] | None, Query(description="Only of these kinds; may be repeated.")] = None,
+    subject: Annotated[str | None, Query(description="Only about this workload, instance or deployment.")] = None,
+) -> EventFilter:
+    """Return what the query asks for."""
+    return EventFilter(kinds=frozenset(kind) if kind else None, subject=subject)
+
+
+Wanted = Annotated[EventFilter, Depends(wanted_events)]
+
+
+@router.get("")
+async def list_events(
+    served: Served,
+    wanted: Wanted,
+    after: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=_MOST)] = 1000,
+    tail: Annotated[int | None, Query(ge=0, le=_MOST, description="The newest so many instead.")] = None,
+) -> list[EventRow]:
+    """Read the timeline after a sequence number, or its end with `tail`; oldest first."""
+    if tail is None:
+        events = await served.store.events_after(after, limit=limit, wanted=wanted)
+    else:
+        events = await _newest(served.store, tail, wanted)
+    return [event_row(event) for event in events]
+
+
+@router.get("/stream", response_class=StreamingResponse, responses=sse.DOCUMENTED)
+async def stream_events(served: Served, wanted: Wanted, after: sse.ResumeAfter) -> StreamingResponse:
+    """Follow the timeline as server-sent events; `event` is the kind, `id` the sequence number, `data` the row."""
+
+    async def page(seq: int) -> Sequence[sse.Item]:
+        found = await served.store.events_after(seq, limit=sse.PAGE, wanted=wanted)
+        return [sse.Item(seq=event.seq, name=event.kind.value, row=event_row(event)) for event in found]
+
+    return sse.stream(served, page, after)
+
+
+async def _newest(store: Store, count: int, wanted: EventFilter) -> list[Event]:
+    """Look back in windows that double, until enough is found or the beginning is reached."""
+    last = await store.last_event_seq()
+    window = max(count, 1)
+    while True:
+        start = max(0, last - window)
+        found = await store.events_after(start, limit=window, wanted=wanted)
+        if len(found) >= count or start == 0:
+            return found[len(found) - min(count, len(found)) :]
+        window *= 2

@@ -1,0 +1,65 @@
+"""`/workloads`: what runs, and its end."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from kyc.domain.errors import NotFoundError
+from kyc.domain.ids import WorkloadName
+from kyc.domain.job import Attempt, AttemptState, Job
+from kyc.master.auth import Served
+from kyc.master.services import Services
+from kyc.master.views import attempt_row, by_workload, spec_view, workload_row
+from kyc.wire.agent import Pulse
+from kyc.wire.api import WorkloadDetail, WorkloadRow
+
+router = APIRouter(prefix="/workloads", tags=["workloads"])
+_WORKING = {AttemptState.RUNNING, AttemptState.RELEASING}
+
+
+@router.get("")
+async def list_workloads(served: Served) -> list[WorkloadRow]:
+    """List all workloads, ended ones too, the newest last."""
+    jobs = await served.store.jobs()
+    owned = by_workload(await served.store.instances())
+    attempts = await served.store.attempts(live_only=True)
+    now = served.clock.now()
+    return [workload_row(job, owned.get(job.name, []), pulse_of(served, job, attempts), now=now) for job in jobs]
+
+
+@router.get("/{name}")
+async def get_workload(name: str, served: Served) -> WorkloadDetail:
+    """Show one workload: its line, its file's content as understood, and every attempt, the newest last."""
+    job = await find_job(served, name)
+    attempts = await served.store.attempts(workload=job.name)
+    return WorkloadDetail(
+        row=await job_row(served, job), spec=spec_view(job.spec), attempts=[attempt_row(a) for a in attempts]
+    )
+
+
+@router.post("/{name}/stop")
+async def stop_workload(name: str, served: Served) -> WorkloadRow:
+    """Ask the workload to stop: its files are flushed first. One that is over stays as it is."""
+    return await job_row(served, await served.intents.stop(WorkloadName(name)))
+
+
+async def find_job(served: Services, name: str) -> Job:
+    """Return the job of the name; raise NotFoundError if there is none."""
+    job = await served.store.job(WorkloadName(name))
+    if job is None:
+        raise NotFoundError(f"no workload is called {name[:80]!r}", next_step="`kyc ps` lists them.")
+    return job
+
+
+async def job_row(served: Services, job: Job) -> WorkloadRow:
+    """Return the job's line, with what its instances cost so far."""
+    instances = await served.store.instances(workload=job.name)
+    attempts = await served.store.attempts(workload=job.name, live_only=True)
+    return workload_row(job, instances, pulse_of(served, job, attempts), now=served.clock.now())
+
+
+def pulse_of(served: Services, job: Job, attempts: list[Attempt]) -> Pulse | None:
+    """Return the newest heartbeat of the instance that works for the job; None if none does."""
+    working = [a for a in attempts if a.workload == job.name and a.state in _WORKING]
+    pulse = served.pulses.newest(working[-1].instance_id) if working else None
+    return pulse if pulse is not None and pulse.attempt == working[-1].id else None

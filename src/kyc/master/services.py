@@ -1,0 +1,111 @@
+"""What the routes call. `wiring` makes the one value of it; tests make others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from kyc.control.signal import Signal
+from kyc.domain.deployment import Deployment
+from kyc.domain.ids import InstanceId, WorkloadName
+from kyc.domain.instance import Instance
+from kyc.domain.job import Job
+from kyc.domain.offer import Offer
+from kyc.domain.snapshot import SnapshotSummary
+from kyc.domain.workload import JobSpec
+from kyc.master.archives import Archives
+from kyc.ports.clock import Clock
+from kyc.ports.store import Store
+from kyc.wire.agent import Pulse
+
+
+class Intents(Protocol):
+    """What people and agents ask for, stored as intent (control.intent)."""
+
+    async def submit_job(self, spec: JobSpec) -> Job: ...
+
+    async def stop(self, name: WorkloadName) -> Job: ...
+
+    async def rank(self, spec: JobSpec) -> list[Offer]: ...
+
+    async def offers(self) -> list[Offer]: ...
+
+    async def launch(self, offer_id: str | None, count: int) -> Deployment: ...
+
+    async def terminate(self, instance_id: InstanceId) -> Instance: ...
+
+    async def interrupt(self, instance_id: InstanceId, notice_s: float) -> Instance: ...
+
+    async def enrol(self, instance_id: InstanceId, token: str, secret: str) -> None: ...
+
+    async def authenticate(self, instance_id: InstanceId, secret: str) -> Instance: ...
+
+
+class Links(Protocol):
+    """Serves one agent's connection until it ends; both functions raise UnreachableError then (control.link)."""
+
+    async def serve(
+        self, instance: Instance, receive: Callable[[], Awaitable[str]], send: Callable[[str], Awaitable[None]]
+    ) -> None: ...
+
+
+class Pulses(Protocol):
+    """The newest heartbeat of each instance (control.pulse)."""
+
+    def newest(self, instance_id: InstanceId) -> Pulse | None: ...
+
+
+class Snapshots(Protocol):
+    """What is in the stream. `files` yields a tar of the snapshot (None: the newest); both raise NotFoundError."""
+
+    async def list(self, name: WorkloadName) -> list[SnapshotSummary]: ...
+
+    def tar(self, name: WorkloadName, sequence: int | None) -> AsyncIterator[bytes]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudStatus:
+    """A registered cloud, whether it works, and what is the matter if not."""
+
+    name: str
+    ready: bool
+    message: str
+
+
+class Operations(Protocol):
+    """The master as a whole. `shutdown` asks for its end and returns; with `everything`, of all that it runs."""
+
+    async def clouds(self) -> list[CloudStatus]: ...
+
+    async def shutdown(self, *, everything: bool) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Which master this is: `master_id` stays with its KYC_HOME, the rest changes with each start."""
+
+    master_id: str
+    version: str
+    pid: int
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """All that the app needs. `signal` is notified after each write; `closing` is set when the master is to end."""
+
+    identity: Identity
+    admin_token: str = field(repr=False)
+    store: Store
+    clock: Clock
+    intents: Intents
+    links: Links
+    pulses: Pulses
+    snapshots: Snapshots
+    operations: Operations
+    archives: Archives
+    signal: Signal
+    closing: asyncio.Event

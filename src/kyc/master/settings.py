@@ -1,0 +1,105 @@
+"""What the master is told when it starts: options, else the environment, else the defaults. Checked here, once."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from kyc.domain.errors import InvalidInputError
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 7070
+DEFAULT_ARCHIVE_LIMIT_MIB = 4096
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """`port` 0: any free one. `public_url`: where agents of other machines reach this master. None: our own choice.
+
+    `stream_url` names another stream than the embedded one, `state_url` another database than `home`'s SQLite file.
+    """
+
+    home: Path
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    public_url: str | None = None
+    stream_url: str | None = None
+    state_url: str | None = None
+    terraform: str | None = None
+    log_level: str = "info"
+    archive_limit_bytes: int = DEFAULT_ARCHIVE_LIMIT_MIB << 20
+
+
+def read_settings(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
+    """Return the settings; raise InvalidInputError that names the option or variable. `--help` exits."""
+    given = _parser().parse_args(argv)
+
+    def of(option: str, default: str | None = None) -> str | None:
+        value: str | None = getattr(given, option)
+        return value or env.get(f"KYC_{option.upper()}") or default
+
+    home = of("home")
+    return Settings(
+        home=Path(home).expanduser().absolute() if home else Path.home() / ".kyc",
+        host=of("host") or DEFAULT_HOST,
+        port=_number("port", of("port", str(DEFAULT_PORT)), least=0, most=65535),
+        public_url=_web_url("public-url", of("public_url")),
+        stream_url=of("stream"),
+        state_url=of("state"),
+        terraform=of("terraform"),
+        log_level=_one_of("log-level", of("log_level", "info"), LOG_LEVELS),
+        archive_limit_bytes=_number(
+            "archive-limit-mib", of("archive_limit_mib", str(DEFAULT_ARCHIVE_LIMIT_MIB)), least=1
+        )
+        << 20,
+    )
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]  # ours raises, the original exits
+        raise InvalidInputError(message, next_step=self.format_usage().strip())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m kyc.master", description="Run the master in the foreground.", allow_abbrev=False)
+    up = parser.add_subparsers(required=True, metavar="up").add_parser("up", allow_abbrev=False)
+    option = up.add_argument
+    option("--home", metavar="DIR", help="where everything is kept (KYC_HOME; default ~/.kyc)")
+    option("--host", metavar="HOST", help=f"the address to listen at (KYC_HOST; default {DEFAULT_HOST})")
+    option("--port", metavar="PORT", help=f"the port, 0 for any free one (KYC_PORT; default {DEFAULT_PORT})")
+    option("--public-url", metavar="URL", help="how agents of other machines reach this master (KYC_PUBLIC_URL)")
+    option("--stream", metavar="URL", help="the stream for the files (KYC_STREAM; default: an embedded NATS server)")
+    option("--state", metavar="URL", help="the database (KYC_STATE; default: SQLite in the home folder)")
+    option("--terraform", metavar="PATH", help="the terraform or tofu to use (KYC_TERRAFORM; default: from PATH)")
+    option("--log-level", metavar="LEVEL", help=f"{', '.join(LOG_LEVELS)} (KYC_LOG_LEVEL; default info)")
+    option("--archive-limit-mib", metavar="N", help="how large a workdir may be, packed (KYC_ARCHIVE_LIMIT_MIB)")
+    return parser
+
+
+def _number(name: str, text: str | None, *, least: int, most: int | None = None) -> int:
+    if text is None or not text.isascii() or not text.isdecimal():
+        raise InvalidInputError(f"{name}: {text!r} is not a number", next_step=f"Give --{name} a whole number.")
+    if int(text) < least or (most is not None and int(text) > most):
+        raise InvalidInputError(
+            f"{name}: {text} is out of range", next_step=f"Give --{name} {least} to {most or 'more'}."
+        )
+    return int(text)
+
+
+def _one_of(name: str, text: str | None, allowed: Sequence[str]) -> str:
+    if text is None or text not in allowed:
+        raise InvalidInputError(f"{name}: {text!r} is not one of {', '.join(allowed)}", next_step=f"Correct --{name}.")
+    return text
+
+
+def _web_url(name: str, text: str | None) -> str | None:
+    if text is None:
+        return None
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise InvalidInputError(f"{name}: {text!r} is not a web address", next_step=f"Give --{name} as https://HOST.")
+    return text.rstrip("/")

@@ -1,0 +1,97 @@
+"""A workload's snapshots for people: read from the stream as an agent would, with the workload's own key."""
+
+from __future__ import annotations
+
+import asyncio
+import tarfile
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from kyc.domain.errors import NotFoundError
+from kyc.domain.ids import WorkloadName
+from kyc.domain.job import Job
+from kyc.domain.snapshot import SnapshotSummary
+from kyc.ports.clock import Clock
+from kyc.ports.secrets import Secrets
+from kyc.ports.store import Store
+from kyc.ports.stream import StreamHost, StreamReader
+from kyc.snapshot.history import list_snapshots
+from kyc.snapshot.restore import Restorer
+from kyc.snapshot.workload import WorkloadFiles
+
+_PIECE_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshots:
+    """What is in the stream. `scratch` is where a snapshot is brought back to before it is handed out."""
+
+    store: Store
+    stream_host: StreamHost
+    secrets: Secrets
+    clock: Clock
+    scratch: Path
+
+    async def list(self, name: WorkloadName) -> list[SnapshotSummary]:
+        """Return what snapshots there are, newest first; none for a workload that never began."""
+        job = await self._job(name)
+        if job.attempts == 0:
+            return []
+        async with self._reader(name) as reader:
+            return await list_snapshots(reader, self._key(job), name)
+
+    async def tar(self, name: WorkloadName, sequence: int | None) -> AsyncIterator[bytes]:
+        """Yield the files of a snapshot (None: the newest) as a tar, verified whole before the first byte."""
+        job = await self._job(name)
+        self.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
+            files, packed = Path(folder) / "files", Path(folder) / "files.tar"
+            await asyncio.to_thread(files.mkdir, mode=0o700)
+            await self._restore(job, files, sequence)
+            await asyncio.to_thread(_pack, files, packed)
+            with packed.open("rb") as file:
+                while piece := await asyncio.to_thread(file.read, _PIECE_BYTES):
+                    yield piece
+
+    async def _restore(self, job: Job, root: Path, sequence: int | None) -> None:
+        async with self._reader(job.name) as reader:
+            files = WorkloadFiles(name=job.name, root=root, key=self._key(job), kept=job.spec.keep)
+            restorer = Restorer(files, reader, clock=self.clock)
+            try:
+                restored = await restorer.restore(sequence)
+            finally:
+                restorer.close()
+        if restored.sequence is None:
+            raise NotFoundError(
+                f"{job.name} has no snapshot yet", next_step=f"`kyc snapshots {job.name}` lists them as they come."
+            )
+
+    @asynccontextmanager
+    async def _reader(self, name: WorkloadName) -> AsyncIterator[StreamReader]:
+        stream = await self.stream_host.stream()
+        try:
+            reader = await stream.open_reader(name)
+            try:
+                yield reader
+            finally:
+                await reader.close()
+        finally:
+            await stream.close()
+
+    async def _job(self, name: WorkloadName) -> Job:
+        job = await self.store.job(name)
+        if job is None:
+            raise NotFoundError(f"no workload is called {name!r}", next_step="`kyc ps` lists them.")
+        return job
+
+    def _key(self, job: Job) -> bytes:
+        return self.secrets.open(job.sealed_key, purpose=f"workload {job.name}")
+
+
+def _pack(folder: Path, target: Path) -> None:
+    with target.open("wb") as file, tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for entry in sorted(folder.iterdir()):
+            tar.add(entry, arcname=entry.name)

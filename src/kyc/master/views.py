@@ -1,0 +1,212 @@
+"""Domain values as the rows of wire.api: pure, `now` is an argument. Money becomes a number here and nowhere else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import cast
+
+import msgspec
+
+from kyc.domain.deployment import Deployment
+from kyc.domain.event import Event, LogLines
+from kyc.domain.instance import BILLED, Instance
+from kyc.domain.job import Attempt, Job
+from kyc.domain.offer import Offer, Purchase
+from kyc.domain.snapshot import SnapshotSummary
+from kyc.domain.workload import JobSpec
+from kyc.planning.ledger import Cost, cost_of
+from kyc.wire.agent import Pulse
+from kyc.wire.api import (
+    AttemptRow,
+    CostReport,
+    CostRow,
+    DeploymentRow,
+    EventRow,
+    InstanceRow,
+    LogRow,
+    OfferRow,
+    SnapshotRow,
+    WorkloadRow,
+)
+
+BARE = "-"  # the name under which instances without a workload are counted
+_SECRET_NAME = re.compile(r"secret|token|passw|credential|(^|_)(key|pass|pwd|auth)($|_)", re.IGNORECASE)
+_HIDDEN = "***"
+
+
+def workload_row(job: Job, instances: Sequence[Instance], pulse: Pulse | None, *, now: datetime) -> WorkloadRow:
+    """Return a job's line; `instances` are its own, ended ones too, `pulse` the newest of the one that runs it."""
+    cost = cost_of(instances, now=now)
+    return WorkloadRow(
+        name=job.name,
+        kind="job",
+        state=job.state.value,
+        attempt=job.attempts,
+        instances=sum(1 for instance in instances if instance.state in BILLED),
+        cost_usd=_usd(cost.spent),
+        saved_usd=_usd(cost.saved),
+        interruptions=job.interruptions,
+        last_snapshot_at=job.last_snapshot_at,
+        rpo_s=None if job.is_over else _unsafe_s(pulse, now=now),
+        deadline_at=None if job.spec.deadline is None else job.requested_at + job.spec.deadline,
+        step=job.step,
+        step_total=job.step_total,
+        requested_at=job.requested_at,
+        ended_at=job.ended_at,
+        exit_code=job.exit_code,
+        reason=job.reason,
+    )
+
+
+def attempt_row(attempt: Attempt) -> AttemptRow:
+    """Return an attempt's line."""
+    return AttemptRow(
+        id=attempt.id,
+        number=attempt.number,
+        instance=attempt.instance_id,
+        state=attempt.state.value,
+        epoch=attempt.epoch,
+        created_at=attempt.created_at,
+        started_at=attempt.started_at,
+        ended_at=attempt.ended_at,
+        exit_code=attempt.exit_code,
+        reason=attempt.reason,
+    )
+
+
+def spec_view(spec: JobSpec) -> dict[str, object]:
+    """Return the spec as JSON values; the value of a variable whose name tells of a secret is hidden."""
+    envs = {name: _HIDDEN if _SECRET_NAME.search(name) else value for name, value in spec.envs.items()}
+    return cast("dict[str, object]", msgspec.to_builtins(replace(spec, envs=envs), str_keys=True))
+
+
+def instance_row(instance: Instance, *, now: datetime) -> InstanceRow:
+    """Return an instance's line."""
+    offer = instance.offer
+    return InstanceRow(
+        id=instance.id,
+        name=instance.name,
+        cloud=offer.cloud,
+        region=offer.region,
+        zone=offer.zone,
+        type=offer.instance_type,
+        spot=offer.purchase is Purchase.SPOT,
+        state=instance.state.value,
+        address=instance.address,
+        price_usd_per_hour=_usd(offer.price_usd_per_hour),
+        workload=instance.workload,
+        deployment=instance.deployment_id,
+        started_at=instance.started_at,
+        ended_at=instance.ended_at,
+        provider_id=instance.provider_id,
+        on_demand_usd_per_hour=_usd(offer.on_demand_usd_per_hour),
+        cost_usd=_usd(cost_of([instance], now=now).spent),
+        notice_deadline_at=instance.notice.deadline_at if instance.notice else None,
+        reason=instance.end_reason,
+    )
+
+
+def offer_row(offer: Offer) -> OfferRow:
+    """Return an offer's line."""
+    price, list_price = offer.price_usd_per_hour, offer.on_demand_usd_per_hour
+    return OfferRow(
+        id=offer.id,
+        cloud=offer.cloud,
+        region=offer.region,
+        zone=offer.zone,
+        type=offer.instance_type,
+        spot=offer.purchase is Purchase.SPOT,
+        vcpus=offer.vcpus,
+        memory_gib=offer.memory_mib / 1024,
+        gpu=offer.gpu,
+        gpu_count=offer.gpu_count,
+        price_usd_per_hour=_usd(price),
+        on_demand_usd_per_hour=_usd(list_price),
+        saving=round(float(1 - price / list_price), 4) if list_price else 0.0,
+        source=offer.source,
+        priced_at=offer.priced_at,
+    )
+
+
+def deployment_row(deployment: Deployment) -> DeploymentRow:
+    """Return a deployment's line."""
+    return DeploymentRow(
+        id=deployment.id,
+        offer=deployment.offer.id,
+        state=deployment.state.value,
+        instances=list(deployment.instance_ids),
+        requested_at=deployment.requested_at,
+        reason=deployment.reason,
+        failure=deployment.failure,
+    )
+
+
+def event_row(event: Event) -> EventRow:
+    """Return an event's line."""
+    return EventRow(
+        seq=event.seq,
+        at=event.at,
+        kind=event.kind.value,
+        subject=event.subject,
+        data=dict(event.data),
+        reason=event.reason,
+    )
+
+
+def log_row(lines: LogLines) -> LogRow:
+    """Return a piece of output."""
+    return LogRow(seq=lines.seq, at=lines.at, attempt=lines.attempt, text=lines.text)
+
+
+def snapshot_row(summary: SnapshotSummary) -> SnapshotRow:
+    """Return a snapshot's line."""
+    return SnapshotRow(
+        sequence=summary.sequence,
+        epoch=summary.epoch,
+        taken_at=summary.taken_at,
+        files=summary.files,
+        bytes=summary.bytes,
+        missed=list(summary.missed),
+    )
+
+
+def cost_report(by_workload: Mapping[str, Sequence[Instance]], *, now: datetime) -> CostReport:
+    """Return a row for each workload, by name, and their sum."""
+    rows = [_cost_row(name, cost_of(instances, now=now)) for name, instances in sorted(by_workload.items())]
+    everything = [instance for instances in by_workload.values() for instance in instances]
+    return CostReport(rows=rows, total=_cost_row("total", cost_of(everything, now=now)))
+
+
+def by_workload(instances: Iterable[Instance]) -> dict[str, list[Instance]]:
+    """Return the instances under the workload they were bought for, bare ones under `-`."""
+    found: dict[str, list[Instance]] = {}
+    for instance in instances:
+        found.setdefault(instance.workload or BARE, []).append(instance)
+    return found
+
+
+def _cost_row(name: str, cost: Cost) -> CostRow:
+    return CostRow(
+        name=name,
+        spent_usd=_usd(cost.spent),
+        on_demand_usd=_usd(cost.on_demand),
+        saved_usd=_usd(cost.saved),
+        instance_seconds=round(cost.used.total_seconds(), 3),
+        per_hour_now_usd=_usd(cost.per_hour_now),
+    )
+
+
+def _unsafe_s(pulse: Pulse | None, *, now: datetime) -> float | None:
+    if pulse is None:
+        return None
+    if pulse.dirty_since is None:
+        return 0.0
+    return max(0.0, round((now - pulse.dirty_since).total_seconds(), 3))
+
+
+def _usd(amount: Decimal) -> float:
+    return float(round(amount, 6))

@@ -1,0 +1,137 @@
+"""Where ports meet adapters: everything a master is made of, opened in order and closed in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import shlex
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+from kyc.adapters.local.catalog import LocalCatalog
+from kyc.adapters.local.cloud import MODULE_FILES, MODULE_FOLDER, LocalCloud
+from kyc.adapters.nats.host import NatsHost
+from kyc.adapters.sql.store import SqlStore
+from kyc.adapters.system.clock import SystemClock
+from kyc.adapters.system.secrets import KeyFile
+from kyc.adapters.terraform.engine import engine_environment, find_engine
+from kyc.adapters.terraform.module import CloudModule
+from kyc.adapters.terraform.provisioner import TerraformProvisioner
+from kyc.control.context import Context
+from kyc.control.engine import Engine
+from kyc.control.intent import enrolment_token
+from kyc.domain.errors import KycError
+from kyc.domain.ids import InstanceId
+from kyc.master.archives import Archives
+from kyc.master.home import Home
+from kyc.master.main import Start
+from kyc.master.services import CloudStatus, Services
+from kyc.master.settings import Settings
+from kyc.master.snapshots import Snapshots
+from kyc.ports.cloud import Cloud
+from kyc.ports.secrets import Secrets
+
+
+@asynccontextmanager
+async def build(start: Start) -> AsyncIterator[Services]:
+    """Open everything, run the loops while the services are in use, and close everything."""
+    settings, home = start.settings, start.home
+    clock = SystemClock()
+    secrets = KeyFile(home.path / "secret.key")
+    local = LocalCloud(home.path / "local")
+    stream_host = NatsHost(home.path / "nats", clock=clock)
+    provisioner = make_provisioner(settings, home, local)
+    store = await SqlStore.open(settings.state_url or f"sqlite:///{home.database}")
+    context = Context(
+        store=store,
+        clock=clock,
+        rng=random.SystemRandom(),
+        clouds={local.name: local},
+        catalogs=[LocalCatalog(clock)],
+        provisioner=provisioner,
+        stream_host=stream_host,
+        secrets=secrets,
+    )
+    agents_url = settings.public_url or start.url
+    engine = Engine(context, lambda instance_id, _: user_data(instance_id, agents_url, secrets))
+    operations = Operations([local])
+    try:
+        await local.ensure()
+        await stream_host.ensure()
+        loops = asyncio.create_task(engine.run())
+        try:
+            yield Services(
+                identity=start.identity,
+                admin_token=home.admin_token(),
+                store=store,
+                clock=clock,
+                intents=engine.intents,
+                links=engine.links,
+                pulses=engine.pulses,
+                snapshots=Snapshots(store, stream_host, secrets, clock, home.path / "tmp"),
+                operations=operations,
+                archives=Archives(home.path / "archives", limit_bytes=settings.archive_limit_bytes),
+                signal=context.signal,
+                closing=operations.closing,
+            )
+        finally:
+            loops.cancel()
+            with suppress(asyncio.CancelledError):
+                await loops
+    finally:
+        await store.close()
+        if operations.everything:
+            await local.stop()
+            await stream_host.stop()
+
+
+def make_provisioner(settings: Settings, home: Home, local: LocalCloud) -> TerraformProvisioner:
+    """Return the provisioner with every cloud's module; raise KycError if there is no engine to run it with."""
+    module = CloudModule(folder=MODULE_FOLDER, files=MODULE_FILES, variables=local.variables, needs_init=False)
+    return TerraformProvisioner(
+        engine=find_engine(settings.terraform),
+        root=home.path / "terraform",
+        modules={local.name: module},
+        env=engine_environment(os.environ, plugin_cache=home.path / "plugins"),
+    )
+
+
+def user_data(instance_id: InstanceId, master_url: str, secrets: Secrets) -> str:
+    """Return the script that an instance of this machine runs when it boots: the agent, told where it belongs."""
+    told = {
+        "KYC_MASTER_URL": master_url,
+        "KYC_INSTANCE_ID": instance_id,
+        "KYC_ENROL_TOKEN": enrolment_token(secrets, instance_id),
+    }
+    exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in told.items())
+    return f"#!/bin/sh\n{exports}\nexec {shlex.quote(sys.executable)} -m kyc.agent\n"
+
+
+@dataclass(slots=True)
+class Operations:
+    """What concerns the master as a whole."""
+
+    clouds_in_use: list[Cloud]
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    everything: bool = False
+
+    async def clouds(self) -> list[CloudStatus]:
+        """Ask every cloud whether it works."""
+        return [await _status(cloud) for cloud in self.clouds_in_use]
+
+    async def shutdown(self, *, everything: bool) -> None:
+        """Ask for the end; `everything`: of the stream server and the local cloud too."""
+        self.everything = self.everything or everything
+        self.closing.set()
+
+
+async def _status(cloud: Cloud) -> CloudStatus:
+    try:
+        listed = await cloud.instances()
+    except KycError as error:
+        return CloudStatus(name=cloud.name, ready=False, message=str(error))
+    running = sum(1 for instance in listed if instance.running)
+    return CloudStatus(name=cloud.name, ready=True, message=f"{running} running")

@@ -1,0 +1,50 @@
+"""From a workload file to what the master is asked: the text, the name and the folder to upload. Calls nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kyc.domain.errors import InvalidInputError, NotFoundError
+from kyc.wire.workload_file import check_name, parse_workload, with_envs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A job ready to be sent. `workdir` is the folder to upload, None if the file names none."""
+
+    text: str
+    name: str
+    workdir: Path | None
+
+
+def prepare(source: str | Path, *, name: str | None = None, envs: Mapping[str, str] | None = None) -> Submission:
+    """Return what to send for a file (its path) or for a text with the content of one.
+
+    A relative workdir counts from the file's folder, for a text from the current one. Raises NotFoundError for a file
+    that is not there, InvalidInputError for one that cannot be accepted.
+    """
+    text, folder, stem = _read(source)
+    text = with_envs(text, envs or {})
+    parsed = parse_workload(text, default_name=name or stem)
+    workdir = None if parsed.workdir is None else (folder / Path(parsed.workdir).expanduser()).resolve()
+    if workdir is not None and not workdir.is_dir():
+        raise InvalidInputError(
+            f"workdir: {workdir} is not a folder", next_step="Correct `workdir`; it counts from the file's own folder."
+        )
+    return Submission(text=text, name=check_name(name) if name else parsed.spec.name, workdir=workdir)
+
+
+def _read(source: str | Path) -> tuple[str, Path, str]:
+    if isinstance(source, str) and ("\n" in source or ": " in source):
+        return source, Path.cwd(), "job"
+    path = Path(source)
+    try:
+        return path.read_text(encoding="utf-8"), path.absolute().parent, path.stem
+    except FileNotFoundError as error:
+        raise NotFoundError(f"there is no file {path}", next_step="Check the path.") from error
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(f"{path} is not a text in UTF-8", next_step="Name a YAML file.") from error
+    except (OSError, ValueError) as error:
+        raise InvalidInputError(f"{path} cannot be read: {error}", next_step="Name a readable YAML file.") from error

@@ -1,0 +1,169 @@
+"""The replicator: keeps a workload's files in its stream, all the time, and flushes what is left at the end.
+
+    files = WorkloadFiles(name=..., root=..., kept=..., key=...)
+    replicator = Replicator(files, writer, clock=clock, base=restorer.base)
+    await replicator.run()      # until cancelled; raises FencedError when another instance took over
+    await replicator.flush()    # the last snapshot, after the work was stopped
+    replicator.close()
+
+Between two snapshots lies one interval at least; nothing is sent while nothing changes. While the stream cannot be
+reached it goes on trying, and `dirty_bytes`, `dirty_since` say truthfully what is not safe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from datetime import datetime
+
+from kyc.domain.errors import OutOfSpaceError, UnreachableError
+from kyc.ports.clock import Clock
+from kyc.ports.stream import StreamWriter
+from kyc.snapshot.snapshotter import Snapshotter
+from kyc.snapshot.watch import Dirt, changes
+from kyc.snapshot.workload import Base, Commit, ReplicationOptions, Tell, WorkloadFiles
+
+log = logging.getLogger(__name__)
+
+_RETRY_S = 0.2
+_LONGEST_WAIT_S = 60.0
+_FIRST_GUESS_BYTES_PER_S = 50e6
+_LEARN_FROM_BYTES = 4_000_000
+_LEARN = 0.3
+
+
+class Replicator:
+    """See the module. `base` is what the restore before left on this machine; without it every file is read once."""
+
+    def __init__(
+        self,
+        workload: WorkloadFiles,
+        writer: StreamWriter,
+        *,
+        clock: Clock,
+        base: Base | None = None,
+        options: ReplicationOptions | None = None,
+        tell: Tell | None = None,
+    ) -> None:
+        self._name = workload.name
+        self._clock = clock
+        self._options = options or ReplicationOptions()
+        self._tell = tell or Tell()
+        self._snapshotter = Snapshotter(workload, writer, clock, self._options, base)
+        self._taking = asyncio.Lock()
+        self._watching = False
+        self._read_until_s: float | None = None
+        self._dirt = Dirt()
+        self._dirt.suspect(clock.now())
+        self._last = base.sequence if base else None
+        self._bytes_per_s = _FIRST_GUESS_BYTES_PER_S
+        self._overhead_s = 0.1
+
+    @property
+    def dirty_bytes(self) -> int:
+        """The size of the files that changed since the last snapshot: no more than that is unsafe."""
+        return self._dirt.bytes
+
+    @property
+    def dirty_since(self) -> datetime | None:
+        """Since when something is not yet safe; None: everything is, as far as is known."""
+        return self._dirt.since
+
+    @property
+    def dirty_paths(self) -> list[str]:
+        """The names of what is not yet safe, as far as is known."""
+        return self._dirt.paths
+
+    @property
+    def flush_estimate_s(self) -> float:
+        """How long a flush would take now, by the speed measured so far."""
+        return self._overhead_s + self._dirt.bytes / self._bytes_per_s
+
+    async def run(self) -> None:
+        """Snapshot on change, every interval, until cancelled; raise FencedError, or what waiting cannot mend."""
+        watching = asyncio.create_task(self._watch())
+        try:
+            due_s = self._clock.monotonic_s()
+            while True:
+                if self._dirt or not self._watching or self._clock.monotonic_s() >= due_s:
+                    due_s = self._clock.monotonic_s() + self._options.rescan.total_seconds()
+                    await self._try_once()
+                # A walk that takes long is not made all the time.
+                wait_s = max(self._options.interval.total_seconds(), min(4 * self._overhead_s, _LONGEST_WAIT_S))
+                await self._clock.sleep_s(wait_s)
+        finally:
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await watching
+
+    async def flush(self, *, within_s: float | None = None) -> Commit:
+        """Take the last snapshot, trying again while the stream cannot be reached; call it when the work has stopped.
+
+        After most of `within_s` nothing more is read: files that are not safe by then are named in `missed`, and stay
+        as they were in the snapshot before. If the stream does not take it in time, UnreachableError is raised.
+        """
+        deadline_s = None if within_s is None else self._clock.monotonic_s() + within_s
+        if deadline_s is not None and within_s is not None:
+            self._read_until_s = deadline_s - min(5.0, max(0.3, 0.2 * within_s))
+        while True:
+            try:
+                async with asyncio.timeout(None if deadline_s is None else deadline_s - self._clock.monotonic_s()):
+                    return await self._snapshot(flushed=True)
+            except TimeoutError as error:
+                raise UnreachableError(
+                    f"the stream did not take the last snapshot of {self._name} within {within_s:g} s",
+                    next_step=f"Not safe: {', '.join(self.dirty_paths[:20]) or 'nothing known'}.",
+                ) from error
+            except (UnreachableError, OutOfSpaceError) as error:
+                await self._tell.trouble(error)
+                if deadline_s is not None and self._clock.monotonic_s() + _RETRY_S >= deadline_s:
+                    raise
+                await self._clock.sleep_s(_RETRY_S)
+
+    def close(self) -> None:
+        """End the thread; call it last, when neither `run` nor `flush` is at work."""
+        self._snapshotter.close()
+
+    async def _try_once(self) -> None:
+        try:
+            await self._snapshot(flushed=False)
+        except (UnreachableError, OutOfSpaceError) as error:
+            log.warning("snapshot_not_taken", extra={"workload": self._name, "error": str(error)})
+            await self._tell.trouble(error)
+
+    async def _snapshot(self, *, flushed: bool) -> Commit:
+        async with self._taking:
+            self._dirt.take()
+            commit = await self._snapshotter.take(flushed=flushed, is_late=self._is_late)
+            self._dirt.settle(commit.missed)
+            self._learn(commit)
+            is_new = commit.sequence != self._last
+            self._last = commit.sequence
+        if is_new or flushed:
+            await self._tell.commit(commit)
+        return commit
+
+    def _learn(self, commit: Commit) -> None:
+        if commit.read_bytes >= _LEARN_FROM_BYTES:
+            speed = commit.read_bytes / max(commit.took_s, 1e-3)
+            self._bytes_per_s += _LEARN * (speed - self._bytes_per_s)
+        else:
+            self._overhead_s += _LEARN * (commit.took_s - self._overhead_s)
+
+    def _is_late(self) -> bool:
+        return self._read_until_s is not None and self._clock.monotonic_s() >= self._read_until_s
+
+    async def _watch(self) -> None:
+        """Note what changes; where the kernel cannot watch, every interval walks instead."""
+        source = self._snapshotter.source
+        try:
+            async for paths in changes(source.root, source.scope):
+                if not self._watching:  # until now nobody watched
+                    self._watching = True
+                    self._dirt.suspect(self._clock.now())
+                self._dirt.add(source.root, paths, self._clock.now())
+        except OSError as error:
+            log.warning("watch_not_possible", extra={"workload": self._name, "error": str(error)})
+        finally:
+            self._watching = False

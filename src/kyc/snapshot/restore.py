@@ -1,0 +1,196 @@
+"""Bringing a workload's files back, and following its snapshots while somebody else still makes them.
+
+    restorer = Restorer(WorkloadFiles(name=..., root=..., key=...), reader, clock=clock)
+    await restorer.restore()    # the newest snapshot, or the newest that is whole
+    await restorer.restore()    # again: fetches only what differs, as often as wanted
+    Replicator(files, writer, clock=clock, base=restorer.base)
+
+Every chunk is verified; files are written beside and renamed; nothing outside of the root is touched; what the snapshot
+does not have is removed from its kept paths. A restore that was cut goes on where it was when it is called again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kyc.domain.errors import DamagedDataError, NotFoundError
+from kyc.domain.snapshot import ChunkId
+from kyc.ports.clock import Clock
+from kyc.ports.stream import StreamReader
+from kyc.snapshot.listing import Listing
+from kyc.snapshot.manifest import Head, ManifestReader, closing_chunks, open_chunk
+from kyc.snapshot.plan import RestorePlan, Ticks
+from kyc.snapshot.scan import Scope
+from kyc.snapshot.seal import Keyring, Sealer
+from kyc.snapshot.thread import Worker, next_batch
+from kyc.snapshot.tree import minding_space
+from kyc.snapshot.workload import Base, WorkloadFiles
+
+log = logging.getLogger(__name__)
+
+_BATCH_BYTES = 2 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a restore is. `bytes` of `total_bytes` are in place; `fetched_bytes` came over the network."""
+
+    files: int
+    total_files: int
+    bytes: int
+    total_bytes: int
+    fetched_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restoration:
+    """A restore that is complete. `sequence` None: there was no snapshot, and nothing was touched.
+
+    `skipped` names newer snapshots that could not be read, each with the reason.
+    """
+
+    sequence: int | None
+    files: int = 0
+    bytes: int = 0
+    fetched_bytes: int = 0
+    took_s: float = 0
+    skipped: tuple[tuple[int, str], ...] = ()
+
+
+OnProgress = Callable[[Progress], None]
+
+
+class Restorer:
+    """See the module. Not for two restores at once; `on_progress` is called often, and must not block."""
+
+    def __init__(
+        self,
+        workload: WorkloadFiles,
+        reader: StreamReader,
+        *,
+        clock: Clock,
+        base: Base | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> None:
+        self._root = workload.root
+        self._reader = reader
+        self._clock = clock
+        self._on_progress = on_progress
+        self._keys = Keyring(workload.key)
+        self._sealer = Sealer(self._keys)
+        self._manifests = ManifestReader(reader, workload.key, workload.name)
+        self._worker = Worker("kyc-restore")
+        self._base = base
+        self._fetched_bytes = 0
+
+    @property
+    def base(self) -> Base | None:
+        """What the last restore left on this machine: what a Replicator starts from."""
+        return self._base
+
+    async def restore(self, sequence: int | None = None) -> Restoration:
+        """Bring back a snapshot: the newest that is whole, or the one asked for.
+
+        Raises DamagedDataError or NotFoundError when that one, or every one, cannot be read whole; UnreachableError
+        when the stream does not answer; OutOfSpaceError. After an error the call can be repeated, and goes on.
+        """
+        started_s = self._clock.monotonic_s()
+        self._fetched_bytes = 0
+        wanted = [ref.sequence for ref in reversed(await self._manifests.refs())]
+        if sequence is not None:
+            wanted = [sequence]
+        skipped: list[tuple[int, str]] = []
+        for number in wanted:
+            try:
+                head = await self._restore_one(number)
+            except (DamagedDataError, NotFoundError) as error:
+                if number == wanted[-1]:
+                    raise
+                log.warning("snapshot_skipped", extra={"sequence": number, "error": str(error)})
+                skipped.append((number, str(error)))
+                continue
+            return Restoration(
+                sequence=number,
+                files=head.files,
+                bytes=head.bytes,
+                fetched_bytes=self._fetched_bytes,
+                took_s=self._clock.monotonic_s() - started_s,
+                skipped=tuple(skipped),
+            )
+        return Restoration(sequence=None, took_s=self._clock.monotonic_s() - started_s)
+
+    def close(self) -> None:
+        """End the thread; call it last."""
+        self._worker.close()
+
+    async def _restore_one(self, sequence: int) -> Head:
+        opened = await self._manifests.open(sequence)
+        listing = await self._manifests.listing(opened)
+        self._root.mkdir(parents=True, exist_ok=True)
+        scope = Scope(opened.head.kept, opened.head.ignored)
+        base = self._base.listing if self._base else Listing()
+        plan = await self._worker.do(lambda: RestorePlan(str(self._root.absolute()), scope, self._keys, listing, base))
+        try:
+            await self._drive(plan.make())
+            await self._fetch(plan)
+            await self._drive(plan.finish())
+            signed = await self._worker.do(lambda: listing.signed(plan.signatures()))
+            self._base = Base(sequence=sequence, listing=signed)
+        finally:
+            await self._worker.do(plan.close)
+        return opened.head
+
+    async def _drive(self, ticks: Ticks) -> None:
+        """Run the generator to its end in the thread, in short stretches, so that it can be cancelled."""
+
+        def stretch() -> bool:
+            with minding_space():
+                return next_batch(ticks, weight=len, limit=1)[1]
+
+        try:
+            while not await self._worker.do(stretch):
+                pass
+        finally:
+            await self._worker.do(ticks.close)
+
+    async def _fetch(self, plan: RestorePlan) -> None:
+        """Fetch what is missing; while one batch is verified and written, the next is on its way."""
+        self._tell(plan)
+        wanted = [plan.chunks[chunk] for chunk in plan.needed]
+        batch: list[tuple[ChunkId, bytes]] = []
+        size = 0
+        async with closing_chunks(self._reader.chunks(wanted)) as chunks:
+            async for chunk, payload in chunks:
+                batch.append((chunk, payload))
+                size += len(payload)
+                if size >= _BATCH_BYTES:
+                    await self._write(plan, batch)
+                    batch, size = [], 0
+        if batch:
+            await self._write(plan, batch)
+
+    async def _write(self, plan: RestorePlan, batch: list[tuple[ChunkId, bytes]]) -> None:
+        def write() -> None:
+            with minding_space():
+                for chunk, payload in batch:
+                    plain = open_chunk(self._sealer, self._keys, chunk, payload)
+                    plan.target.write(chunk, plain, plan.needed.pop(chunk))
+
+        await self._worker.do(write)
+        self._fetched_bytes += sum(len(payload) for _, payload in batch)
+        self._tell(plan)
+
+    def _tell(self, plan: RestorePlan) -> None:
+        if self._on_progress is None:
+            return
+        self._on_progress(
+            Progress(
+                files=plan.files - plan.jobs + plan.target.files,
+                total_files=plan.files,
+                bytes=plan.bytes - plan.missing_bytes + plan.target.bytes,
+                total_bytes=plan.bytes,
+                fetched_bytes=self._fetched_bytes,
+            )
+        )

@@ -1,0 +1,72 @@
+"""A whole kyc for each test: a master as a process, its local cloud and stream, all gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from kyc import Client
+from kyc.domain.errors import KycError
+from tests.needs import need
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Kyc:
+    """One KYC_HOME and what runs in it."""
+
+    home: Path
+
+    @property
+    def client(self) -> Client:
+        return Client(home=self.home)
+
+    def run(self, *arguments: str, check: bool = True, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+        """Run the command line."""
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("KYC_")}
+        done = subprocess.run(
+            [sys.executable, "-m", "kyc.cli.main", *arguments],
+            env=environment | {"KYC_HOME": str(self.home), "NO_COLOR": "1"},
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+        if check:
+            assert done.returncode == 0, f"kyc {' '.join(arguments)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def up(self) -> None:
+        self.run("up", "--detach", "--port", "0")
+
+    def eventually(self, what: str, look: Callable[[], T | None], *, timeout_s: float = 30) -> T:
+        """Return what `look` finds; fail when it finds nothing in time. A master that is away is waited for."""
+        end = time.monotonic() + timeout_s
+        while time.monotonic() < end:
+            try:
+                found = look()
+            except KycError:
+                found = None
+            if found is not None:
+                return found
+            time.sleep(0.05)
+        log = (self.home / "logs" / "master.log").read_text()[-3000:]
+        raise AssertionError(f"waited {timeout_s} s in vain for {what}\n{log}")
+
+
+@pytest.fixture
+def kyc(tmp_path: Path) -> Iterator[Kyc]:
+    need("terraform")
+    made = Kyc(tmp_path / "home")
+    made.up()
+    yield made
+    made.run("down", "--all", timeout_s=120)

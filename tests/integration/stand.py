@@ -1,0 +1,193 @@
+"""A master without a cloud: the real app and the real intents over a store and a cloud in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import msgspec
+from fastapi import FastAPI
+from tests.simulation.world import SimSecrets, SimStreamHost
+
+from kyc.adapters.fake.catalog import FakeCatalog, fake_offer
+from kyc.adapters.fake.clock import FakeClock
+from kyc.adapters.fake.cloud import FakeCloud
+from kyc.adapters.fake.provisioner import FakeProvisioner
+from kyc.adapters.fake.store import FakeStore
+from kyc.adapters.system.clock import SystemClock
+from kyc.control.context import Context
+from kyc.control.intent import Intents
+from kyc.control.link import Links
+from kyc.control.pulse import Pulses
+from kyc.control.signal import Signal
+from kyc.domain.errors import NotFoundError, UnreachableError
+from kyc.domain.ids import WorkloadName
+from kyc.domain.offer import Purchase
+from kyc.domain.snapshot import SnapshotSummary
+from kyc.master.app import create_app
+from kyc.master.archives import Archives
+from kyc.master.server import bind, serve, url_of
+from kyc.master.services import CloudStatus, Identity, Services
+from kyc.ports.store import Store
+from kyc.wire.api import Problem
+
+TOKEN = "the-administrators-token"
+STARTED = datetime(2025, 3, 1, 12, tzinfo=UTC)
+JOB = "name: train\nrun: python train.py\n"
+
+
+class FakeSnapshots:
+    """Two snapshots of every workload, each with the same tar; the tar of the second breaks off."""
+
+    def __init__(self) -> None:
+        self.taken = [
+            SnapshotSummary(sequence=number, epoch=1, taken_at=STARTED, files=2, bytes=10, missed=("a",))
+            for number in (1, 2)
+        ]
+        self.blocks = [b"tar", b"ball"]
+
+    async def list(self, name: WorkloadName) -> list[SnapshotSummary]:
+        return self.taken
+
+    async def tar(self, name: WorkloadName, sequence: int | None) -> AsyncIterator[bytes]:
+        if sequence not in {None, 1, 2}:
+            raise NotFoundError(f"{name} has no snapshot {sequence}", next_step="`kyc snapshots` lists them.")
+        for block in self.blocks:
+            await asyncio.sleep(0)
+            yield block
+        if sequence == 2:
+            raise UnreachableError("the stream went away")
+
+
+class FakeOperations:
+    """One cloud that works; an end that is only noted."""
+
+    def __init__(self, closing: asyncio.Event) -> None:
+        self._closing = closing
+        self.asked: list[bool] = []
+
+    async def clouds(self) -> list[CloudStatus]:
+        return [CloudStatus(name="fake", ready=True, message="all is well")]
+
+    async def shutdown(self, *, everything: bool) -> None:
+        self.asked.append(everything)
+        self._closing.set()
+
+
+@dataclass
+class Stand:
+    """The parts of one such master, open to tests."""
+
+    store: Store
+    context: Context
+    services: Services
+    cloud: FakeCloud
+    catalog: FakeCatalog
+    snapshots: FakeSnapshots
+    operations: FakeOperations
+    pulses: Pulses
+    headers: dict[str, str] = field(default_factory=lambda: {"Authorization": f"Bearer {TOKEN}"})
+
+
+def make_stand(folder: Path, *, store: Store | None = None, limit_bytes: int = 1 << 20) -> Stand:
+    """Return a stand whose archives lie in the folder."""
+    closing, signal = asyncio.Event(), Signal()
+    cloud_clock = FakeClock()
+    cloud, catalog = FakeCloud(cloud_clock), FakeCatalog(_offers())
+    used = store or FakeStore()
+    context = Context(
+        store=used,
+        clock=SystemClock(),
+        rng=random.Random(7),
+        clouds={"fake": cloud},
+        catalogs=[catalog],
+        provisioner=FakeProvisioner(cloud_clock, {"fake": cloud}),
+        stream_host=SimStreamHost(),  # type: ignore[arg-type]  # nobody opens a stream here
+        secrets=SimSecrets(),
+        signal=signal,
+    )
+    pulses = Pulses(context.clock)
+    snapshots, operations = FakeSnapshots(), FakeOperations(closing)
+    archives = Archives(folder / "archives", limit_bytes=limit_bytes)
+    archives.prepare()
+    services = Services(
+        identity=Identity(master_id="m1", version="0.1.0", pid=1, started_at=STARTED),
+        admin_token=TOKEN,
+        store=used,
+        clock=context.clock,
+        intents=Intents(context),
+        links=Links(context, pulses),
+        pulses=pulses,
+        snapshots=snapshots,
+        operations=operations,
+        archives=archives,
+        signal=signal,
+        closing=closing,
+    )
+    return Stand(used, context, services, cloud, catalog, snapshots, operations, pulses)
+
+
+@asynccontextmanager
+async def in_process(stand: Stand, *, with_token: bool = True) -> AsyncIterator[httpx.AsyncClient]:
+    """Call the app without a network; a defect comes back as its problem, as a server would send it."""
+    transport = httpx.ASGITransport(_app(stand.services), raise_app_exceptions=False)
+    headers = stand.headers if with_token else {}
+    async with httpx.AsyncClient(transport=transport, base_url="http://kyc/api/v1", headers=headers) as client:
+        yield client
+
+
+@asynccontextmanager
+async def listening(stand: Stand) -> AsyncIterator[str]:
+    """Serve the app at a free port of this machine; yield its URL; end it as SIGTERM would."""
+    with bind("127.0.0.1", 0) as socket:
+        serving = asyncio.create_task(
+            serve(_app(stand.services), socket, closing=stand.services.closing, changed=stand.services.signal)
+        )
+        try:
+            yield url_of(socket)
+        finally:
+            stand.services.closing.set()
+            await asyncio.wait_for(serving, 20)
+
+
+def told(response: httpx.Response, status: int) -> Problem:
+    """Check that the answer is a problem with this status, and return it."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = msgspec.json.decode(response.content, type=Problem)
+    assert problem.status == status
+    assert problem.detail
+    assert "Traceback" not in response.text
+    return problem
+
+
+def read(response: httpx.Response, kind: object, status: int = 200):
+    """Check the status and return the answer, decoded as strictly as the SDK does."""
+    assert response.status_code == status, response.text
+    return msgspec.json.decode(response.content, type=kind)
+
+
+_made: list[FastAPI] = []
+
+
+def _app(services: Services) -> FastAPI:
+    # Made once: its routes take a while, and all that differs from test to test are the services.
+    if not _made:
+        _made.append(create_app(services))
+    _made[0].state.services = services
+    return _made[0]
+
+
+def _offers():
+    return [
+        fake_offer(price="0.03"),
+        fake_offer(zone="fake-b", price="0.02"),
+        fake_offer(instance_type="large", price="0.09"),
+        fake_offer(purchase=Purchase.ON_DEMAND, price="0.10"),
+    ]

@@ -1,0 +1,106 @@
+"""Rows of the API with likely values, for tests that need some."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from kyc.wire import api
+
+AT = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+
+
+def workload(**changes: object) -> api.WorkloadRow:
+    row = api.WorkloadRow(
+        name="train",
+        kind="job",
+        state="running",
+        attempt=2,
+        instances=1,
+        cost_usd=0.012345,
+        saved_usd=0.03,
+        interruptions=1,
+        last_snapshot_at=AT + timedelta(minutes=5),
+        rpo_s=1.25,
+        deadline_at=None,
+        step=12,
+        step_total=60,
+        requested_at=AT,
+    )
+    return replace(row, **changes)  # type: ignore[arg-type]
+
+
+def instance(**changes: object) -> api.InstanceRow:
+    row = api.InstanceRow(
+        id="i-7kq2x9bd",
+        name="i-7kq2x9bd",
+        cloud="local",
+        region="lab",
+        zone="lab-a",
+        type="small",
+        spot=True,
+        state="ready",
+        address="127.77.0.2",
+        price_usd_per_hour=0.0123,
+        workload="train",
+        deployment="d-22222222",
+        started_at=AT,
+        ended_at=None,
+        provider_id="p-1",
+        on_demand_usd_per_hour=0.04,
+        cost_usd=0.001,
+    )
+    return replace(row, **changes)  # type: ignore[arg-type]
+
+
+def offer(**changes: object) -> api.OfferRow:
+    row = api.OfferRow(
+        id="local/lab/lab-a/small/spot",
+        cloud="local",
+        region="lab",
+        zone="lab-a",
+        type="small",
+        spot=True,
+        vcpus=1,
+        memory_gib=0.5,
+        gpu=None,
+        gpu_count=0,
+        price_usd_per_hour=0.0123,
+        on_demand_usd_per_hour=0.04,
+        saving=0.6925,
+        source="local",
+        priced_at=AT,
+    )
+    return replace(row, **changes)  # type: ignore[arg-type]
+
+
+def event(seq: int, kind: str, subject: str = "train", reason: str = "", **data: object) -> api.EventRow:
+    return api.EventRow(seq=seq, at=AT + timedelta(seconds=seq), kind=kind, subject=subject, data=data, reason=reason)
+
+
+def log(seq: int, text: str) -> api.LogRow:
+    return api.LogRow(seq=seq, at=AT + timedelta(seconds=seq), attempt="train.1", text=text)
+
+
+def plan(**changes: object) -> api.JobPlan:
+    row = api.JobPlan(
+        name="train",
+        spec={"run": "echo"},
+        warnings=[],
+        offers=[offer()],
+        expected_usd_per_hour=0.0123,
+        row=workload(state="queued"),
+    )
+    return replace(row, **changes)  # type: ignore[arg-type]
+
+
+def cost() -> api.CostReport:
+    row = api.CostRow(
+        name="train",
+        spent_usd=0.01,
+        on_demand_usd=0.04,
+        saved_usd=0.03,
+        instance_seconds=120.5,
+        per_hour_now_usd=0.0123,
+    )
+    return api.CostReport(rows=[row], total=replace(row, name="total"))

@@ -1,0 +1,82 @@
+"""Tars of a master that may be broken or hostile."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from kyc.domain.errors import ConflictError, DamagedDataError, InvalidInputError
+from kyc.sdk.unpack import unpack
+
+
+def tar_of(*members: tarfile.TarInfo) -> io.BytesIO:
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w") as tar:
+        for member in members:
+            tar.addfile(member, io.BytesIO(b"x" * member.size))
+    target.seek(0)
+    return target
+
+
+def member(name: str, kind: bytes = tarfile.REGTYPE, *, target: str = "", size: int = 0) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname, info.size, info.mode = kind, target, size, 0o754
+    return info
+
+
+def test_links_that_leave_are_left_out(tmp_path: Path) -> None:
+    done = unpack(
+        tar_of(
+            member("a", size=3),
+            member("in", tarfile.SYMTYPE, target="a"),
+            member("abs", tarfile.SYMTYPE, target="/etc/passwd"),
+            member("up", tarfile.SYMTYPE, target="../../x"),
+            member("dev", tarfile.CHRTYPE),
+        ),
+        tmp_path / "new" / "out",
+    )
+    assert done.left_out == ("abs", "up", "dev")
+    assert (done.files, done.bytes) == (1, 3)
+    assert {path.name for path in done.folder.iterdir()} == {"a", "in"}
+    assert (done.folder / "a").stat().st_mode & 0o777 == 0o754
+
+
+def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    assert unpack(tar_of(member("a")), tmp_path / "out").files == 1
+
+
+@pytest.mark.parametrize("name", ["../x", "a/../../x"])
+def test_nothing_is_written_outside(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DamagedDataError, match="hostile"):
+        unpack(tar_of(member("a"), member(name)), tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_is_no_way_out(tmp_path: Path) -> None:
+    """The first member is left out, so that the second becomes a harmless file of our own."""
+    source = tar_of(member("d", tarfile.SYMTYPE, target=str(tmp_path)), member("d/x", size=1))
+    unpack(source, tmp_path / "out")
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("data", [b"", b"not a tar" * 100, tar_of(member("a", size=5000)).getvalue()[:3000]])
+def test_half_a_tar_leaves_nothing(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(DamagedDataError):
+        unpack(io.BytesIO(data), tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_it_cannot_go(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").write_text("")
+    with pytest.raises(InvalidInputError):
+        unpack(tar_of(), tmp_path / "file")
+    with pytest.raises(InvalidInputError):
+        unpack(tar_of(), tmp_path / "file" / "below")
+    with pytest.raises(ConflictError):
+        unpack(tar_of(), tmp_path / "full")

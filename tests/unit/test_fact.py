@@ -1,0 +1,106 @@
+"""What each fact of an agent changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from kyc.adapters.fake.catalog import fake_offer
+from kyc.adapters.fake.clock import START
+from kyc.control.fact import Changes, Known, read_fact
+from kyc.domain.event import EventKind
+from kyc.domain.ids import DeploymentId, InstanceId, WorkloadName, attempt_id
+from kyc.domain.instance import Instance, InstanceState
+from kyc.domain.interruption import Notice, NoticeKind
+from kyc.domain.job import Attempt, AttemptState, Job, JobState
+from kyc.domain.workload import JobSpec
+from kyc.wire import agent as wire
+
+NAME = WorkloadName("train")
+ATTEMPT = Attempt(
+    id=attempt_id(NAME, 1),
+    workload=NAME,
+    number=1,
+    instance_id=InstanceId("i-1"),
+    state=AttemptState.RUNNING,
+    created_at=START,
+    epoch=1,
+)
+KNOWN = Known(
+    instance=Instance(
+        id=InstanceId("i-1"),
+        deployment_id=DeploymentId("d-1"),
+        offer=fake_offer(),
+        state=InstanceState.READY,
+        requested_at=START,
+        name="one",
+        workload=NAME,
+    ),
+    attempt=ATTEMPT,
+    job=Job(
+        name=NAME,
+        spec=JobSpec(name=NAME, run="work"),
+        state=JobState.STARTING,
+        requested_at=START,
+        sealed_key="",
+        epoch=1,
+    ),
+)
+
+
+def read(fact: wire.AnyFact, known: Known = KNOWN) -> Changes:
+    return read_fact(fact, known, now=START + timedelta(seconds=1))
+
+
+def test_a_notice_marks_the_instance() -> None:
+    deadline = START + timedelta(seconds=30)
+    notice = Notice(kind=NoticeKind.INTERRUPTION, noticed_at=START, deadline_at=deadline)
+    changes = read(wire.Noticed(at=START, notice=notice))
+    (instance,) = changes.records
+    assert isinstance(instance, Instance)
+    assert (instance.state, instance.notice) == (InstanceState.NOTICED, notice)
+    assert changes.events[0].data["notice_s"] == 30
+
+
+def test_a_rebalance_recommendation_is_a_hint_only() -> None:
+    changes = read(wire.Noticed(at=START, notice=Notice(kind=NoticeKind.REBALANCE, noticed_at=START)))
+    assert changes.records == ()
+    assert changes.events[0].kind is EventKind.INSTANCE_NOTICED
+
+
+def test_the_first_start_is_a_start_and_the_next_a_resumption() -> None:
+    started = wire.Started(at=START, attempt=ATTEMPT.id, epoch=1, pid=7, sequence=None)
+    first = read(started)
+    assert [e.kind for e in first.events] == [EventKind.JOB_STARTED]
+    job = next(record for record in first.records if isinstance(record, Job))
+    assert job.state is JobState.RUNNING
+    again = read(started, replace(KNOWN, job=replace(job, state=JobState.MIGRATING)))
+    assert [e.kind for e in again.events] == [EventKind.JOB_RESUMED]
+
+
+@pytest.mark.parametrize(
+    ("fact", "state"),
+    [
+        (wire.Released(at=START, attempt=ATTEMPT.id), AttemptState.RELEASED),
+        (wire.Exited(at=START, attempt=ATTEMPT.id, stage="run", code=3), AttemptState.EXITED),
+        (wire.Fenced(at=START, attempt=ATTEMPT.id, epoch=1), AttemptState.LOST),
+        (wire.Troubled(at=START, attempt=ATTEMPT.id, what="no disk", fatal=True), AttemptState.LOST),
+    ],
+)
+def test_an_end_ends_the_attempt_once(fact: wire.AnyFact, state: AttemptState) -> None:
+    (attempt,) = read(fact).records
+    assert isinstance(attempt, Attempt)
+    assert attempt.state is state
+    assert read(fact, replace(KNOWN, attempt=attempt)).records == ()
+
+
+def test_what_was_printed_is_kept() -> None:
+    changes = read(wire.Printed(at=START, attempt=ATTEMPT.id, text="one\ntwo\n"))
+    assert [lines.text for lines in changes.logs] == ["one\ntwo\n"]
+
+
+def test_a_fact_of_an_unknown_attempt_changes_nothing() -> None:
+    fact = wire.Prepared(at=START, attempt="who.1")
+    assert read(fact, replace(KNOWN, attempt=None, job=None)) == Changes()

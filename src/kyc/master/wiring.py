@@ -55,6 +55,8 @@ async def build(start: Start) -> AsyncIterator[Services]:
         stream_host=stream_host,
         secrets=secrets,
     )
+    archives = Archives(home.path / "archives", limit_bytes=settings.archive_limit_bytes)
+    archives.prepare()
     agents_url = settings.public_url or start.url
     engine = Engine(context, lambda instance_id, _: user_data(instance_id, agents_url, secrets))
     operations = Operations([local])
@@ -73,7 +75,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
                 pulses=engine.pulses,
                 snapshots=Snapshots(store, stream_host, secrets, clock, home.path / "tmp"),
                 operations=operations,
-                archives=Archives(home.path / "archives", limit_bytes=settings.archive_limit_bytes),
+                archives=archives,
                 signal=context.signal,
                 closing=operations.closing,
             )

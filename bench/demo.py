@@ -13,11 +13,10 @@ from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
-from kyc.cli.timeline import describe
-
 from bench.stage import DIGITS, StageError, all_events, stage, wait_for, working_instance
 from bench.timeline import Recovery, recoveries
 from kyc import Client
+from kyc.cli.timeline import describe
 from kyc.domain.errors import KycError
 from kyc.wire.api import CostRow
 

@@ -152,12 +152,12 @@ async def test_writers_racing_commit_only_until_they_are_fenced(stream: Stream, 
     """Each epoch's writer commits as fast as it can while the next one opens: the order of epochs never goes back."""
 
     async def write_until_fenced(connection: Stream, epoch: int) -> None:
-        writer = await connection.open_writer("train", epoch)
-        for number in range(20):
-            try:
+        try:
+            writer = await connection.open_writer("train", epoch)
+            for number in range(20):
                 await writer.commit(f"{epoch}.{number}".encode())
-            except FencedError:
-                return
+        except FencedError:
+            return
 
     async with asyncio.TaskGroup() as group:
         for epoch in range(1, 5):

@@ -211,7 +211,7 @@ def why(args: argparse.Namespace, out: Output) -> int:
     if out.json:
         out.document({"subject": args.id, "state": state, "reason": reason, "events": told})
         return 0
-    out.line(f"{args.id} is {out.paint(state_cell(state))}" + (f": {reason}" if reason else "."))
+    out.line(f"{args.id}: {out.paint(state_cell(state))}" + (f", {reason}" if reason else ""))
     for event in told:
         show_event(out, event)
     return 0

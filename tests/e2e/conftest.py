@@ -25,10 +25,7 @@ class Kyc:
     """One KYC_HOME and what runs in it."""
 
     home: Path
-
-    @property
-    def client(self) -> Client:
-        return Client(home=self.home)
+    client: Client
 
     def run(self, *arguments: str, check: bool = True, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
         """Run the command line."""
@@ -66,7 +63,8 @@ class Kyc:
 @pytest.fixture
 def kyc(tmp_path: Path) -> Iterator[Kyc]:
     need("terraform")
-    made = Kyc(tmp_path / "home")
-    made.up()
-    yield made
-    made.run("down", "--all", timeout_s=120)
+    with Client(home=tmp_path / "home") as client:
+        made = Kyc(tmp_path / "home", client)
+        made.up()
+        yield made
+        made.run("down", "--all", timeout_s=120)

@@ -148,7 +148,7 @@ COMMANDS = (
     Command(name="stop", group=_WORK, handler="work:stop", add=_stop, help="stop a workload; its files are kept"),
     Command(name="snapshots", group=_WORK, handler="files:snapshots", add=_name, help="list a workload's snapshots"),
     Command(name="restore", group=_WORK, handler="files:restore", add=_restore, help="get a snapshot's files"),
-    Command(name="ps", group=_SEE, handler="see:ps", help="list the workloads"),
+    Command(name="ps", group=_SEE, handler="ps:ps", help="list the workloads"),
     Command(name="show", group=_SEE, handler="see:show", add=_any_id, help="show one thing with all its facts"),
     Command(name="logs", group=_SEE, handler="see:logs", add=_logs, help="show what a job printed"),
     Command(name="events", group=_SEE, handler="see:events", add=_events, help="show the timeline"),

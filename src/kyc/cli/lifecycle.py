@@ -124,7 +124,8 @@ def _failure(log: Path, code: int) -> KycError:
     kind = InvalidInputError if code == 2 else KycError
     if message:
         return kind(message, next_step=next_step)
-    last = " | ".join(line.strip() for line in lines[-_LAST_WORDS:]) or "it said nothing"
+    told = lines[-1:] if any(line.startswith("Traceback") for line in lines) else lines[-_LAST_WORDS:]
+    last = " | ".join(line.strip() for line in told) or "it said nothing"
     return KycError(f"the master ended with code {code}: {last}", next_step=f"See {log} and master.log beside it.")
 
 

@@ -153,9 +153,10 @@ class Replicator:
 
     async def _snapshot(self, *, flushed: bool) -> Commit:
         async with self._taking:
+            began = self._clock.now()
             self._dirt.take()
             commit = await self._snapshotter.take(flushed=flushed, is_late=self._is_late)
-            self._dirt.settle(commit.missed)
+            self._dirt.settle(self._snapshotter.source.root, commit.missed, began)
             self._learn(commit)
             is_new = commit.sequence != self._last
             self._last = commit.sequence

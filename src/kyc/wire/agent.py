@@ -2,7 +2,8 @@
 
 The master states what it wants (`Desire`), whole, whenever it changes and at each connection: a lost frame costs time,
 never correctness. The agent tells facts (`Fact`) numbered 1, 2, 3..., with a gap where the agent itself was started
-again; it keeps each until the master has acknowledged it, and tells it again after a reconnection. `Pulse` is the heartbeat: newest wins, not numbered, not kept.
+again; it keeps each until the master has acknowledged it, and tells it again after a reconnection. `Pulse` is the
+heartbeat: newest wins, not numbered, not kept.
 """
 
 from __future__ import annotations

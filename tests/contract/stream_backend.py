@@ -7,9 +7,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
-from tests.kafka.shared import fresh_prefix, shared_broker
-from tests.needs import need
-
 from kyc.adapters.directory.stream import DirectoryStream
 from kyc.adapters.fake.stream import FakeStream, Shelf
 from kyc.adapters.kafka.open import open_stream as open_kafka
@@ -17,6 +14,8 @@ from kyc.adapters.nats.host import NatsHost
 from kyc.adapters.system.clock import SystemClock
 from kyc.domain.snapshot import StreamAccess
 from kyc.ports.stream import Stream
+from tests.kafka.shared import fresh_prefix, shared_broker
+from tests.needs import need
 
 
 class Backend(Protocol):

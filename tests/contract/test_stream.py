@@ -9,11 +9,11 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from stream_backend import BACKENDS, Backend
 
 from kyc.domain.errors import FencedError, InvalidInputError, NotFoundError
 from kyc.domain.snapshot import ChunkId, ChunkRef
 from kyc.ports.stream import MAX_PAYLOAD_BYTES, Stream, StreamReader
+from tests.contract.stream_backend import BACKENDS, Backend
 
 
 @pytest.fixture(params=sorted(BACKENDS))

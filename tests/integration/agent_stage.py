@@ -11,12 +11,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import msgspec
-from tests.unit.agent.scripted_master import EnrolmentDesk, ScriptedMaster, enrolment_desk, scripted_master
-from tests.unit.agent.stage import ASSIGNMENT
 
 from kyc.adapters.nats.host import NatsHost
 from kyc.adapters.system.clock import SystemClock
 from kyc.wire.agent import Assignment
+from tests.unit.agent.scripted_master import EnrolmentDesk, ScriptedMaster, enrolment_desk, scripted_master
+from tests.unit.agent.stage import ASSIGNMENT
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 

@@ -13,7 +13,6 @@ from pathlib import Path
 import httpx
 import msgspec
 from fastapi import FastAPI
-from tests.simulation.world import SimSecrets, SimStreamHost
 
 from kyc.adapters.fake.catalog import FakeCatalog, fake_offer
 from kyc.adapters.fake.clock import FakeClock
@@ -36,6 +35,7 @@ from kyc.master.server import bind, serve, url_of
 from kyc.master.services import CloudStatus, Identity, Services
 from kyc.ports.store import Store
 from kyc.wire.api import Problem
+from tests.simulation.world import SimSecrets, SimStreamHost
 
 TOKEN = "the-administrators-token"
 STARTED = datetime(2025, 3, 1, 12, tzinfo=UTC)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.integration.agent_stage import Site, site
-from tests.unit.agent.test_enrol import archive_of
 
 from kyc.wire.agent import Committed, Exited, Printed, Released, Restored, Started
+from tests.integration.agent_stage import Site, site
+from tests.unit.agent.test_enrol import archive_of
 
 COUNT = """
 mkdir -p checkpoints

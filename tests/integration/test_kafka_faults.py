@@ -14,9 +14,6 @@ from subprocess import PIPE
 
 import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
-from tests.kafka.broker import Broker
-from tests.kafka.shared import fresh_prefix, shared_broker
-from tests.needs import need
 
 from kyc.adapters.kafka.ledger import Ledger
 from kyc.adapters.kafka.open import check, open_stream
@@ -24,6 +21,9 @@ from kyc.domain.errors import CredentialError, FencedError, InvalidInputError, K
 from kyc.domain.finding import Verdict
 from kyc.domain.snapshot import ChunkId, ChunkRef, StreamAccess
 from kyc.ports.stream import MAX_PAYLOAD_BYTES, Stream, StreamReader
+from tests.kafka.broker import Broker
+from tests.kafka.shared import fresh_prefix, shared_broker
+from tests.needs import need
 
 WRITER = """
 import asyncio, sys

@@ -8,10 +8,10 @@ from contextlib import aclosing
 from pathlib import Path
 
 import pytest
-from tests.integration.stand import JOB, TOKEN, Stand, listening, make_stand
 
 from kyc import AsyncClient, Client
 from kyc.domain.errors import ConflictError, DamagedDataError, KycError, NotAllowedError, NotFoundError
+from tests.integration.stand import JOB, TOKEN, Stand, listening, make_stand
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
-from tests.unit.snapshot.trees import edit, seen
 
 from kyc.adapters.directory.stream import DirectoryStream
 from kyc.adapters.nats.host import NatsHost
@@ -27,6 +26,7 @@ from kyc.snapshot.history import list_snapshots, verify
 from kyc.snapshot.replicate import Replicator
 from kyc.snapshot.restore import Restorer
 from kyc.snapshot.workload import WorkloadFiles
+from tests.unit.snapshot.trees import edit, seen
 
 KEY = bytes(range(32))
 ROUNDS = int(os.environ.get("KYC_FAULT_ROUNDS", "8"))

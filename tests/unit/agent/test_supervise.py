@@ -6,11 +6,11 @@ import itertools
 from pathlib import Path
 
 import pytest
-from tests.unit.agent.stage import Stage
 
 from kyc.domain.errors import DamagedDataError, UnreachableError
 from kyc.domain.interruption import NoticeKind
 from kyc.wire.agent import Committed, Exited, Fenced, Progressed, Released, Restored, Started, Troubled
+from tests.unit.agent.stage import Stage
 
 
 @pytest.fixture

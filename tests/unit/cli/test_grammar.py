@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.scripted_master import Answer, Asked, ScriptedMaster
-from tests.unit.cli.conftest import Kyc
 
 from kyc.cli.command import COMMANDS
 from kyc.cli.main import exit_code
 from kyc.domain import errors
+from tests.scripted_master import Answer, Asked, ScriptedMaster
+from tests.unit.cli.conftest import Kyc
 
 GOLDEN = Path(__file__).parent / "help.txt"
 

@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests import rows
-from tests.scripted_master import ScriptedMaster
-from tests.unit.cli.conftest import Kyc
 
 from kyc.cli import lifecycle
 from kyc.wire.api import Health
+from tests import rows
+from tests.scripted_master import ScriptedMaster
+from tests.unit.cli.conftest import Kyc
 
 
 def fake_master(monkeypatch: pytest.MonkeyPatch, script: str) -> list[list[str]]:

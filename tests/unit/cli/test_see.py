@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from tests import rows
-from tests.scripted_master import Answer, Asked, ScriptedMaster, sse
-from tests.unit.cli.conftest import Kyc
 
 from kyc.cli.output import Output, state_cell
 from kyc.wire import api
+from tests import rows
+from tests.scripted_master import Answer, Asked, ScriptedMaster, sse
+from tests.unit.cli.conftest import Kyc
 
 PS_KEYS = [
     "name",

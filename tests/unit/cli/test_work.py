@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests import rows
-from tests.scripted_master import Answer, ScriptedMaster, sse
-from tests.unit.cli.conftest import Kyc
 
 from kyc.cli.live import JobStatus
 from kyc.wire import api
+from tests import rows
+from tests.scripted_master import Answer, ScriptedMaster, sse
+from tests.unit.cli.conftest import Kyc
 
 
 @pytest.fixture

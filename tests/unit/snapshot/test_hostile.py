@@ -13,7 +13,6 @@ import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.snapshot.lab import KEY, Lab
 
 from kyc.adapters.directory.log import Log
 from kyc.adapters.nats.layout import decode_record
@@ -24,6 +23,7 @@ from kyc.snapshot.listing import NO_SIGNATURE, Listing, ListingBuilder, PageBlob
 from kyc.snapshot.manifest import Head, decode, encode, open_chunk
 from kyc.snapshot.scan import Scope
 from kyc.snapshot.seal import MAX_PLAIN_BYTES, Keyring, Sealer
+from tests.unit.snapshot.lab import KEY, Lab
 
 KEYS = Keyring(KEY)
 SEALER = Sealer(KEYS)

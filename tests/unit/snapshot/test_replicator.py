@@ -10,14 +10,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.unit.snapshot.lab import Lab
-from tests.unit.snapshot.trees import seen
 
 from kyc.domain.errors import FencedError, KycError, UnreachableError
 from kyc.snapshot.replicate import Replicator
 from kyc.snapshot.scan import Scope
 from kyc.snapshot.watch import changes
 from kyc.snapshot.workload import Commit, ReplicationOptions, Tell
+from tests.unit.snapshot.lab import Lab
+from tests.unit.snapshot.trees import seen
 
 
 class Heard:

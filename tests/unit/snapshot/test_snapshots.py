@@ -9,8 +9,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.unit.snapshot.lab import KEY, Lab
-from tests.unit.snapshot.trees import edit, seen
 
 from kyc.domain.errors import DamagedDataError, FencedError, InvalidInputError, NotFoundError, UnreachableError
 from kyc.planning.retention import Retention, Tier
@@ -22,6 +20,8 @@ from kyc.snapshot.restore import Progress
 from kyc.snapshot.scan import Scope
 from kyc.snapshot.take import Before, SnapshotPass, Source, Tools
 from kyc.snapshot.tree import Tree
+from tests.unit.snapshot.lab import KEY, Lab
+from tests.unit.snapshot.trees import edit, seen
 
 MB = 1_000_000
 

@@ -37,6 +37,11 @@ class Broker:
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start it, and return once it accepts connections."""
         with (self.folder / "broker.log").open("ab") as log:
@@ -94,6 +99,10 @@ class Broker:
             "group.initial.rebalance.delay.ms=0",
             "auto.create.topics.enable=false",
             "log.cleaner.backoff.ms=300",
+            "num.network.threads=2",
+            "num.io.threads=2",
+            "socket.receive.buffer.bytes=-1",  # the system's own, larger ones: worth a third of the throughput
+            "socket.send.buffer.bytes=-1",
             "log.cleaner.dedupe.buffer.size=16777216",
         )
 

@@ -21,7 +21,7 @@ _LOOK_S = 0.05
 _PATIENCE_S = 120.0
 _TELL_AFTER_S = 2.0
 _LAST_WORDS = 12
-_OPTIONS = ("host", "port", "public_url", "stream", "state", "terraform")
+_OPTIONS = ("host", "port", "public_url", "stream", "state", "local_mode", "terraform")
 
 
 def up(args: argparse.Namespace, out: Output) -> int:

@@ -7,8 +7,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from typing import TypeVar
 
-from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]  # exported, but not by name
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, but not by name
+    AdminClient,
+    NewTopic,
+    TopicDescription,
+)
 
 from kyc.adapters.kafka.address import Address
 from kyc.adapters.kafka.lane import Lane
@@ -21,6 +25,7 @@ from kyc.domain.errors import KycError, NotFoundError, UnreachableError
 T = TypeVar("T")
 _FIRST_PAUSE_S = 0.002
 _LONGEST_PAUSE_S = 0.1
+_LOOK_S = 0.2
 
 
 class Cluster:
@@ -43,18 +48,20 @@ class Cluster:
 
     async def log(self, place: Place) -> Log:
         """Read the workload's log."""
-        if self._lane is None:
-            self._lane = Lane("kyc-kafka-log")
-        return await self._lane.run(lambda: self._read_log(place))
+        return await self._read(lambda reader: reader.read(place))
 
     async def has(self, topic: str) -> bool:
         """Say whether the topic exists."""
-        found = self.admin.describe_topics(TopicCollection([topic]), request_timeout=self.address.timeout_s)
         try:
-            await self.answer(found[topic], f"describing {topic}")
+            await self.describe(topic)
         except NotFoundError:
             return False
         return True
+
+    async def describe(self, topic: str) -> TopicDescription:
+        """Return what the cluster says of a topic; NotFoundError without one."""
+        found = self.admin.describe_topics(TopicCollection([topic]), request_timeout=self.address.timeout_s)
+        return await self.answer(found[topic], f"describing {topic}")
 
     async def require(self, place: Place) -> None:
         """Raise NotFoundError unless both topics of the workload exist."""
@@ -82,23 +89,12 @@ class Cluster:
 
         await self.until(is_gone, f"deleting {topic}")
 
-    async def visible(self, topic: str, offset: int) -> None:
-        """Return once readers of committed records see the one at `offset`.
+    async def visible(self, place: Place, offset: int) -> None:
+        """Return once readers of committed records see the log's record at `offset`.
 
         The broker answers a commit when it has decided it, a moment before it has told the topic's partition.
         """
-
-        async def is_visible() -> bool:
-            partition = TopicPartition(topic, 0)
-            found = self.admin.list_offsets(
-                {partition: OffsetSpec.latest()},  # type: ignore[no-untyped-call]
-                isolation_level=IsolationLevel.READ_COMMITTED,
-                request_timeout=self.address.timeout_s,
-            )
-            end = await self.answer(found[partition], f"looking at {topic}")
-            return int(end.offset) > offset
-
-        await self.until(is_visible, f"looking at {topic}")
+        await self._read(lambda reader: reader.wait_for(place, offset))
 
     async def until(self, holds: Callable[[], Awaitable[bool]], doing: str) -> None:
         """Ask again and again until it holds; an error of ours if that takes too long."""
@@ -159,26 +155,39 @@ class Cluster:
     async def answer(self, future: Future[T], doing: str) -> T:
         """Wait for an answer to the admin client, and translate what went wrong."""
         try:
-            return await asyncio.wrap_future(future)
+            return await self._wait(future, doing)
         except KafkaException as failed:
-            raise self._translated(failed.args[0], doing) from failed
+            raise translate(failed.args[0], doing) from failed
+
+    async def _wait(self, future: Future[T], doing: str) -> T:
+        """Wait for the future; raise at once if the cluster refuses our credentials: librdkafka would try on."""
+        waiting = asyncio.wrap_future(future)
+        while not (await asyncio.wait({waiting}, timeout=_LOOK_S))[0]:
+            self.admin.poll(0)  # serves `_trouble`
+            if self._trouble.refused is not None:
+                raise self._trouble.timed_out(doing)
+        return waiting.result()
 
     async def _unless(self, expected: int, future: Future[None], doing: str) -> None:
         try:
-            await asyncio.wrap_future(future)
+            await self._wait(future, doing)
         except KafkaException as failed:
             if failed.args[0].code() != expected:
-                raise self._translated(failed.args[0], doing) from failed
+                raise translate(failed.args[0], doing) from failed
 
-    def _translated(self, error: KafkaError, doing: str) -> KycError:
-        if error.code() in {KafkaError._TIMED_OUT, KafkaError._TRANSPORT} and self._trouble.refused is not None:
-            return self._trouble.timed_out(doing)
-        return translate(error, doing)
+    async def _read(self, call: Callable[[LogReader], T]) -> T:
+        if self._lane is None:
+            self._lane = Lane("kyc-kafka-log")
+        return await self._lane.run(lambda: self._read_now(call))
 
-    def _read_log(self, place: Place) -> Log:
+    def _read_now(self, call: Callable[[LogReader], T]) -> T:
         if self._log_reader is None:
             self._log_reader = LogReader(self.address)
-        return self._log_reader.read(place)
+        try:
+            return call(self._log_reader)
+        except KycError:
+            self._close_log()  # what it has learned about the cluster may not hold for the next call
+            raise
 
     def _close_log(self) -> None:
         if self._log_reader is not None:

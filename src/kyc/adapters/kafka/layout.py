@@ -100,13 +100,18 @@ class Place:
 
 
 def topic_settings() -> dict[str, str]:
-    """Return what both topics are made with: kept for ever, compacted by key, in segments that get their turn soon."""
+    """Return what both topics are made with: kept for ever, compacted by key, in segments that get their turn soon.
+
+    Compaction rewrites what stays, so it waits until half of the log is new, and never works on what was written in the
+    last minutes: it would compete with the flush for the disk.
+    """
     return {
         "cleanup.policy": "compact",
         "max.message.bytes": str(MAX_MESSAGE_BYTES),
         "segment.bytes": str(_SEGMENT_BYTES),
         "segment.ms": str(_HOUR_MS),
-        "min.cleanable.dirty.ratio": "0.3",
+        "min.cleanable.dirty.ratio": "0.5",
+        "min.compaction.lag.ms": str(_HOUR_MS // 6),
         "max.compaction.lag.ms": str(24 * _HOUR_MS),
         "delete.retention.ms": str(_HOUR_MS),
         "compression.type": "producer",

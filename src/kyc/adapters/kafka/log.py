@@ -6,7 +6,7 @@ import time
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from kyc.adapters.kafka.address import Address
 from kyc.adapters.kafka.layout import Committed, Discarded, Opened, Place, decode_record
@@ -66,7 +66,7 @@ class LogReader:
             enable_partition_eof=True,
             fetch_wait_max_ms=10,
             error_cb=self._trouble,
-            **consumer_settings(address),
+            **consumer_settings(address) | {"auto_offset_reset": "earliest"},
         )
         self._consumer = Consumer(settings)
         self._known: set[str] = set()
@@ -74,25 +74,38 @@ class LogReader:
     def read(self, place: Place) -> Log:
         """Read the whole log; NotFoundError without a topic, UnreachableError if nothing comes for the timeout."""
         log = Log()
-        self._introduce(place.log_topic)
-        self._consumer.assign([TopicPartition(place.log_topic, 0, OFFSET_BEGINNING)])
-        progress_at = time.monotonic()
-        while True:
-            message = self._consumer.poll(_POLL_S)
-            doing = f"reading the snapshots of {place.workload}"
-            if message is None:
-                if self._trouble.refused or time.monotonic() - progress_at > self._timeout_s:
-                    raise self._trouble.timed_out(doing)
-                continue
-            error = message.error()
-            if error is not None:
-                if error.code() == KafkaError._PARTITION_EOF:
-                    return log
-                raise translate(error, doing)
-            progress_at = time.monotonic()
+        self._go_to(place, 0)
+        while (message := self._next(place)) is not None:
             offset, key = message.offset(), message.key()
             assert offset is not None
             log.apply(offset, key or b"", message.value())
+        return log
+
+    def wait_for(self, place: Place, offset: int) -> None:
+        """Return once the log's record at this offset, or a later one, is to be read; raises as `read` does."""
+        give_up_at = time.monotonic() + self._timeout_s
+        self._go_to(place, offset)
+        while self._next(place) is None:
+            if time.monotonic() > give_up_at:
+                raise self._trouble.timed_out(f"waiting for a snapshot of {place.workload}")
+
+    def _next(self, place: Place) -> Message[bytes, bytes] | None:
+        """Return the next record; None at the end of what is committed."""
+        doing = f"reading the snapshots of {place.workload}"
+        give_up_at = time.monotonic() + self._timeout_s
+        while (message := self._consumer.poll(_POLL_S)) is None:
+            if self._trouble.is_final or time.monotonic() > give_up_at:
+                raise self._trouble.timed_out(doing)
+        error = message.error()
+        if error is None:
+            return message
+        if error.code() == KafkaError._PARTITION_EOF:
+            return None
+        raise translate(error, doing)
+
+    def _go_to(self, place: Place, offset: int) -> None:
+        self._introduce(place.log_topic)
+        self._consumer.assign([TopicPartition(place.log_topic, 0, offset)])
 
     def close(self) -> None:
         """Hang up."""
@@ -100,14 +113,18 @@ class LogReader:
 
     def _introduce(self, topic: str) -> None:
         """Have the consumer learn of a topic now: by itself it asks for new ones once a second."""
-        if topic not in self._known:
-            try:
-                self._consumer.list_topics(topic, self._timeout_s)
-            except KafkaException as failed:
-                if self._trouble.refused is not None:
-                    raise self._trouble.timed_out(f"asking for {topic}") from failed
-                raise translate(failed.args[0], f"asking for {topic}") from failed
-            self._known.add(topic)
+        if topic in self._known:
+            return
+        doing = f"asking for {topic}"
+        try:
+            error = self._consumer.list_topics(topic, self._timeout_s).topics[topic].error
+        except KafkaException as failed:
+            raise (
+                self._trouble.timed_out(doing) if self._trouble.is_final else translate(failed.args[0], doing)
+            ) from failed
+        if error is not None:
+            raise translate(error, doing)
+        self._known.add(topic)
 
 
 def consumer_settings(address: Address) -> dict[str, object]:

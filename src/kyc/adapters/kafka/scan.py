@@ -59,7 +59,7 @@ class Scan:
             messages = self._poll()
             if messages:
                 progress_at = time.monotonic()
-            elif self._trouble.refused or time.monotonic() - progress_at > self._timeout_s:
+            elif self._trouble.is_final or time.monotonic() - progress_at > self._timeout_s:
                 raise self._trouble.timed_out(f"reading {self._topic}")
             at = -1
             for message in messages:

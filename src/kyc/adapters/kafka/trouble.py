@@ -73,9 +73,14 @@ class Trouble:
         """The cluster's refusal of our credentials, if that was it."""
         return self.last if self.last is not None and self.last.code() in _SIGN_IN else None
 
+    @property
+    def is_final(self) -> bool:
+        """Whether waiting on is of no use to a reader: our credentials are refused, or its topic is not there."""
+        return self.last is not None and self.last.code() in _SIGN_IN | NO_TOPIC
+
     def timed_out(self, doing: str) -> KycError:
         """Return the error for a call that got no answer in its time."""
-        if (refused := self.refused) is not None:
-            return translate(refused, doing)
+        if self.last is not None and self.is_final:
+            return translate(self.last, doing)
         why = f": {self.last.str()}" if self.last is not None else ""
         return UnreachableError(f"{doing}: Kafka does not answer{why}", next_step=_TRY_AGAIN)

@@ -148,7 +148,7 @@ class KafkaWriter:
     async def _append(self, key: bytes, record: LogRecord, pieces: Sequence[tuple[bytes, bytes]] = ()) -> int:
         """Append to the log, with the pieces of a large manifest, in one transaction; return its offset in the log."""
         offset = await self._lane.run(lambda: self._append_now(key, record, pieces))
-        await self._cluster.visible(self._place.log_topic, offset)
+        await self._cluster.visible(self._place, offset)
         return offset
 
     def _append_now(self, key: bytes, record: LogRecord, pieces: Sequence[tuple[bytes, bytes]]) -> int:

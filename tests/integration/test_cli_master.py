@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -49,6 +50,16 @@ def answer(home: Path, *arguments: str) -> dict[str, object]:
     return found
 
 
+def anything_runs(home: Path) -> bool:
+    """Say whether anything still runs with a path under the home."""
+    below = os.fsencode(home) + b"/"
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            found.append(below in (entry / "cmdline").read_bytes() if entry.name.isdigit() else False)
+    return any(found)
+
+
 def runs(pid: int) -> bool:
     """Say whether the process does anything; one that has ended may stay in the table until its parent looks."""
     try:
@@ -77,6 +88,9 @@ def test_a_masters_life(home: Path) -> None:
     ended = answer(home, "down")
     assert ended["was_running"] is True
     assert not runs(int(str(first["pid"])))
+    assert anything_runs(home)
+    assert answer(home, "down", "--all")["was_running"] is True
+    assert not anything_runs(home)
     assert answer(home, "down", "--all")["was_running"] is False
     assert kyc(home, "ps").returncode == 5
 

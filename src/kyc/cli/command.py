@@ -134,8 +134,8 @@ def _completion(parser: argparse.ArgumentParser) -> None:
 _HERE, _WORK, _SEE, _BUY = "This machine's master", "Work", "See", "Machines and money"
 
 COMMANDS = (
-    Command(name="up", group=_HERE, handler="lifecycle:up", add=_up, help="start the master"),
-    Command(name="down", group=_HERE, handler="lifecycle:down", add=_down, help="stop the master, or everything"),
+    Command(name="up", group=_HERE, handler="up:up", add=_up, help="start the master"),
+    Command(name="down", group=_HERE, handler="down:down", add=_down, help="stop the master, or everything"),
     Command(name="doctor", group=_HERE, handler="doctor:doctor", help="what works here, and what to do about the rest"),
     Command(
         name="completion",

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from kyc.cli.lifecycle import healthy_master
 from kyc.cli.output import Cell, Output
+from kyc.cli.up import healthy_master
 from kyc.cli.words import size
 from kyc.sdk.discovery import home_folder
 

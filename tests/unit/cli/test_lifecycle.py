@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kyc.cli import lifecycle
+from kyc.cli import up
 from kyc.wire.api import Health
 from tests import rows
 from tests.scripted_master import ScriptedMaster
@@ -26,7 +26,7 @@ def fake_master(monkeypatch: pytest.MonkeyPatch, script: str) -> list[list[str]]
         wanted.append(argv)
         return real([sys.executable, "-c", script], **options)  # type: ignore[call-overload,no-any-return]
 
-    monkeypatch.setattr(lifecycle.subprocess, "Popen", start)  # type: ignore[attr-defined]
+    monkeypatch.setattr(up.subprocess, "Popen", start)  # type: ignore[attr-defined]
     return wanted
 
 
@@ -100,10 +100,22 @@ def test_down_without_a_master(kyc: Kyc, home: Path) -> None:
     home.mkdir()
     (home / "master.json").write_text('{"url": "http://127.0.0.1:1", "pid": 999999999}')
     assert kyc("down").code == 0
+    assert kyc("down", "--all").code == 0
+
+
+def test_down_all_starts_a_master_for_what_a_dead_one_left(
+    kyc: Kyc, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = fake_master(monkeypatch, "import sys; sys.exit('error: no engine\\nnext: install one')")
     (home / "terraform" / "d-1").mkdir(parents=True)
+    assert kyc("down", "--all").code == 0
+    (home / "master.db").write_text("")
+    assert kyc("down").code == 0
+    assert wanted == []
     done = kyc("down", "--all")
-    assert done.code == 5
-    assert "kyc up --detach" in done.err
+    assert done.code == 1
+    assert done.err.endswith("error: no engine\nnext: install one\n")
+    assert wanted[0][-2:] == ["--port", "0"]
 
 
 def test_down_elsewhere_asks(kyc: Kyc, master: ScriptedMaster) -> None:

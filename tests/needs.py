@@ -13,6 +13,8 @@ from functools import cache
 
 import pytest
 
+from tests.kafka.jars import can_be_had
+
 
 def _runs(*command: str) -> bool:
     try:
@@ -28,7 +30,7 @@ _PROBES: dict[str, tuple[Callable[[], bool], str]] = {
         "no unprivileged user namespaces, or no iproute2",
     ),
     "docker": (lambda: _runs("docker", "info"), "no Docker engine answers"),
-    "kafka": (lambda: shutil.which("java") is not None, "no Java for Apache Kafka"),
+    "kafka": (can_be_had, "no Java 17 for Apache Kafka, or neither its jars (KAFKA_HOME) nor Maven to fetch them"),
     "chromium": (lambda: shutil.which("chromium") is not None, "no Chromium"),
     "haproxy": (lambda: shutil.which("haproxy") is not None, "no HAProxy"),
 }

@@ -13,7 +13,6 @@ from pathlib import Path
 import httpx
 import msgspec
 from fastapi import FastAPI
-from tests.simulation.world import SimSecrets, SimStreamHost
 
 from kyc.adapters.fake.catalog import FakeCatalog, fake_offer
 from kyc.adapters.fake.clock import FakeClock
@@ -38,6 +37,7 @@ from kyc.master.server import bind, serve, url_of
 from kyc.master.services import CloudStatus, Identity, Services
 from kyc.ports.store import Store
 from kyc.wire.api import Problem
+from tests.simulation.world import SimSecrets, SimStreamHost
 
 TOKEN = "the-administrators-token"
 STARTED = datetime(2025, 3, 1, 12, tzinfo=UTC)
@@ -112,6 +112,7 @@ def make_stand(folder: Path, *, store: Store | None = None, limit_bytes: int = 1
         provisioner=FakeProvisioner(cloud_clock, {"fake": cloud}),
         stream_host=SimStreamHost(),  # type: ignore[arg-type]  # nobody opens a stream here
         secrets=SimSecrets(),
+        master_url="http://master",
         signal=signal,
     )
     pulses = Pulses(context.clock)

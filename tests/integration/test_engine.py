@@ -14,7 +14,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.needs import need
 
 from kyc.adapters.fake.catalog import fake_offer
 from kyc.adapters.terraform.engine import engine_environment, find_engine
@@ -25,6 +24,7 @@ from kyc.domain.deployment import Deployment, DeploymentState
 from kyc.domain.errors import KycError, UnreachableError
 from kyc.domain.ids import DeploymentId, InstanceId
 from kyc.ports.provisioner import LogLine
+from tests.needs import need
 
 MODULE = """
 variable "instance_ids" { type = set(string) }

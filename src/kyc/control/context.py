@@ -31,7 +31,8 @@ MOST_COMPARED = 5000
 class Context:
     """The master's ports. `signal` is notified after every write, `doubt` when an instance may be gone.
 
-    `data_at` is where the stream lies, from which files are restored and to which they are written.
+    `master_url` is where this machine, or the world if it has a public address, reaches the master; `data_at` where
+    the stream lies, from which files are restored and to which they are written.
     """
 
     store: Store
@@ -42,6 +43,7 @@ class Context:
     provisioner: Provisioner
     stream_host: StreamHost
     secrets: Secrets
+    master_url: str
     data_at: Place = THIS_MACHINE
     signal: Signal = field(default_factory=Signal)
     doubt: Signal = field(default_factory=Signal)

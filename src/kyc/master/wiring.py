@@ -48,7 +48,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
     settings, home = start.settings, start.home
     clock = SystemClock()
     secrets = KeyFile(home.path / "secret.key")
-    local = LocalCloud(home.path / "local")
+    local = LocalCloud(home.path / "local", mode=settings.local_mode)
     stream_host = NatsHost(home.path / "nats", clock=clock)
     provisioner = make_provisioner(settings, home, local)
     store = await SqlStore.open(settings.state_url or f"sqlite:///{home.database}")
@@ -61,14 +61,14 @@ async def build(start: Start) -> AsyncIterator[Services]:
         provisioner=provisioner,
         stream_host=stream_host,
         secrets=secrets,
+        master_url=settings.public_url or start.url,
     )
     archives = Archives(home.path / "archives", limit_bytes=settings.archive_limit_bytes)
     tables = Archives(home.catalog / "incoming", limit_bytes=MOST_TABLE_BYTES)
     for folder in (archives, tables):
         folder.prepare()
-    agents_url = settings.public_url or start.url
     prices = Prices(context, make_keeper(home, clock), background=settings.fetch_prices)
-    engine = Engine(context, lambda instance_id, _: user_data(instance_id, agents_url, secrets), prices)
+    engine = Engine(context, lambda instance_id, master_url: user_data(instance_id, master_url, secrets), prices)
     operations = Operations([local])
     try:
         await local.ensure()

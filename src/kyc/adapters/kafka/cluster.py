@@ -162,6 +162,7 @@ class Cluster:
     async def _wait(self, future: Future[T], doing: str) -> T:
         """Wait for the future; raise at once if the cluster refuses our credentials: librdkafka would try on."""
         waiting = asyncio.wrap_future(future)
+        waiting.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # also if nobody waits any more
         while not (await asyncio.wait({waiting}, timeout=_LOOK_S))[0]:
             self.admin.poll(0)  # serves `_trouble`
             if self._trouble.refused is not None:

@@ -13,17 +13,16 @@ from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
-from kyc.cli.timeline import describe
-
 from bench.stage import DIGITS, StageError, all_events, stage, wait_for, working_instance
 from bench.timeline import Recovery, recoveries
 from kyc import Client
+from kyc.cli.timeline import describe
 from kyc.domain.errors import KycError
 from kyc.wire.api import CostRow
 
-EPOCHS, PAUSE_MS = 60, 6
+EPOCHS, PAUSE_MS = 45, 6
 NOTICE_S = 30
-STEPS_BEFORE = (12, 30)  # the epochs after which the two interruptions come
+STEPS_BEFORE = (8, 20)  # the epochs after which the two interruptions come
 
 
 def main() -> int:

@@ -12,6 +12,7 @@ from tests.needs import need
 from tests.objects.server import ObjectServer, shared_server
 from tests.objects.server import fresh_prefix as fresh_folder
 
+from kyc.adapters.directory.stream import DirectoryStream
 from kyc.adapters.fake.stream import FakeStream, Shelf
 from kyc.adapters.kafka.open import open_stream as open_kafka
 from kyc.adapters.nats.host import NatsHost
@@ -38,6 +39,19 @@ class FakeBackend:
 @asynccontextmanager
 async def fake_backend(folder: Path) -> AsyncIterator[Backend]:
     yield FakeBackend()
+
+
+class DirectoryBackend:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def connect(self) -> Stream:
+        return DirectoryStream(self._folder)
+
+
+@asynccontextmanager
+async def directory_backend(folder: Path) -> AsyncIterator[Backend]:
+    yield DirectoryBackend(folder / "stream")
 
 
 class KafkaBackend:
@@ -89,6 +103,7 @@ async def nats_backend(folder: Path) -> AsyncIterator[Backend]:
 
 
 BACKENDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Backend]]] = {
+    "directory": directory_backend,
     "fake": fake_backend,
     "kafka": kafka_backend,
     "nats": nats_backend,

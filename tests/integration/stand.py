@@ -110,6 +110,7 @@ def make_stand(folder: Path, *, store: Store | None = None, limit_bytes: int = 1
         provisioner=FakeProvisioner(cloud_clock, {"fake": cloud}),
         stream_host=SimStreamHost(),  # type: ignore[arg-type]  # nobody opens a stream here
         secrets=SimSecrets(),
+        master_url="http://master",
         signal=signal,
     )
     pulses = Pulses(context.clock)

@@ -240,6 +240,7 @@ class Master:
             provisioner=world.provisioner,
             stream_host=SimStreamHost(),  # type: ignore[arg-type]  # only what control uses
             secrets=SimSecrets(),
+            master_url="http://master",
         )
         self.pulses = Pulses(world.clock)
         self.links = Links(self.context, self.pulses)

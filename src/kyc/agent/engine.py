@@ -1,14 +1,15 @@
-"""What the supervisor needs of the replication engine, by need: tests and wiring fit an engine to it."""
+"""What the supervisor needs of the replication engine, by need: wiring fits the engine to it, tests a fake."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
 from kyc.domain.snapshot import StreamAccess
+from kyc.snapshot.workload import Commit, Tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,72 +19,71 @@ class Tree:
     workload: str
     root: Path
     keep: Sequence[str]
-    key: bytes
-    access: StreamAccess
+    key: bytes = field(repr=False)
+    access: StreamAccess = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
-    """A snapshot that is in the stream."""
+class Restored:
+    """What a restore brought. `fetched_bytes` came over the network; the rest was there already."""
 
-    sequence: int
-    files: int
-    bytes: int
-    sent_bytes: int
-    missed: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backlog:
-    """What is not yet safe: an estimate, from the last look at the files."""
-
-    dirty_bytes: int = 0
-    dirty_since: datetime | None = None
-    flush_estimate_s: float = 0.0
+    sequence: int | None
+    files: int = 0
+    bytes: int = 0
+    fetched_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
-    """A snapshot that is on the disk. `fetched_bytes` came over the network; the rest was there already."""
+class Replication(Protocol):
+    """Snapshots of one tree in one epoch, which it holds.
 
-    sequence: int
-    files: int
-    bytes: int
-    fetched_bytes: int
-
-
-class Publisher(Protocol):
-    """Takes snapshots in one epoch; one call at a time.
-
-    `snapshot` returns None when nothing has changed, unless `final`. It raises FencedError, UnreachableError
-    and the other errors of ports.stream; repeating it after an error is safe.
+    `run` takes them on change until cancelled; it and `flush` raise FencedError once a higher epoch is open, and
+    CredentialError. `flush` takes the last one, when the work has stopped; where `within_s` does not do for it, files
+    are `missed`, or UnreachableError is raised. `hurry` shortens the interval and takes a snapshot at once.
+    What is not yet safe: `dirty_...`, and how long a flush would take.
     """
 
-    async def snapshot(self, *, final: bool) -> Taken | None: ...
+    @property
+    def dirty_bytes(self) -> int: ...
 
-    def backlog(self) -> Backlog: ...
+    @property
+    def dirty_since(self) -> datetime | None: ...
 
-    async def close(self) -> None: ...
+    @property
+    def dirty_paths(self) -> Sequence[str]: ...
+
+    @property
+    def flush_estimate_s(self) -> float: ...
+
+    async def run(self) -> None: ...
+
+    async def flush(self, *, within_s: float | None = None) -> Commit: ...
+
+    def hurry(self, interval: timedelta) -> None: ...
+
+    def close(self) -> None: ...
 
 
-class Restorer(Protocol):
-    """Brings snapshots to the disk, whatever is there now.
+class Session(Protocol):
+    """One tree's way to its place in the stream, for reading and, after `replicate`, for writing.
 
-    `newest` is the newest committed sequence, None before the first. `restore` makes the kept paths those of that
-    snapshot, fetching what differs only; NotFoundError if the snapshot is gone, DamagedDataError if it cannot be
-    trusted: what is on the disk then is usable for another restore only.
+    `newest` is the newest committed sequence, None before the first. `restore` brings the newest that is whole to the
+    disk, whatever is there now, fetching what differs; what is on the disk after an error is good for another restore
+    only. `open_epoch` fences every lower one; then `replicate` goes on from what was restored last. Errors are those of
+    ports.stream, and DamagedDataError where no snapshot can be trusted. `close` comes last.
     """
 
     async def newest(self) -> int | None: ...
 
-    async def restore(self, sequence: int) -> Fetched: ...
+    async def restore(self) -> Restored: ...
+
+    async def open_epoch(self, epoch: int) -> None: ...
+
+    def replicate(self, *, interval: timedelta, tell: Tell) -> Replication: ...
 
     async def close(self) -> None: ...
 
 
 class Engine(Protocol):
-    """Opens both ends for one tree. `publisher` opens the epoch, which fences every lower one."""
+    """Opens sessions."""
 
-    async def restorer(self, tree: Tree) -> Restorer: ...
-
-    async def publisher(self, tree: Tree, epoch: int) -> Publisher: ...
+    async def open(self, tree: Tree) -> Session: ...

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from kyc.agent.engine import Backlog
 from kyc.agent.load import Gauge, Gpu, disk_share
 from kyc.agent.supervise import Supervisor
 from kyc.ports.clock import Clock
@@ -25,8 +24,7 @@ class Heart:
     def pulse(self) -> Pulse:
         """Return the pulse of now; a figure the kernel does not give is 0."""
         now_s = self._clock.monotonic_s()
-        backlog = self._supervisor.backlog() or Backlog()
-        works = self._supervisor.backlog() is not None
+        unsafe = self._supervisor.replication
         return Pulse(
             at=self._clock.now(),
             cpu=_or_zero(lambda: self._gauge.cpu(now_s)),
@@ -34,9 +32,9 @@ class Heart:
             disk=_or_zero(lambda: disk_share(self._root)),
             gpu=self._gpu.share,
             attempt=self._supervisor.attempt,
-            dirty_bytes=backlog.dirty_bytes if works else None,
-            dirty_since=backlog.dirty_since,
-            flush_estimate_s=backlog.flush_estimate_s if works else None,
+            dirty_bytes=None if unsafe is None else unsafe.dirty_bytes,
+            dirty_since=None if unsafe is None else unsafe.dirty_since,
+            flush_estimate_s=None if unsafe is None else unsafe.flush_estimate_s,
         )
 
 

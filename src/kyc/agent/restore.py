@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import logging
 
-from kyc.agent.engine import Fetched, Restorer
+from kyc.agent.engine import Session
 from kyc.agent.world import World
 from kyc.domain.errors import DamagedDataError, NotFoundError
 from kyc.wire.agent import Assignment, Restored
 
 log = logging.getLogger(__name__)
-_TRIES = 3  # of a snapshot that vanishes or is damaged: a newer one may have taken its place
+_TRIES = 3  # where every snapshot vanishes or is damaged: a newer one may come meanwhile
 
 
 class Follower:
     """The files of one attempt as of snapshot `sequence` (None: there was none yet)."""
 
-    def __init__(self, world: World, wanted: Assignment, restorer: Restorer) -> None:
+    def __init__(self, world: World, wanted: Assignment, session: Session) -> None:
         self._world = world
         self._wanted = wanted
-        self._restorer = restorer
+        self._session = session
+        self._seen: int | None = None  # the newest there was at the last restore, which may have had to skip it
         self.sequence: int | None = None
 
     async def first(self) -> None:
         """Restore the newest snapshot and tell so, also if there is none."""
         if not await self.catch_up(tell=True):
-            self._tell(Restored(at=self._world.clock.now(), attempt=self._wanted.attempt, done=True, sequence=None))
+            self._world.tell(
+                Restored(at=self._world.clock.now(), attempt=self._wanted.attempt, done=True, sequence=None)
+            )
 
     async def catch_up(self, *, tell: bool) -> bool:
         """Restore the newest snapshot unless it is on the disk; say whether there was anything to do.
@@ -33,8 +36,8 @@ class Follower:
         Raises NotFoundError or DamagedDataError if no snapshot could be restored in three tries.
         """
         for tries_left in reversed(range(_TRIES)):
-            newest = await self._insist_newest()
-            if newest is None or newest == self.sequence:
+            newest = await self._world.insist(self._wanted.attempt, "look for snapshots", self._session.newest)
+            if newest is None or newest == self._seen:
                 return False
             try:
                 await self._restore(newest, tell=tell)
@@ -43,37 +46,27 @@ class Follower:
                 if not tries_left:
                     raise
             else:
+                self._seen = newest
                 return True
         return False
 
-    async def close(self) -> None:
-        """Let go of the stream."""
-        await self._restorer.close()
-
-    async def _insist_newest(self) -> int | None:
-        return await self._world.insist(self._wanted.attempt, "look for snapshots", self._restorer.newest)
-
-    async def _restore(self, sequence: int, *, tell: bool) -> None:
+    async def _restore(self, newest: int, *, tell: bool) -> None:
         clock, attempt = self._world.clock, self._wanted.attempt
         if tell:
-            self._tell(Restored(at=clock.now(), attempt=attempt, done=False, sequence=sequence))
+            self._world.tell(Restored(at=clock.now(), attempt=attempt, done=False, sequence=newest))
         began_s = clock.monotonic_s()
-        fetched = await self._world.insist(attempt, "restore the files", lambda: self._restorer.restore(sequence))
-        self.sequence = fetched.sequence
+        restored = await self._world.insist(attempt, "restore the files", self._session.restore)
+        self.sequence = restored.sequence
         if tell:
-            self._tell(self._done(fetched, took_s=clock.monotonic_s() - began_s))
-
-    def _done(self, fetched: Fetched, *, took_s: float) -> Restored:
-        return Restored(
-            at=self._world.clock.now(),
-            attempt=self._wanted.attempt,
-            done=True,
-            sequence=fetched.sequence,
-            files=fetched.files,
-            bytes=fetched.bytes,
-            fetched_bytes=fetched.fetched_bytes,
-            took_s=took_s,
-        )
-
-    def _tell(self, fact: Restored) -> None:
-        self._world.tell(fact)
+            self._world.tell(
+                Restored(
+                    at=clock.now(),
+                    attempt=attempt,
+                    done=True,
+                    sequence=restored.sequence,
+                    files=restored.files,
+                    bytes=restored.bytes,
+                    fetched_bytes=restored.fetched_bytes,
+                    took_s=clock.monotonic_s() - began_s,
+                )
+            )

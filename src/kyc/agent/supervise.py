@@ -12,7 +12,7 @@ import logging
 import shutil
 from typing import Never
 
-from kyc.agent.engine import Backlog
+from kyc.agent.engine import Replication
 from kyc.agent.mark import Mark
 from kyc.agent.order import Order
 from kyc.agent.prepare import follow, prepare
@@ -59,9 +59,10 @@ class Supervisor:
         if self.works and self._task is not None:
             await asyncio.wait([self._task])
 
-    def backlog(self) -> Backlog | None:
-        """Return what is not yet safe; None while no work has run."""
-        return None if self._work is None else self._work.backlog()
+    @property
+    def replication(self) -> Replication | None:
+        """What knows how much is not yet safe; None while no work has run."""
+        return None if self._work is None else self._work.replication
 
     async def run(self) -> Never:
         """Converge for ever; cancelled, it ends what runs first."""
@@ -112,15 +113,15 @@ class Supervisor:
             world.tell(Released(at=world.clock.now(), attempt=wanted.attempt))
             return
         tree = world.tree(wanted)
-        restorer = await world.insist(wanted.attempt, "reach the stream", lambda: world.engine.restorer(tree))
-        follower = Follower(world, wanted, restorer)
+        session = await world.insist(wanted.attempt, "reach the stream", lambda: world.engine.open(tree))
+        follower = Follower(world, wanted, session)
         try:
             if await self._get_ready(order, follower):
                 self._mark.set(wanted.attempt)
-                self._work = Work(world, order, follower)
+                self._work = Work(world, order, session, follower)
                 await self._work.run()
         finally:
-            await follower.close()
+            await session.close()
 
     async def _get_ready(self, order: Order, follower: Follower) -> bool:
         """Prepare and wait for the word to run; False if there is nothing to run."""

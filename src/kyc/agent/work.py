@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from kyc.agent.engine import Backlog
+from kyc.agent.engine import Replication, Session
 from kyc.agent.order import Order
 from kyc.agent.output import Printer, Progress
 from kyc.agent.race import first_of, together
@@ -26,18 +26,20 @@ _LAST_WORDS_S = 2.0  # for output that something we may not kill keeps open
 class Work:
     """One attempt that has been told to run. `run` carries it to its end and tells how it went."""
 
-    def __init__(self, world: World, order: Order, follower: Follower) -> None:
+    def __init__(self, world: World, order: Order, session: Session, follower: Follower) -> None:
         self._world = world
         self._order = order
+        self._session = session
         self._follower = follower
         self._wanted = order.assignment
         self._replicator: Replicator | None = None
         progress = Progress(self._wanted.progress)
         self._printer = Printer(self._wanted.attempt, progress, tell=world.tell, clock=world.clock)
 
-    def backlog(self) -> Backlog:
-        """Return what is not yet safe."""
-        return Backlog() if self._replicator is None else self._replicator.backlog()
+    @property
+    def replication(self) -> Replication | None:
+        """What knows how much is not yet safe; None before the work runs."""
+        return None if self._replicator is None else self._replicator.now
 
     async def run(self) -> None:
         """Open the epoch, fetch what the predecessor wrote last, run the work; cancelled, the work is stopped."""
@@ -52,20 +54,16 @@ class Work:
             self._world.tell(Fenced(at=self._world.clock.now(), attempt=self._wanted.attempt, epoch=self._wanted.epoch))
         finally:
             if self._replicator is not None:
-                await self._replicator.close()
+                self._replicator.close()
 
     async def _open(self) -> None:
-        world, wanted = self._world, self._wanted
-        tree = world.tree(wanted)
-        publisher = await world.insist(
-            wanted.attempt, "open the stream", lambda: world.engine.publisher(tree, wanted.epoch)
-        )
-        self._replicator = Replicator(world, wanted, publisher)
+        wanted = self._wanted
+        await self._world.insist(wanted.attempt, "open the stream", lambda: self._session.open_epoch(wanted.epoch))
         await self._follower.catch_up(tell=True)  # nobody else can commit any more: this is the last there is
 
     async def _run(self) -> None:
-        assert self._replicator is not None
         world, wanted = self._world, self._wanted
+        replicator = self._replicator = Replicator(world, wanted, self._session)
         running = await world.runtime.start(world.command("run", wanted.run, wanted))
         try:
             world.tell(
@@ -77,7 +75,7 @@ class Work:
                     sequence=self._follower.sequence,
                 )
             )
-            await self._see_through(running, self._replicator)
+            await self._see_through(running, replicator)
         except FencedError:
             await running.kill()
             raise
@@ -90,23 +88,24 @@ class Work:
         async with together() as tasks:
             batches = tasks.create_task(self._printer.run())
             pump = tasks.create_task(self._pump(running))
-            tasks.create_task(replicator.run())
+            copying = tasks.create_task(replicator.run())
             ending, code = await first_of(
                 exited=running.wait(),
                 ordered=self._order.until("release"),
                 forced=self._world.watch.must_release(
                     stop_grace_s=self._wanted.stop_grace_s,
-                    flush_estimate_s=lambda: replicator.backlog().flush_estimate_s,
+                    flush_estimate_s=lambda: replicator.now.flush_estimate_s,
                 ),
             )
             log.info("work_ends", extra={"attempt": self._wanted.attempt, "how": ending})
             if ending != "exited":
-                await self._stop(running)
+                await self._stop(running, replicator.now.flush_estimate_s)
             await first_of(read=asyncio.shield(pump), time=self._world.clock.sleep_s(_LAST_WORDS_S))
             pump.cancel()
             batches.cancel()
             self._printer.flush()
             await self._flush(replicator, code if ending == "exited" else None)
+            copying.cancel()
 
     async def _flush(self, replicator: Replicator, code: int | None) -> None:
         """Flush, then tell the end: with the exit code of work that ended by itself.
@@ -115,7 +114,7 @@ class Work:
         """
         taken = await replicator.flush()
         if taken is None:
-            self._tell_released(missed=self._wanted.keep)
+            self._tell_released(missed=replicator.unsafe_paths())
         elif code is None:
             self._tell_released(missed=list(taken.missed))
         else:
@@ -129,11 +128,11 @@ class Work:
                 )
             )
 
-    async def _stop(self, running: Running) -> None:
+    async def _stop(self, running: Running, flush_estimate_s: float) -> None:
         """Have the work end: by its own command if it has one, by SIGTERM otherwise; after the grace it is killed."""
         grace_s = plan_grace_s(
             left_s=self._world.watch.left_s,
-            flush_estimate_s=self.backlog().flush_estimate_s,
+            flush_estimate_s=flush_estimate_s,
             stop_grace_s=self._order.assignment.stop_grace_s,
         )
         if self._wanted.on_interrupt:

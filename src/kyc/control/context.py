@@ -21,7 +21,10 @@ from kyc.ports.stream import StreamHost
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """The master's ports. `signal` is notified after every write, `doubt` when an instance may be gone."""
+    """The master's ports. `signal` is notified after every write, `doubt` when an instance may be gone.
+
+    `master_url` is where this machine, or the world if it has a public address, reaches the master.
+    """
 
     store: Store
     clock: Clock
@@ -31,6 +34,7 @@ class Context:
     provisioner: Provisioner
     stream_host: StreamHost
     secrets: Secrets
+    master_url: str
     signal: Signal = field(default_factory=Signal)
     doubt: Signal = field(default_factory=Signal)
 

@@ -102,7 +102,7 @@ class Fleet:
         """Run Terraform and record what came of it; False if it failed and has to be tried again."""
         deployment = plan.deployment
         await self._mark_provisioning(deployment, plan.wanted)
-        user_data = {instance_id: self.user_data(instance_id, deployment.offer.cloud) for instance_id in plan.wanted}
+        user_data = await self._user_data(deployment, plan.wanted)
         started = self.context.clock.monotonic_s()
 
         try:
@@ -116,6 +116,12 @@ class Fleet:
         took_s = round(self.context.clock.monotonic_s() - started, 3)
         await write_fresh(lambda: self._done(deployment, plan.wanted, provisioned, took_s))
         return True
+
+    async def _user_data(self, deployment: Deployment, wanted: tuple[InstanceId, ...]) -> dict[InstanceId, str]:
+        if not wanted:
+            return {}
+        master_url = await self.context.clouds[deployment.offer.cloud].reach(self.context.master_url)
+        return {instance_id: self.user_data(instance_id, master_url) for instance_id in wanted}
 
     async def _mark_provisioning(self, deployment: Deployment, wanted: tuple[InstanceId, ...]) -> None:
         instances = [i for i in await self._instances(deployment) if i.id in wanted]

@@ -88,13 +88,17 @@ class Jobs:
         if not offers:
             step.wait_for_offers()
             return
-        stream = await self.context.stream_host.stream()
-        try:
-            await stream.create(step.job.name)
-        finally:
-            await stream.close()
+        if step.job.attempts == 0:
+            await self._make_place_in_stream(step.job.name)
         rng = self.context.rng
         step.place(action, offers[0], new_instance_id(rng), new_deployment_id(rng))
+
+    async def _make_place_in_stream(self, name: WorkloadName) -> None:
+        stream = await self.context.stream_host.stream()
+        try:
+            await stream.create(name)
+        finally:
+            await stream.close()
 
 
 class _Step:

@@ -13,6 +13,7 @@ from kyc.domain.errors import InvalidInputError
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 7070
 DEFAULT_ARCHIVE_LIMIT_MIB = 4096
+LOCAL_MODES = ("process", "isolated")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -30,6 +31,7 @@ class Settings:
     stream_url: str | None = None
     state_url: str | None = None
     terraform: str | None = None
+    local_mode: str = "process"
     log_level: str = "info"
     archive_limit_bytes: int = DEFAULT_ARCHIVE_LIMIT_MIB << 20
 
@@ -51,6 +53,7 @@ def read_settings(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
         stream_url=of("stream"),
         state_url=of("state"),
         terraform=of("terraform"),
+        local_mode=_one_of("local-mode", of("local_mode", "process"), LOCAL_MODES),
         log_level=_one_of("log-level", of("log_level", "info"), LOG_LEVELS),
         archive_limit_bytes=_number(
             "archive-limit-mib", of("archive_limit_mib", str(DEFAULT_ARCHIVE_LIMIT_MIB)), least=1
@@ -75,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     option("--stream", metavar="URL", help="the stream for the files (KYC_STREAM; default: an embedded NATS server)")
     option("--state", metavar="URL", help="the database (KYC_STATE; default: SQLite in the home folder)")
     option("--terraform", metavar="PATH", help="the terraform or tofu to use (KYC_TERRAFORM; default: from PATH)")
+    option("--local-mode", metavar="MODE", help="process, or isolated: instances with a network of their own")
     option("--log-level", metavar="LEVEL", help=f"{', '.join(LOG_LEVELS)} (KYC_LOG_LEVEL; default info)")
     option("--archive-limit-mib", metavar="N", help="how large a workdir may be, packed (KYC_ARCHIVE_LIMIT_MIB)")
     return parser

@@ -41,7 +41,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
     settings, home = start.settings, start.home
     clock = SystemClock()
     secrets = KeyFile(home.path / "secret.key")
-    local = LocalCloud(home.path / "local")
+    local = LocalCloud(home.path / "local", mode=settings.local_mode)
     stream_host = NatsHost(home.path / "nats", clock=clock)
     provisioner = make_provisioner(settings, home, local)
     store = await SqlStore.open(settings.state_url or f"sqlite:///{home.database}")
@@ -54,9 +54,11 @@ async def build(start: Start) -> AsyncIterator[Services]:
         provisioner=provisioner,
         stream_host=stream_host,
         secrets=secrets,
+        master_url=settings.public_url or start.url,
     )
-    agents_url = settings.public_url or start.url
-    engine = Engine(context, lambda instance_id, _: user_data(instance_id, agents_url, secrets))
+    archives = Archives(home.path / "archives", limit_bytes=settings.archive_limit_bytes)
+    archives.prepare()
+    engine = Engine(context, lambda instance_id, master_url: user_data(instance_id, master_url, secrets))
     operations = Operations([local])
     try:
         await local.ensure()
@@ -73,7 +75,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
                 pulses=engine.pulses,
                 snapshots=Snapshots(store, stream_host, secrets, clock, home.path / "tmp"),
                 operations=operations,
-                archives=Archives(home.path / "archives", limit_bytes=settings.archive_limit_bytes),
+                archives=archives,
                 signal=context.signal,
                 closing=operations.closing,
             )

@@ -30,6 +30,7 @@ class Cloud(Protocol):
     `instances` lists everything that carries our tags and this master's id, what ended lately included; it raises
     UnreachableError or CredentialError. `interrupt` makes the provider interrupt one of them: after a notice of
     `notice_s` seconds, or dead at once without any for 0; it raises NotFoundError for an unknown or ended one.
+    `reach` gives the URL under which the cloud's instances reach what the URL names on the master's machine.
     `remove` ends an instance behind Terraform's back: only for orphans; ending an ended one is no error.
     """
 
@@ -40,3 +41,5 @@ class Cloud(Protocol):
     async def interrupt(self, provider_id: str, *, notice_s: float) -> None: ...
 
     async def remove(self, provider_id: str) -> None: ...
+
+    async def reach(self, url: str) -> str: ...

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -102,7 +101,9 @@ class Client:
 
     def upload(self, folder: Path, *, on_step: OnStep | None = None) -> tuple[str, tuple[str, ...]]:
         """Pack a folder and upload it unless it is there; return its SHA-256, and warnings about what stayed here."""
-        from kyc.sdk.archive import pack  # noqa: PLC0415  # most calls do not need it
+        import tempfile  # noqa: PLC0415  # most calls need neither
+
+        from kyc.sdk.archive import pack  # noqa: PLC0415
 
         tell = on_step or (lambda _: None)
         with tempfile.TemporaryFile() as file:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
 
 from kyc.adapters.fake.clock import FakeClock
 from kyc.adapters.fake.notices import FakeNotices
-from kyc.agent.engine import Backlog, Fetched, Taken, Tree
+from kyc.agent.engine import Restored, Tree
 from kyc.agent.mark import Mark
 from kyc.agent.notices import Watch
+from kyc.agent.race import first_of
 from kyc.agent.settings import Settings
 from kyc.agent.supervise import Supervisor
 from kyc.agent.world import World
@@ -25,6 +26,7 @@ from kyc.domain.ids import InstanceId
 from kyc.domain.interruption import Notice, NoticeKind
 from kyc.domain.snapshot import StreamAccess
 from kyc.ports.runtime import Command
+from kyc.snapshot.workload import Commit, Tell
 from kyc.wire.agent import AnyFact, Assignment, Desire, Noticed, Printed
 
 ASSIGNMENT = Assignment(
@@ -125,31 +127,23 @@ class FakeRuntime:
 
 @dataclass
 class FakeEngine:
-    """Snapshots that are numbers: `change` makes something to publish, `commit_elsewhere` is the predecessor's."""
+    """Snapshots that are numbers: `dirty` makes something to publish, `commit_elsewhere` is the predecessor's."""
 
     clock: FakeClock
     sequences: list[int] = field(default_factory=list)
     dirty: bool = False
     epoch: int = 0
     unreachable: bool = False
+    failure: Exception | None = None
     flush_estimate_s: float = 0.5
-    takes_s: float = 0.0
     restored: list[int] = field(default_factory=list)
     gone: set[int] = field(default_factory=set)
     open_ends: int = 0
 
-    async def restorer(self, tree: Tree) -> FakeRestorer:
+    async def open(self, tree: Tree) -> FakeSession:
         self.check()
         self.open_ends += 1
-        return FakeRestorer(self)
-
-    async def publisher(self, tree: Tree, epoch: int) -> FakePublisher:
-        self.check()
-        if epoch <= self.epoch:
-            raise FencedError(f"epoch {self.epoch} is open")
-        self.epoch = epoch
-        self.open_ends += 1
-        return FakePublisher(self, epoch)
+        return FakeSession(self)
 
     def commit_elsewhere(self) -> int:
         self.sequences.append(len(self.sequences) + 1)
@@ -158,47 +152,106 @@ class FakeEngine:
     def check(self) -> None:
         if self.unreachable:
             raise UnreachableError("the stream does not answer")
+        if self.failure:
+            raise self.failure
 
 
 @dataclass
-class FakePublisher:
+class FakeSession:
     engine: FakeEngine
-    epoch: int
-
-    async def snapshot(self, *, final: bool) -> Taken | None:
-        await self.engine.clock.sleep_s(self.engine.takes_s)
-        self.engine.check()
-        if self.engine.epoch > self.epoch:
-            raise FencedError("a higher epoch is open")
-        if not (self.engine.dirty or final):
-            return None
-        self.engine.dirty = False
-        return Taken(sequence=self.engine.commit_elsewhere(), files=1, bytes=10, sent_bytes=10)
-
-    def backlog(self) -> Backlog:
-        return Backlog(dirty_bytes=10 * self.engine.dirty, flush_estimate_s=self.engine.flush_estimate_s)
-
-    async def close(self) -> None:
-        self.engine.open_ends -= 1
-
-
-@dataclass
-class FakeRestorer:
-    engine: FakeEngine
+    epoch: int = 0
 
     async def newest(self) -> int | None:
         self.engine.check()
         return self.engine.sequences[-1] if self.engine.sequences else None
 
-    async def restore(self, sequence: int) -> Fetched:
+    async def restore(self) -> Restored:
         self.engine.check()
+        sequence = self.engine.sequences[-1]
         if sequence in self.engine.gone:
             raise NotFoundError(f"no snapshot {sequence}")
         self.engine.restored.append(sequence)
-        return Fetched(sequence=sequence, files=1, bytes=10, fetched_bytes=10)
+        return Restored(sequence=sequence, files=1, bytes=10, fetched_bytes=10)
+
+    async def open_epoch(self, epoch: int) -> None:
+        self.engine.check()
+        if epoch <= self.engine.epoch:
+            raise FencedError(f"epoch {self.engine.epoch} is open")
+        self.engine.epoch = self.epoch = epoch
+
+    def replicate(self, *, interval: timedelta, tell: Tell) -> FakeReplication:
+        self.engine.open_ends += 1
+        return FakeReplication(self.engine, self.epoch, interval.total_seconds(), tell)
 
     async def close(self) -> None:
         self.engine.open_ends -= 1
+
+
+class FakeReplication:
+    """The engine's own replicator in little: tries again while the stream is away, by the fake clock."""
+
+    def __init__(self, engine: FakeEngine, epoch: int, interval_s: float, tell: Tell) -> None:
+        self._engine = engine
+        self._epoch = epoch
+        self._interval_s = interval_s
+        self._tell = tell
+        self._hurried = asyncio.Event()
+
+    @property
+    def dirty_bytes(self) -> int:
+        return 10 * self._engine.dirty
+
+    @property
+    def dirty_since(self) -> datetime | None:
+        return self._engine.clock.now() if self._engine.dirty else None
+
+    @property
+    def dirty_paths(self) -> list[str]:
+        return ["checkpoints/last"] if self._engine.dirty else []
+
+    @property
+    def flush_estimate_s(self) -> float:
+        return self._engine.flush_estimate_s
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self._snapshot(flushed=False)
+            except UnreachableError as error:
+                await self._tell.trouble(error)
+            await first_of(hurry=self._hurried.wait(), time=self._engine.clock.sleep_s(self._interval_s))
+            self._hurried.clear()
+
+    async def flush(self, *, within_s: float | None = None) -> Commit:
+        end_s = None if within_s is None else self._engine.clock.monotonic_s() + within_s
+        while True:
+            try:
+                return await self._snapshot(flushed=True)
+            except UnreachableError:
+                if end_s is not None and self._engine.clock.monotonic_s() + 0.2 >= end_s:
+                    raise
+                await self._engine.clock.sleep_s(0.2)
+
+    def hurry(self, interval: timedelta) -> None:
+        self._interval_s = interval.total_seconds()
+        self._hurried.set()
+
+    def close(self) -> None:
+        self._engine.open_ends -= 1
+
+    async def _snapshot(self, *, flushed: bool) -> Commit:
+        self._engine.check()
+        if self._engine.epoch > self._epoch:
+            raise FencedError("a higher epoch is open")
+        is_new = self._engine.dirty or (flushed and not self._engine.sequences)
+        sequence = self._engine.commit_elsewhere() if is_new else 0
+        self._engine.dirty = False
+        commit = Commit(
+            sequence=sequence, files=1, bytes=10, sent_bytes=10, took_s=0.1, missed=(), flushed=flushed, read_bytes=10
+        )
+        if is_new or flushed:
+            await self._tell.commit(commit)
+        return commit
 
 
 class FakeArchives:
@@ -217,7 +270,7 @@ class Stage:
     """Everything about one instance under test; `facts` is what it told."""
 
     def __init__(self, root: Path) -> None:
-        self.clock = FakeClock()
+        self.clock = FakeClock(turns=25)
         self.runtime = FakeRuntime(self.clock)
         self.engine = FakeEngine(self.clock)
         self.notices = FakeNotices()
@@ -295,12 +348,16 @@ class Stage:
 
     async def until(self, kind: str) -> AnyFact:
         """Let time pass until there is a fact of this kind; return the last of it."""
-        for _ in range(400):
-            found = [fact for fact in self.facts if type(fact).__name__ == kind]
-            if found:
-                return found[-1]
-            await self.advance(0.1)
-        raise AssertionError(f"no {kind} among {self.story()}")
+        await self.until_met(lambda: kind in self.story())
+        return [fact for fact in self.facts if type(fact).__name__ == kind][-1]
+
+    async def until_met(self, met: Callable[[], bool], *, within_s: float = 60) -> None:
+        """Let time pass until the condition holds; threads, which touch files, are given real time besides."""
+        end_s = self.clock.monotonic_s() + within_s
+        async with asyncio.timeout(10):
+            while not met():
+                await asyncio.to_thread(lambda: None)
+                await self.clock.advance(0.1 if self.clock.monotonic_s() < end_s else 0)
 
     def story(self) -> list[str]:
         """The kinds of facts told, in order, without output."""

@@ -1,0 +1,165 @@
+"""The one table of commands: name, what it does, its options, and the handler, which is imported when it is used."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Adder = Callable[[argparse.ArgumentParser], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One command. `handler` is `module:function` under `kyc.cli`, called with the arguments and the output."""
+
+    name: str
+    help: str
+    handler: str
+    group: str
+    usage: str = ""
+    add: Adder = lambda _: None
+    shows: bool = True  # has --json
+
+
+def _up(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-d", "--detach", action="store_true", help="return when the master is healthy")
+    parser.add_argument("--host", metavar="HOST", help="the address to listen at (default 127.0.0.1)")
+    parser.add_argument("--port", metavar="PORT", help="the port, 0 for any free one (default 7070)")
+    parser.add_argument("--public-url", metavar="URL", help="how agents of other machines reach this master")
+    parser.add_argument("--stream", metavar="URL", help="the stream for the files (default: an embedded NATS server)")
+    parser.add_argument("--state", metavar="URL", help="the database (default: SQLite in KYC_HOME)")
+    parser.add_argument("--local-mode", metavar="MODE", help="the local cloud: process, or isolated (own networks)")
+    parser.add_argument("--terraform", metavar="PATH", help="the terraform or tofu to use (default: from PATH)")
+
+
+def _down(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--all", action="store_true", dest="everything", help="first end every workload and instance")
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="the workload file")
+    parser.add_argument("-d", "--detach", action="store_true", help="do not wait for the job's end")
+    parser.add_argument("--dry-run", action="store_true", help="show the parsed file, the offers and the cost only")
+    parser.add_argument("--name", metavar="NAME", help="another name than the file's")
+    parser.add_argument("--env", metavar="K=V", action="append", default=[], help="set a variable; may be repeated")
+
+
+def _name(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="the workload's name")
+
+
+def _id(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID", help="an instance's id")
+
+
+def _any_id(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", metavar="NAME|ID", help="a workload's name, or the id of an instance or deployment")
+
+
+def _stop(parser: argparse.ArgumentParser) -> None:
+    _name(parser)
+    parser.add_argument("-d", "--detach", action="store_true", help="do not wait for its end")
+
+
+def _instances(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--all", action="store_true", dest="everything", help="also those that have ended")
+
+
+def _logs(parser: argparse.ArgumentParser) -> None:
+    _name(parser)
+    parser.add_argument("-f", "--follow", action="store_true", help="go on until the job ends")
+
+
+def _events(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-f", "--follow", action="store_true", help="begin with the last ten, and go on for ever")
+    parser.add_argument("--since", metavar="TIME", help="from then on: 10m, 2h, or 2026-05-01T12:00:00Z")
+    parser.add_argument("--kind", metavar="KIND", action="append", default=[], help="only these: job.started, or job")
+    parser.add_argument("--subject", metavar="ID", help="only about this workload, instance or deployment")
+
+
+def _interrupt(parser: argparse.ArgumentParser) -> None:
+    _id(parser)
+    parser.add_argument(
+        "--notice", metavar="SECONDS", type=float, default=120.0, help="how long before (default 120); 0: killed"
+    )
+
+
+def _restore(parser: argparse.ArgumentParser) -> None:
+    _name(parser)
+    parser.add_argument("--snapshot", metavar="N", type=int, help="which one (default: the newest)")
+    parser.add_argument("--to", metavar="DIR", required=True, help="a new or empty folder")
+
+
+def _offers(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--cpus", metavar="N", help="4 (exactly), 4+ or 4..8")
+    parser.add_argument("--memory", metavar="GIB", help="16+, 16GB")
+    parser.add_argument("--gpu", metavar="GPU", help="A100:1")
+    parser.add_argument("--cloud", metavar="CLOUD", help="local, aws, gcp or azure")
+    parser.add_argument("--region", metavar="REGION", help="such as us-east-1")
+    parser.add_argument("--zone", metavar="ZONE", help="such as us-east-1a")
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--spot", action="store_const", const=True, dest="spot", help="spot only")
+    kind.add_argument("--on-demand", action="store_const", const=False, dest="spot", help="on-demand only")
+    parser.add_argument("--max-price", metavar="USD", help="the most an hour may cost")
+    parser.add_argument("--sort", choices=("price", "value", "risk"), help="what comes first (default price)")
+    parser.add_argument("--limit", metavar="N", type=int, help="how many to show (default: all)")
+
+
+def _launch(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--offer", metavar="ID", help="which offer (default: the cheapest spot offer)")
+    parser.add_argument("-n", metavar="N", type=int, default=1, dest="count", help="how many instances (default 1)")
+    parser.add_argument("-d", "--detach", action="store_true", help="do not wait until they exist")
+
+
+def _terminate(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("ids", metavar="ID", nargs="*", default=[], help="instances' ids")
+    which.add_argument("--all", action="store_true", dest="everything", help="every instance")
+    parser.add_argument("-d", "--detach", action="store_true", help="do not wait until they are gone")
+
+
+def _cost(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", nargs="?", help="one workload (default: everything)")
+
+
+def _cloud(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("verb", choices=("list",), help="list: the clouds, and whether they work")
+
+
+def _completion(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("shell", choices=("bash", "zsh"), help="for which shell")
+
+
+_HERE, _WORK, _SEE, _BUY = "This machine's master", "Work", "See", "Machines and money"
+
+COMMANDS = (
+    Command(name="up", group=_HERE, handler="lifecycle:up", add=_up, help="start the master"),
+    Command(name="down", group=_HERE, handler="lifecycle:down", add=_down, help="stop the master, or everything"),
+    Command(name="doctor", group=_HERE, handler="doctor:doctor", help="what works here, and what to do about the rest"),
+    Command(
+        name="completion",
+        group=_HERE,
+        handler="completion:completion",
+        add=_completion,
+        shows=False,
+        help="print the completion script for a shell",
+    ),
+    Command(name="run", group=_WORK, handler="work:run", add=_run, help="run a job, and follow it"),
+    Command(name="stop", group=_WORK, handler="work:stop", add=_stop, help="stop a workload; its files are kept"),
+    Command(name="snapshots", group=_WORK, handler="files:snapshots", add=_name, help="list a workload's snapshots"),
+    Command(name="restore", group=_WORK, handler="files:restore", add=_restore, help="get a snapshot's files"),
+    Command(name="ps", group=_SEE, handler="ps:ps", help="list the workloads"),
+    Command(name="show", group=_SEE, handler="see:show", add=_any_id, help="show one thing with all its facts"),
+    Command(name="logs", group=_SEE, handler="see:logs", add=_logs, help="show what a job printed"),
+    Command(name="events", group=_SEE, handler="see:events", add=_events, help="show the timeline"),
+    Command(name="why", group=_SEE, handler="see:why", add=_any_id, help="show the reasons behind what happened"),
+    Command(name="instances", group=_BUY, handler="machines:instances", add=_instances, help="list the instances"),
+    Command(name="offers", group=_BUY, handler="machines:offers", add=_offers, help="search what can be bought"),
+    Command(name="launch", group=_BUY, handler="machines:launch", add=_launch, help="buy bare instances"),
+    Command(name="terminate", group=_BUY, handler="machines:terminate", add=_terminate, help="give instances back"),
+    Command(name="interrupt", group=_BUY, handler="machines:interrupt", add=_interrupt, help="force an interruption"),
+    Command(name="cost", group=_BUY, handler="machines:cost", add=_cost, help="show what was spent and saved"),
+    Command(name="cloud", group=_BUY, handler="machines:cloud", add=_cloud, help="list the clouds"),
+)
+BY_NAME = {command.name: command for command in COMMANDS}

@@ -1,0 +1,215 @@
+"""The commands about machines and money: instances, offers, launch, terminate, interrupt, cost, cloud."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from kyc.cli.output import Cell, Output, state_cell
+from kyc.cli.watch import Related, show_event, watch_until
+from kyc.cli.words import ago, now, number, plural, span, usd
+from kyc.domain.deployment import DeploymentState
+from kyc.domain.errors import InvalidInputError
+from kyc.domain.event import EventKind
+from kyc.sdk.client import Client
+from kyc.wire.api import CostRow, DeploymentRow, EventRow, InstanceRow, OfferRow
+
+ENDED = frozenset({"terminated", "failed"})
+INSTANCE_ENDINGS = (EventKind.INSTANCE_TERMINATED, EventKind.DEPLOYMENT_DESTROYED, EventKind.DEPLOYMENT_FAILED)
+_APPLIED = (EventKind.DEPLOYMENT_SUCCEEDED, EventKind.DEPLOYMENT_FAILED, EventKind.DEPLOYMENT_DESTROYED)
+
+
+def instances(args: argparse.Namespace, out: Output) -> int:
+    """List the instances."""
+    with Client() as client:
+        rows = client.instances(everything=args.everything)
+    if out.json:
+        out.document(rows)
+    elif rows:
+        columns = ("ID", "STATE", "TYPE", "ZONE", "KIND", ">PRICE/H", ">COST", "ADDRESS", "WORKLOAD", "STARTED")
+        out.table(columns, [_instance(row) for row in rows])
+    else:
+        out.line(
+            "No instances run." + ("" if args.everything else " `kyc instances --all` shows those that have ended.")
+        )
+    return 0
+
+
+def _instance(row: InstanceRow) -> list[Cell | str]:
+    return [
+        Cell(row.id, "bold"),
+        state_cell(row.state),
+        row.type,
+        f"{row.cloud}/{row.zone}",
+        "spot" if row.spot else "on-demand",
+        usd(row.price_usd_per_hour),
+        usd(row.cost_usd),
+        row.address or "-",
+        row.workload or "-",
+        ago(row.started_at, now=now()),
+    ]
+
+
+def offers(args: argparse.Namespace, out: Output) -> int:
+    """Search what can be bought now."""
+    with Client() as client:
+        rows = client.offers(
+            cpus=args.cpus,
+            memory=args.memory,
+            gpu=args.gpu,
+            cloud=args.cloud,
+            region=args.region,
+            zone=args.zone,
+            spot=args.spot,
+            max_price=args.max_price,
+            sort=args.sort,
+        )
+    rows = rows[: args.limit]
+    if out.json:
+        out.document(rows)
+    elif rows:
+        show_offers(out, rows)
+    else:
+        out.line("No offer meets that. Ask for less, or see `kyc cloud list`.")
+    return 0
+
+
+def show_offers(out: Output, rows: list[OfferRow], *, chosen: str = "") -> None:
+    """Print offers as a table; the chosen one is marked."""
+    columns = ("", "OFFER", ">CPUS", ">MEMORY", "GPU", ">PRICE/H", ">ON DEMAND", ">SAVING", "PRICED")
+    at = now()
+    out.table(
+        columns,
+        [
+            [
+                Cell("*" if row.id == chosen else "", "green"),
+                Cell(row.id, "bold" if row.id == chosen else ""),
+                number(row.vcpus),
+                f"{number(row.memory_gib)} GiB",
+                f"{row.gpu}:{number(row.gpu_count)}" if row.gpu else "-",
+                usd(row.price_usd_per_hour),
+                usd(row.on_demand_usd_per_hour),
+                f"{row.saving:.0%}",
+                ago(row.priced_at, now=at),
+            ]
+            for row in rows
+        ],
+    )
+
+
+def launch(args: argparse.Namespace, out: Output) -> int:
+    """Buy bare instances, and show Terraform's lines until they exist."""
+    with Client() as client:
+        after = client.last_seq()
+        row = client.launch(offer=args.offer, count=args.count)
+        if not args.detach:
+            related = Related([row.id, *row.instances])
+            row = watch_until(
+                client, lambda: _applied(client, row.id), after=after, show=_quietly(out, related), kinds=_APPLIED
+            )
+    if out.json:
+        out.document(row)
+    else:
+        out.line(
+            f"{row.id}: {plural(len(row.instances), 'instance')} of {row.offer} {row.state}: {', '.join(row.instances)}"
+        )
+    return 0 if row.state in {DeploymentState.REQUESTED, DeploymentState.APPLIED} else 1
+
+
+def _applied(client: Client, deployment_id: str) -> DeploymentRow | None:
+    rows = (row for row in client.deployments() if row.id == deployment_id)
+    return next((row for row in rows if row.state != DeploymentState.REQUESTED), None)
+
+
+def terminate(args: argparse.Namespace, out: Output) -> int:
+    """Give instances back, and show Terraform's lines until they are gone."""
+    with Client() as client:
+        after = client.last_seq()
+        ids = [row.id for row in client.instances()] if args.everything else args.ids
+        if not ids and not args.everything:
+            raise InvalidInputError("no instance is named", next_step="Name some, or say --all.")
+        rows = [client.terminate(instance_id) for instance_id in ids]
+        if not args.detach:
+            rows = wait_for_end(client, out, ids, after=after)
+    if out.json:
+        out.document(rows)
+    else:
+        for row in rows:
+            out.line(f"{row.id} is {out.paint(state_cell(row.state))}")
+        if not rows:
+            out.line("No instances run.")
+    return 0
+
+
+def wait_for_end(client: Client, out: Output, ids: list[str], *, after: int) -> list[InstanceRow]:
+    """Return the instances' rows once all have ended; show what happens meanwhile."""
+
+    def gone() -> list[InstanceRow] | None:
+        rows = [client.instance(instance_id) for instance_id in ids]
+        return rows if all(row.state in ENDED for row in rows) else None
+
+    deployments = {client.instance(instance_id).deployment for instance_id in ids}
+    related = Related([*ids, *deployments])
+    return watch_until(client, gone, after=after, show=_quietly(out, related), kinds=INSTANCE_ENDINGS)
+
+
+def _quietly(out: Output, related: Related) -> Callable[[EventRow], None]:
+    """Return what shows related events to people, and nothing to programs, which get one document at the end."""
+
+    def show(event: EventRow) -> None:
+        if related(event) and not out.json:
+            show_event(out, event)
+
+    return show
+
+
+def interrupt(args: argparse.Namespace, out: Output) -> int:
+    """Force an interruption, with a notice or without."""
+    if args.notice < 0:
+        raise InvalidInputError("--notice is below zero", next_step="Give seconds; 0 kills without a notice.")
+    with Client() as client:
+        row = client.interrupt(args.id, notice_s=args.notice)
+    if out.json:
+        out.document(row)
+    elif args.notice:
+        out.line(f"{row.id} gets a notice of {span(args.notice)}. Watch with `kyc events -f`.")
+    else:
+        out.line(f"{row.id} is killed without a notice. Watch with `kyc events -f`.")
+    return 0
+
+
+def cost(args: argparse.Namespace, out: Output) -> int:
+    """Show what was spent, and what the same time would have cost on demand."""
+    with Client() as client:
+        report = client.cost(args.name)
+    if out.json:
+        out.document(report)
+        return 0
+    columns = ("WORKLOAD", ">SPENT", ">ON DEMAND", ">SAVED", ">SHARE", ">INSTANCE TIME", ">NOW/H")
+    total = [] if args.name else [report.total]
+    out.table(columns, [_cost(row) for row in (*report.rows, *total)])
+    return 0
+
+
+def _cost(row: CostRow) -> list[Cell | str]:
+    share = f"{row.saved_usd / row.on_demand_usd:.0%}" if row.on_demand_usd else "-"
+    name = Cell("bare instances" if row.name == "-" else row.name, "bold")
+    spent = [usd(row.spent_usd), usd(row.on_demand_usd), usd(row.saved_usd), share]
+    return [name, *spent, span(row.instance_seconds), usd(row.per_hour_now_usd)]
+
+
+def cloud(args: argparse.Namespace, out: Output) -> int:
+    """List the clouds, and whether they work."""
+    with Client() as client:
+        rows = client.clouds()
+    if out.json:
+        out.document(rows)
+    else:
+        out.table(
+            ("CLOUD", "READY", ""),
+            [
+                [Cell(row.name, "bold"), Cell("yes", "green") if row.ready else Cell("no", "red"), row.message]
+                for row in rows
+            ],
+        )
+    return 0

@@ -1,0 +1,190 @@
+"""One event as one line that is pleasant to watch: when, what, to whom, and the facts that matter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from kyc.cli.output import Cell
+from kyc.cli.words import clock, plural, size, span, usd
+from kyc.domain.event import EventKind
+from kyc.wire.api import EventRow
+
+Data = Mapping[str, object]
+_KIND_WIDTH = 22
+_SUBJECT_WIDTH = 12
+_QUIET = {EventKind.DEPLOYMENT_LOG, EventKind.JOB_PROGRESS, EventKind.SNAPSHOT_COMMITTED}
+_GOOD = {EventKind.JOB_SUCCEEDED, EventKind.JOB_STARTED, EventKind.JOB_RESUMED, EventKind.RESTORE_COMPLETED}
+_WARNING = {
+    EventKind.INTERRUPTION_REQUESTED,
+    EventKind.INSTANCE_NOTICED,
+    EventKind.INSTANCE_SUSPECTED,
+    EventKind.JOB_MIGRATING,
+    EventKind.AGENT_TROUBLED,
+    EventKind.BUDGET_WARNED,
+    EventKind.ORPHAN_FOUND,
+}
+_BAD = {
+    EventKind.DEPLOYMENT_FAILED,
+    EventKind.INSTANCE_LOST,
+    EventKind.JOB_FAILED,
+    EventKind.ATTEMPT_FENCED,
+    EventKind.BUDGET_STOPPED,
+}
+
+
+def describe(event: EventRow) -> str:
+    """Return the event as plain text."""
+    return "".join(cell.text for cell in cells(event))
+
+
+def cells(event: EventRow) -> list[Cell]:
+    """Return the event's line in its parts, each with its style; the reason comes last."""
+    style = _style(event.kind)
+    facts = _FACTS.get(event.kind, _others)(event.data)
+    reason = f"{' · ' if facts else ''}{event.reason}" if event.reason else ""
+    whole_dim = "dim" if style == "dim" else ""
+    return [
+        Cell(clock(event.at) + "  ", "dim"),
+        Cell(event.kind.ljust(_KIND_WIDTH) + "  ", style),
+        Cell(event.subject.ljust(_SUBJECT_WIDTH) + "  ", whole_dim or "bold"),
+        Cell(facts, whole_dim),
+        Cell(reason, "dim"),
+    ]
+
+
+def _style(kind: str) -> str:
+    for kinds, style in ((_QUIET, "dim"), (_GOOD, "green"), (_WARNING, "yellow"), (_BAD, "red")):
+        if kind in kinds:
+            return style
+    return "cyan"
+
+
+def _log(data: Data) -> str:
+    return str(data.get("line", ""))
+
+
+def _took(words: str) -> Callable[[Data], str]:
+    return lambda data: f"{words} in {span(_amount(data, 'took_s'))}" if "took_s" in data else words
+
+
+def _failed(data: Data) -> str:
+    return f"next: {data['next_step']}" if data.get("next_step") else ""
+
+
+def _requested(data: Data) -> str:
+    price = f" at {usd(_amount(data, 'price_usd_per_hour'))}/h" if "price_usd_per_hour" in data else ""
+    return f"{data.get('offer', '')}{price}"
+
+
+def _replacement(data: Data) -> str:
+    return f"{data.get('instance', '')} for {data.get('replaces', '')}: {_requested(data)}"
+
+
+def _interruption(data: Data) -> str:
+    notice_s = _amount(data, "notice_s")
+    return f"with a notice of {span(notice_s)}" if notice_s else "killed without a notice"
+
+
+def _noticed(data: Data) -> str:
+    left = f" in {span(_amount(data, 'notice_s'))}" if data.get("notice_s") is not None else ""
+    return "may be interrupted soon" if data.get("notice") == "rebalance" else f"will be taken away{left}"
+
+
+def _ready(data: Data) -> str:
+    return f"booted in {span(_amount(data, 'boot_s'))}" if "boot_s" in data else ""
+
+
+def _lost(data: Data) -> str:
+    return f"silent for {span(_amount(data, 'silent_s'))}"
+
+
+def _attempt(data: Data) -> str:
+    return f"{data.get('attempt', '')} on {data.get('instance', '')}{_missed(data)}"
+
+
+def _missed(data: Data) -> str:
+    missed = data.get("missed")
+    return f"; MISSED: {', '.join(map(str, missed))}" if isinstance(missed, list) and missed else ""
+
+
+def _snapshot(data: Data) -> str:
+    return (
+        f"#{data.get('sequence')}: {_files(data)}, {size(_amount(data, 'sent_bytes'))} sent "
+        f"in {span(_amount(data, 'took_s'))}, epoch {data.get('epoch')}{_missed(data)}"
+    )
+
+
+def _restore_started(data: Data) -> str:
+    return "nothing to restore yet" if data.get("sequence") is None else f"from snapshot #{data['sequence']}"
+
+
+def _restored(data: Data) -> str:
+    if data.get("sequence") is None:
+        return "there was nothing to restore"
+    return (
+        f"{_files(data)} of snapshot #{data['sequence']}, {size(_amount(data, 'fetched_bytes'))} fetched "
+        f"in {span(_amount(data, 'took_s'))}"
+    )
+
+
+def _started(data: Data) -> str:
+    start = "from the beginning" if data.get("sequence") is None else f"behind snapshot #{data['sequence']}"
+    return f"{data.get('attempt', '')} on {data.get('instance', '')}, {start}, epoch {data.get('epoch')}"
+
+
+def _progress(data: Data) -> str:
+    total = f" of {data['total']}" if data.get("total") is not None else ""
+    return f"step {data.get('step')}{total}"
+
+
+def _ended(data: Data) -> str:
+    code = f"exit code {data['exit_code']}, " if data.get("exit_code") is not None else ""
+    attempts, interruptions = int(_amount(data, "attempts")), int(_amount(data, "interruptions"))
+    return f"{code}{plural(attempts, 'attempt')}, {plural(interruptions, 'interruption')}"
+
+
+def _troubled(data: Data) -> str:
+    return f"{data.get('instance', '')}" + (f", next: {data['next_step']}" if data.get("next_step") else "")
+
+
+def _others(data: Data) -> str:
+    shown = {key: value for key, value in data.items() if value not in (None, "", [])}
+    return " ".join(f"{key}={value}" for key, value in shown.items())
+
+
+def _files(data: Data) -> str:
+    return f"{plural(int(_amount(data, 'files')), 'file')}, {size(_amount(data, 'bytes'))}"
+
+
+def _amount(data: Data, key: str) -> float:
+    value = data.get(key)
+    return float(value) if isinstance(value, (int, float)) else 0.0
+
+
+_FACTS: Mapping[str, Callable[[Data], str]] = {
+    EventKind.DEPLOYMENT_LOG: _log,
+    EventKind.DEPLOYMENT_SUCCEEDED: _took("applied"),
+    EventKind.DEPLOYMENT_DESTROYED: _took("destroyed"),
+    EventKind.DEPLOYMENT_FAILED: _failed,
+    EventKind.INSTANCE_REQUESTED: _requested,
+    EventKind.REPLACEMENT_REQUESTED: _replacement,
+    EventKind.INTERRUPTION_REQUESTED: _interruption,
+    EventKind.INSTANCE_NOTICED: _noticed,
+    EventKind.INSTANCE_READY: _ready,
+    EventKind.INSTANCE_LOST: _lost,
+    EventKind.ATTEMPT_PREPARED: _attempt,
+    EventKind.ATTEMPT_RELEASED: _attempt,
+    EventKind.ATTEMPT_FENCED: _attempt,
+    EventKind.SNAPSHOT_COMMITTED: _snapshot,
+    EventKind.SNAPSHOT_FLUSHED: _snapshot,
+    EventKind.RESTORE_STARTED: _restore_started,
+    EventKind.RESTORE_COMPLETED: _restored,
+    EventKind.JOB_STARTED: _started,
+    EventKind.JOB_RESUMED: _started,
+    EventKind.JOB_PROGRESS: _progress,
+    EventKind.JOB_MIGRATING: _ended,
+    EventKind.JOB_SUCCEEDED: _ended,
+    EventKind.JOB_FAILED: _ended,
+    EventKind.JOB_STOPPED: _ended,
+    EventKind.AGENT_TROUBLED: _troubled,
+}

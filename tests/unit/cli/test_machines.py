@@ -1,0 +1,96 @@
+"""Machines and money."""
+
+from __future__ import annotations
+
+from tests import rows
+from tests.scripted_master import Answer, Asked, ScriptedMaster, sse
+from tests.unit.cli.conftest import Kyc
+from tests.unit.cli.test_see import DEPLOYMENT
+
+from kyc.wire import api
+
+
+def test_offers(kyc: Kyc, master: ScriptedMaster) -> None:
+    master.on("GET", "/offers", [rows.offer(), rows.offer(id="two", gpu="A100", gpu_count=2)])
+    done = kyc("offers", "--cpus", "1+", "--on-demand", "--max-price", "0.5", "--sort", "risk")
+    assert "A100:2" in done.out
+    assert "69%" in done.out
+    assert master.asked[0].query == {"cpus": ["1+"], "spot": ["false"], "max_price": ["0.5"], "sort": ["risk"]}
+    assert len(kyc("offers", "--limit", 1, "--json").json) == 1  # type: ignore[arg-type]
+    master.on("GET", "/offers", [])
+    assert "No offer" in kyc("offers").out
+
+
+def test_launch_waits_until_it_exists(kyc: Kyc, master: ScriptedMaster) -> None:
+    requested = api.DeploymentRow(**{**_as_dict(DEPLOYMENT), "state": "requested"})
+    states = iter([[requested], [DEPLOYMENT], [requested], [DEPLOYMENT]])
+    master.on("GET", "/events", [])
+    master.on("POST", "/deployments", requested)
+    master.on("GET", "/deployments", lambda _: next(states))
+    lines = [
+        rows.event(1, "deployment.log", "d-22222222", line="Creating..."),
+        rows.event(2, "deployment.log", "d-99999999", line="of another"),
+        rows.event(3, "deployment.succeeded", "d-22222222"),
+    ]
+    master.on("GET", "/events/stream", lambda _: Answer(pieces=[sse(*lines)]))
+    done = kyc("launch", "--offer", DEPLOYMENT.offer, "-n", 1)
+    assert done.code == 0
+    assert "Creating..." in done.out
+    assert "of another" not in done.out
+    assert "applied: i-7kq2x9bd" in done.out
+    assert kyc("launch", "--json").json["state"] == "applied"  # type: ignore[index]
+    assert kyc("launch", "-d").out.startswith("d-22222222: 1 instance")
+
+
+def test_a_launch_that_fails(kyc: Kyc, master: ScriptedMaster) -> None:
+    failed = api.DeploymentRow(**{**_as_dict(DEPLOYMENT), "state": "failed"})
+    master.on("GET", "/events", [])
+    master.on("POST", "/deployments", failed)
+    master.on("GET", "/deployments", [failed])
+    assert kyc("launch").code == 1
+
+
+def _as_dict(row: api.DeploymentRow) -> dict[str, object]:
+    return {name: getattr(row, name) for name in row.__dataclass_fields__}
+
+
+def test_terminate_waits_for_the_end(kyc: Kyc, master: ScriptedMaster) -> None:
+    asked_for: list[str] = []
+
+    def terminate(asked: Asked) -> object:
+        asked_for.append(asked.path)
+        return rows.instance(state="terminating")
+
+    master.on("GET", "/events", [])
+    master.on("GET", "/instances", [rows.instance()])
+    master.on("POST", "/instances/i-7kq2x9bd/terminate", terminate)
+    looks = iter(["terminating", "terminating", "terminated", "terminated", "terminated"])
+    master.on("GET", "/instances/i-7kq2x9bd", lambda _: rows.instance(state=next(looks)))
+    master.on(
+        "GET", "/events/stream", lambda _: Answer(pieces=[sse(rows.event(1, "instance.terminated", "i-7kq2x9bd"))])
+    )
+    done = kyc("terminate", "--all")
+    assert done.out.splitlines()[-1] == "i-7kq2x9bd is terminated"
+    assert kyc("terminate", "i-7kq2x9bd", "--json").json[0]["state"] == "terminated"  # type: ignore[index]
+    assert len(asked_for) == 2
+    assert kyc("terminate", "i-none").code == 3
+    master.on("GET", "/instances", [])
+    assert "No instances run" in kyc("terminate", "--all").out
+
+
+def test_interrupt(kyc: Kyc, master: ScriptedMaster) -> None:
+    master.on("POST", "/instances/i-7kq2x9bd/interrupt", rows.instance())
+    assert "notice of 30 s" in kyc("interrupt", "i-7kq2x9bd", "--notice", 30).out
+    assert "killed" in kyc("interrupt", "i-7kq2x9bd", "--notice", 0).out
+    assert [asked.body for asked in master.asked] == [b'{"notice_s":30.0}', b'{"notice_s":0.0}']
+    assert kyc("interrupt", "i-none").code == 3
+
+
+def test_cost_and_clouds(kyc: Kyc, master: ScriptedMaster) -> None:
+    master.on("GET", "/cost", rows.cost())
+    master.on("GET", "/clouds", [api.CloudRow(name="local", ready=False, message="not now")])
+    assert [line.split()[0] for line in kyc("cost").out.splitlines()] == ["WORKLOAD", "train", "total"]
+    assert "total" not in kyc("cost", "train").out
+    assert kyc("cost", "--json").json["total"]["saved_usd"] == 0.03  # type: ignore[index]
+    assert "not now" in kyc("cloud", "list").out
+    assert kyc("cloud", "list", "--json").json[0]["ready"] is False  # type: ignore[index]

@@ -44,7 +44,7 @@ async def _condition(bucket: Bucket, name: str) -> Finding:
         return _bad(
             "condition",
             "the object store overwrites where it was told not to (If-None-Match): two writers could both win",
-            "Use a store that keeps conditional writes, as S3, GCS, Azure, R2, MinIO, Ceph and SeaweedFS do.",
+            "Use a store that keeps conditional writes, as S3, GCS, Azure and SeaweedFS do.",
         )
     return _good("condition", "conditional writes are kept: of two writers one wins")
 

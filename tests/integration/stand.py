@@ -17,12 +17,14 @@ from fastapi import FastAPI
 from kyc.adapters.fake.catalog import FakeCatalog, fake_offer
 from kyc.adapters.fake.clock import FakeClock
 from kyc.adapters.fake.cloud import FakeCloud
+from kyc.adapters.fake.keeper import FakeKeeper
 from kyc.adapters.fake.provisioner import FakeProvisioner
 from kyc.adapters.fake.store import FakeStore
 from kyc.adapters.system.clock import SystemClock
 from kyc.control.context import Context
 from kyc.control.intent import Intents
 from kyc.control.link import Links
+from kyc.control.prices import Prices
 from kyc.control.pulse import Pulses
 from kyc.control.signal import Signal
 from kyc.domain.errors import NotFoundError, UnreachableError
@@ -117,6 +119,9 @@ def make_stand(folder: Path, *, store: Store | None = None, limit_bytes: int = 1
     snapshots, operations = FakeSnapshots(), FakeOperations(closing)
     archives = Archives(folder / "archives", limit_bytes=limit_bytes)
     archives.prepare()
+    tables = Archives(folder / "tables", limit_bytes=limit_bytes)
+    tables.prepare()
+    prices = Prices(context, FakeKeeper())
     services = Services(
         identity=Identity(master_id="m1", version="0.1.0", pid=1, started_at=STARTED),
         admin_token=TOKEN,
@@ -128,6 +133,8 @@ def make_stand(folder: Path, *, store: Store | None = None, limit_bytes: int = 1
         snapshots=snapshots,
         operations=operations,
         archives=archives,
+        prices=prices,
+        tables=tables,
         signal=signal,
         closing=closing,
     )

@@ -12,6 +12,7 @@ from kyc.control.jobs import Jobs
 from kyc.control.link import Links
 from kyc.control.loop import run_loop
 from kyc.control.observe import Observer
+from kyc.control.prices import Prices
 from kyc.control.pulse import Pulses
 from kyc.control.stream import StreamKeeper
 from kyc.planning.liveness import Patience
@@ -23,6 +24,7 @@ class Engine:
 
     context: Context
     user_data: UserData
+    prices: Prices | None = None
     patience: Patience = field(default_factory=Patience)
     pulses: Pulses = field(init=False)
     links: Links = field(init=False)
@@ -43,3 +45,5 @@ class Engine:
             loops.create_task(run_loop("jobs", Jobs(self.context).tick, signal=signal, period_s=1))
             loops.create_task(run_loop("fleet", fleet.tick, signal=signal, period_s=1))
             loops.create_task(run_loop("observe", observer.tick, signal=doubt, period_s=1))
+            if self.prices is not None:
+                loops.create_task(run_loop("prices", self.prices.tick, signal=self.prices.signal, period_s=60))

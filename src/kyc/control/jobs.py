@@ -13,12 +13,14 @@ from kyc.domain.event import Event, EventKind
 from kyc.domain.ids import DeploymentId, InstanceId, WorkloadName, attempt_id, new_deployment_id, new_instance_id
 from kyc.domain.instance import Instance, InstanceState
 from kyc.domain.job import Attempt, AttemptState, Job, JobState
-from kyc.domain.offer import Offer
 from kyc.planning.action import Action, Dismiss, GiveUp, Move, Place, Release, Run, Terminate
-from kyc.planning.market import rank_offers
+from kyc.planning.ahead import foresee_work
+from kyc.planning.market import Ranking, WorkAhead
 from kyc.planning.recovery import JobView, plan_job
-from kyc.ports.store import Record
+from kyc.ports.store import EventFilter, Record
 
+LOOKED_BACK = 2000  # events, in which a job's newest snapshots are looked for
+_SNAPSHOTS = frozenset({EventKind.SNAPSHOT_COMMITTED, EventKind.SNAPSHOT_FLUSHED})
 STEPS_A_TICK = 10  # a job settles in a few; the rest is for the next tick
 
 
@@ -62,7 +64,7 @@ class Jobs:
         for action in actions:
             match action:
                 case Place():
-                    await self._place(step, action)
+                    await self._place(view, step, action)
                 case Run():
                     step.run(action)
                 case Release():
@@ -83,15 +85,34 @@ class Jobs:
         self.context.signal.notify()
         return True
 
-    async def _place(self, step: _Step, action: Place) -> None:
-        offers = rank_offers(await self.context.offers(), step.job.spec.any_of, avoid=action.avoid)
-        if not offers:
+    async def _place(self, view: JobView, step: _Step, action: Place) -> None:
+        ahead = await self._ahead(view)
+        ranking = await self.context.rank(step.job.spec.any_of, ahead, avoid=action.avoid)
+        if not ranking.best_first:
             step.wait_for_offers()
             return
         if step.job.attempts == 0:
             await self._make_place_in_stream(step.job.name)
         rng = self.context.rng
-        step.place(action, offers[0], new_instance_id(rng), new_deployment_id(rng))
+        step.place(action, ranking, new_instance_id(rng), new_deployment_id(rng))
+
+    async def _ahead(self, view: JobView) -> WorkAhead:
+        """What is left of the job, as far as it has shown."""
+        snapshots: list[Event] = []
+        if view.job.last_snapshot_at is not None:
+            seq = await self.context.store.last_event_seq()
+            wanted = EventFilter(kinds=_SNAPSHOTS, subject=view.job.name)
+            snapshots = await self.context.store.events_after(
+                max(0, seq - LOOKED_BACK), limit=LOOKED_BACK, wanted=wanted
+            )
+        return foresee_work(
+            view.job,
+            view.attempts,
+            view.instances,
+            snapshots,
+            data_at=self.context.data_at,
+            now=self.context.clock.now(),
+        )
 
     async def _make_place_in_stream(self, name: WorkloadName) -> None:
         stream = await self.context.stream_host.stream()
@@ -116,8 +137,8 @@ class _Step:
         """Everything that changed."""
         return list(self._records.values())
 
-    def place(self, action: Place, offer: Offer, instance_id: InstanceId, deployment_id: DeploymentId) -> None:
-        job, number = self.job, self.job.attempts + 1
+    def place(self, action: Place, ranking: Ranking, instance_id: InstanceId, deployment_id: DeploymentId) -> None:
+        job, number, offer = self.job, self.job.attempts + 1, ranking.best_first[0].offer
         instance = Instance(
             id=instance_id,
             deployment_id=deployment_id,
@@ -149,12 +170,13 @@ class _Step:
         self._put(attempt.id, attempt)
         moved = job if job.state in {JobState.PLACING, JobState.MIGRATING} else job.to(JobState.PLACING)
         self._set_job(replace(moved, attempts=number, reason=action.reason))
-        self._tell_placement(action, instance, attempt)
+        self._tell_placement(action, instance, attempt, ranking)
 
-    def _tell_placement(self, action: Place, instance: Instance, attempt: Attempt) -> None:
+    def _tell_placement(self, action: Place, instance: Instance, attempt: Attempt, ranking: Ranking) -> None:
         offer = instance.offer
         price = float(offer.price_usd_per_hour)
         about = {"offer": offer.id, "price_usd_per_hour": price, "workload": self.job.name, "attempt": attempt.id}
+        about |= ranking.story()
         if action.replaces is not None:
             data = {"instance": instance.id, "replaces": action.replaces, **about}
             self._tell(EventKind.REPLACEMENT_REQUESTED, self.job.name, action.reason, **data)

@@ -12,6 +12,7 @@ from kyc.master.auth import require_admin
 from kyc.master.routes import (
     agents,
     archives,
+    catalog,
     clouds,
     costs,
     deployments,
@@ -39,6 +40,7 @@ _FOR_ADMIN = (
     instances,
     deployments,
     offers,
+    catalog,
     events,
     costs,
     clouds,

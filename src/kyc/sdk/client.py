@@ -267,6 +267,25 @@ class Client:
         """Return what can be bought now and fits the wish, such as `cpus="4+"`, `gpu="A100:1"`, `sort="price"`."""
         return self._call(calls.offers(wish))
 
+    def explain_offers(self, **wish: Unpack[calls.OfferWish]) -> api.SearchReport:
+        """Return how many offers fit the wish; where none does, why not, and the nearest ones."""
+        return self._call(calls.offer_explanation(wish))
+
+    def catalog(self) -> api.CatalogReport:
+        """Return what prices there are, how old they are, and the feeds they come from."""
+        return self._call(calls.catalog())
+
+    def refresh_catalog(self, cloud: str | None = None) -> api.CatalogReport:
+        """Have the feeds of a cloud (or one by name, or all) asked; returns at once. Raise NotFoundError for none."""
+        return self._call(calls.refresh_catalog(api.RefreshRequest(cloud=cloud)))
+
+    def import_prices(self, path: Path) -> api.ImportReport:
+        """Bring the prices of a csv, csv.gz or parquet file into the catalog; raise InvalidInputError."""
+        from kyc.sdk.pricefile import opened_table  # noqa: PLC0415  # most calls do not need it
+
+        with opened_table(path) as (file, sha256):
+            return self._call(calls.import_table(sha256), file)
+
     def cost(self, name: str | None = None) -> api.CostReport:
         """Return what one workload, or everything, has cost so far; raise NotFoundError."""
         return self._call(calls.cost(name))

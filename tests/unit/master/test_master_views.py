@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 
 import pytest
 
@@ -14,7 +13,9 @@ from kyc.domain.instance import Instance, InstanceState
 from kyc.domain.interruption import Notice, NoticeKind
 from kyc.domain.job import Job, JobState
 from kyc.domain.workload import JobSpec
-from kyc.master.views import by_workload, cost_report, instance_row, offer_row, spec_view, workload_row
+from kyc.master.market_views import offer_row
+from kyc.master.views import by_workload, cost_report, instance_row, spec_view, workload_row
+from kyc.planning.freshness import Freshness
 from kyc.wire.agent import Pulse
 
 NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
@@ -95,5 +96,7 @@ def test_an_instance_says_when_it_will_be_taken() -> None:
 
 
 def test_an_offer_without_a_list_price_saves_nothing() -> None:
-    assert offer_row(fake_offer(price="0.03")).saving == 0.7
-    assert offer_row(replace(fake_offer(), on_demand_usd_per_hour=Decimal(0))).saving == 0
+    known, unknown = fake_offer(price="0.03"), replace(fake_offer(), on_demand_known=False)
+    assert offer_row(known, Freshness(), now=NOW).saving == 0.7
+    assert offer_row(unknown, Freshness(), now=NOW).saving is None
+    assert offer_row(unknown, Freshness(), now=NOW).on_demand_usd_per_hour is None

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.kafka.shared import close_shared_broker
+from tests.objects.server import close_shared_server
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _shared_servers_end() -> Iterator[None]:
     yield
     close_shared_broker()
+    close_shared_server()

@@ -11,11 +11,14 @@ from kyc.adapters.directory.stream import DirectoryStream
 from kyc.adapters.fake.stream import FakeStream, Shelf
 from kyc.adapters.kafka.open import open_stream as open_kafka
 from kyc.adapters.nats.host import NatsHost
+from kyc.adapters.objects.open import open_stream as open_objects
 from kyc.adapters.system.clock import SystemClock
 from kyc.domain.snapshot import StreamAccess
 from kyc.ports.stream import Stream
 from tests.kafka.shared import fresh_prefix, shared_broker
 from tests.needs import need
+from tests.objects.server import ObjectServer, shared_server
+from tests.objects.server import fresh_prefix as fresh_folder
 
 
 class Backend(Protocol):
@@ -64,6 +67,22 @@ async def kafka_backend(folder: Path) -> AsyncIterator[Backend]:
     yield KafkaBackend(f"kafka://{shared_broker().address}?prefix={fresh_prefix()}")
 
 
+class ObjectsBackend:
+    def __init__(self, server: ObjectServer, url: str) -> None:
+        self._server = server
+        self._url = url
+
+    async def connect(self) -> Stream:
+        return open_objects(StreamAccess(url=self._url, workload="", token=self._server.token))
+
+
+@asynccontextmanager
+async def objects_backend(folder: Path) -> AsyncIterator[Backend]:
+    need("objects")
+    server = shared_server()
+    yield ObjectsBackend(server, server.url(fresh_folder()))
+
+
 class NatsBackend:
     def __init__(self, host: NatsHost) -> None:
         self._host = host
@@ -87,4 +106,5 @@ BACKENDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Backend]]] = {
     "fake": fake_backend,
     "kafka": kafka_backend,
     "nats": nats_backend,
+    "objects": objects_backend,
 }

@@ -68,18 +68,19 @@ class Fleet:
         store = self.context.store
         plans = plan_fleet(await store.deployments(live_only=True), await store.instances())
         for plan in plans:
-            if self._may_run(plan.deployment.id) and len(self._runs) < self.parallel:
-                self._runs[plan.deployment.id] = self._group.create_task(self._run(plan))
+            deployment_id = plan.deployment.id
+            if self._may_run(deployment_id) and len(self._runs) < self.parallel:
+                self._runs[deployment_id] = self._group.create_task(self._run(deployment_id))
 
     def _may_run(self, deployment_id: DeploymentId) -> bool:
         failures = self._failures.get(deployment_id)
         rested = failures is None or self.context.clock.monotonic_s() >= failures.again_at_s
         return rested and deployment_id not in self._runs
 
-    async def _run(self, plan: Converge) -> None:
-        deployment_id = plan.deployment.id
+    async def _run(self, deployment_id: DeploymentId) -> None:
         try:
-            if await self._converge(plan):
+            plan = await self._plan(deployment_id)
+            if plan is None or await self._converge(plan):
                 self._failures.pop(deployment_id, None)
             else:
                 self._note_failure(deployment_id)
@@ -92,6 +93,12 @@ class Fleet:
         finally:
             del self._runs[deployment_id]
             self.context.signal.notify()
+
+    async def _plan(self, deployment_id: DeploymentId) -> Converge | None:
+        """Plan once more: what the tick read may be from before the run that has just ended."""
+        deployment = await self.context.store.deployment(deployment_id)
+        plans = plan_fleet([deployment], await self._instances(deployment)) if deployment is not None else []
+        return plans[0] if plans else None
 
     def _note_failure(self, deployment_id: DeploymentId) -> None:
         before = self._failures.get(deployment_id, _Failures(0, 0))

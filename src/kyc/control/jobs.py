@@ -212,7 +212,7 @@ class _Step:
         self._put(instance.id, instance.to(InstanceState.TERMINATING, end_reason=action.reason))
 
     def move(self, action: Move) -> None:
-        interruptions = self.job.interruptions + (action.state is JobState.MIGRATING)
+        interruptions = self.job.interruptions + action.interrupted
         changes = {"reason": action.reason, "interruptions": interruptions, "exit_code": action.exit_code}
         job = self.job.to(action.state, **changes)
         if job.is_over:

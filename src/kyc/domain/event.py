@@ -33,7 +33,7 @@ class EventKind(StrEnum):
     JOB_STARTED = "job.started"
     JOB_PROGRESS = "job.progress"
     JOB_MIGRATING = "job.migrating"
-    JOB_RESUMED = "job.resumed"
+    JOB_RESUMED = "job.resumed"  # its process runs again
     JOB_SUCCEEDED = "job.succeeded"
     JOB_FAILED = "job.failed"
     JOB_STOPPED = "job.stopped"

@@ -61,10 +61,11 @@ class Terminate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """Say where the job is now."""
+    """Say where the job is now. `interrupted`: because a provider took its instance away."""
 
     state: JobState
     reason: str
+    interrupted: bool = False
     exit_code: int | None = None
 
 

@@ -11,7 +11,10 @@ from kyc.domain.ids import DeploymentId, InstanceId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloudInstance:
-    """An instance as its cloud tells it. `running` is False once it does not work any more, whatever the reason."""
+    """An instance as its cloud tells it. `running` is False once it does not work any more, whatever the reason.
+
+    `crashed`: it ended by itself, because what it ran at its boot ended; nobody took it away.
+    """
 
     provider_id: str
     instance_id: InstanceId  # from our tag
@@ -22,6 +25,7 @@ class CloudInstance:
     started_at: datetime | None
     ended_at: datetime | None = None
     end_reason: str = ""
+    crashed: bool = False
 
 
 class Cloud(Protocol):

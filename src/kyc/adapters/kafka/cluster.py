@@ -48,7 +48,7 @@ class Cluster:
 
     async def log(self, place: Place) -> Log:
         """Read the workload's log."""
-        return await self._read(lambda reader: reader.read(place))
+        return await self._read(place, lambda reader: reader.read(place))
 
     async def has(self, topic: str) -> bool:
         """Say whether the topic exists."""
@@ -94,7 +94,7 @@ class Cluster:
 
         The broker answers a commit when it has decided it, a moment before it has told the topic's partition.
         """
-        await self._read(lambda reader: reader.wait_for(place, offset))
+        await self._read(place, lambda reader: reader.wait_for(place, offset))
 
     async def until(self, holds: Callable[[], Awaitable[bool]], doing: str) -> None:
         """Ask again and again until it holds; an error of ours if that takes too long."""
@@ -126,16 +126,21 @@ class Cluster:
     async def why(self, failed: DeliveryError, place: Place) -> KycError:
         """Return our error for a record that was not acknowledged."""
         doing = f"storing chunks of {place.workload}"
-        if self.sender.trouble.refused is None and failed.error.code() in NO_TOPIC | PURGED:
-            try:
-                await self.require(place)
-            except NotFoundError as missing:
-                return missing
-            except UnreachableError as unreachable:
-                return unreachable
-        if failed.error.code() in PURGED:
-            return self.sender.trouble.timed_out(doing)
+        if failed.error.code() in NO_TOPIC | PURGED:
+            return await self.explained(self.sender.trouble.timed_out(doing), place)
         return translate(failed.error, doing)
+
+    async def explained(self, error: KycError, place: Place) -> KycError:
+        """Return the better reason for an UnreachableError, if it is that somebody deleted the workload's topics."""
+        if not isinstance(error, UnreachableError):
+            return error
+        try:
+            await self.require(place)
+        except NotFoundError as missing:
+            return missing
+        except KycError:
+            return error
+        return error
 
     async def close(self) -> None:
         """Hang up."""
@@ -162,6 +167,7 @@ class Cluster:
     async def _wait(self, future: Future[T], doing: str) -> T:
         """Wait for the future; raise at once if the cluster refuses our credentials: librdkafka would try on."""
         waiting = asyncio.wrap_future(future)
+        waiting.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # also if nobody waits any more
         while not (await asyncio.wait({waiting}, timeout=_LOOK_S))[0]:
             self.admin.poll(0)  # serves `_trouble`
             if self._trouble.refused is not None:
@@ -175,10 +181,13 @@ class Cluster:
             if failed.args[0].code() != expected:
                 raise translate(failed.args[0], doing) from failed
 
-    async def _read(self, call: Callable[[LogReader], T]) -> T:
+    async def _read(self, place: Place, call: Callable[[LogReader], T]) -> T:
         if self._lane is None:
             self._lane = Lane("kyc-kafka-log")
-        return await self._lane.run(lambda: self._read_now(call))
+        try:
+            return await self._lane.run(lambda: self._read_now(call))
+        except UnreachableError as error:
+            raise await self.explained(error, place) from error
 
     def _read_now(self, call: Callable[[LogReader], T]) -> T:
         if self._log_reader is None:

@@ -147,7 +147,10 @@ class KafkaWriter:
 
     async def _append(self, key: bytes, record: LogRecord, pieces: Sequence[tuple[bytes, bytes]] = ()) -> int:
         """Append to the log, with the pieces of a large manifest, in one transaction; return its offset in the log."""
-        offset = await self._lane.run(lambda: self._append_now(key, record, pieces))
+        try:
+            offset = await self._lane.run(lambda: self._append_now(key, record, pieces))
+        except UnreachableError as error:
+            raise await self._cluster.explained(error, self._place) from error
         await self._cluster.visible(self._place, offset)
         return offset
 

@@ -252,17 +252,6 @@ class TestOffers:
         rows = read(await client.get("/offers", params=query), list[OfferRow])
         assert [row.price_usd_per_hour for row in rows] == prices
 
-    @pytest.mark.parametrize(
-        "query",
-        [
-            {"cpus": "many"},
-            {"memory": "-4"},
-            {"max_price": "free"},
-            {"sort": "luck"},
-            {"spot": "x"},
-            {"gpu_memory": "lots"},
-        ],
-    )
     async def test_rows_carry_age_and_total(self, stand: Stand, client: httpx.AsyncClient) -> None:
         response = await client.get("/offers", params={"limit": 1})
         assert response.headers["X-Total-Count"] == "4"
@@ -277,6 +266,17 @@ class TestOffers:
         assert [(one.filter, one.wish, one.count) for one in report.removed] == [("cpus", "2+", 4)]
         assert report.nearest[0].price_usd_per_hour == 0.02
 
+    @pytest.mark.parametrize(
+        "query",
+        [
+            {"cpus": "many"},
+            {"memory": "-4"},
+            {"max_price": "free"},
+            {"sort": "luck"},
+            {"spot": "x"},
+            {"gpu_memory": "lots"},
+        ],
+    )
     async def test_a_wrong_wish_names_itself(self, client: httpx.AsyncClient, query: dict[str, str]) -> None:
         assert next(iter(query)) in told(await client.get("/offers", params=query), 422).detail
 

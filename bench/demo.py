@@ -20,9 +20,9 @@ from kyc.cli.timeline import describe
 from kyc.domain.errors import KycError
 from kyc.wire.api import CostRow, EventRow
 
-EPOCHS, PAUSE_MS = 45, 6
+EPOCHS, PAUSE_MS = 40, 6
 NOTICE_S = 30
-STEPS_BETWEEN = 8  # epochs that an attempt finishes before its instance is interrupted
+STEPS_BETWEEN = 7  # epochs that an attempt finishes before its instance is interrupted
 
 
 def main() -> int:

@@ -273,6 +273,17 @@ async def test_nobody_there_is_unreachable_in_bounded_time() -> None:
     assert [(finding.subject, finding.verdict) for finding in findings] == [("reach", Verdict.BAD)]
 
 
+async def test_the_end_of_one_workload_does_not_disturb_another_on_the_same_connection(stream: Stream) -> None:
+    await stream.create("other")
+    reader = await stream.open_reader("other")
+    for _ in range(3):
+        await stream.create("brief")
+        await (await stream.open_writer("brief", 1)).commit(b"m")
+        await stream.delete("brief")
+        await asyncio.sleep(0.5)  # for what librdkafka knows of it to grow old
+        assert await reader.manifests() == []
+
+
 @pytest.fixture
 def guarded() -> Iterator[Broker]:
     """A broker that wants a password."""

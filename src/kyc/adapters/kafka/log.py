@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -74,28 +76,28 @@ class LogReader:
     def read(self, place: Place) -> Log:
         """Read the whole log; NotFoundError without a topic, UnreachableError if nothing comes for the timeout."""
         log = Log()
-        self._go_to(place, 0)
-        while (message := self._next(place)) is not None:
-            offset, key = message.offset(), message.key()
-            assert offset is not None
-            log.apply(offset, key or b"", message.value())
+        with self._at(place, 0):
+            while (message := self._next(place)) is not None:
+                offset, key = message.offset(), message.key()
+                assert offset is not None
+                log.apply(offset, key or b"", message.value())
         return log
 
     def wait_for(self, place: Place, offset: int) -> None:
         """Return once the log's record at this offset, or a later one, is to be read; raises as `read` does."""
         give_up_at = time.monotonic() + self._timeout_s
-        self._go_to(place, offset)
-        while self._next(place) is None:
-            if time.monotonic() > give_up_at:
-                raise self._trouble.timed_out(f"waiting for a snapshot of {place.workload}")
+        with self._at(place, offset):
+            while self._next(place) is None:
+                if time.monotonic() > give_up_at:
+                    raise self._trouble.timed_out(f"waiting for a snapshot of {place.workload}")
 
     def _next(self, place: Place) -> Message[bytes, bytes] | None:
         """Return the next record; None at the end of what is committed."""
         doing = f"reading the snapshots of {place.workload}"
         give_up_at = time.monotonic() + self._timeout_s
         while (message := self._consumer.poll(_POLL_S)) is None:
-            if self._trouble.is_final or time.monotonic() > give_up_at:
-                raise self._trouble.timed_out(doing)
+            if self._trouble.is_final(place.log_topic) or time.monotonic() > give_up_at:
+                raise self._trouble.timed_out(doing, place.log_topic)
         error = message.error()
         if error is None:
             return message
@@ -103,9 +105,15 @@ class LogReader:
             return None
         raise translate(error, doing)
 
-    def _go_to(self, place: Place, offset: int) -> None:
+    @contextmanager
+    def _at(self, place: Place, offset: int) -> Iterator[None]:
+        """Read this log from the offset on; not beyond the call: the topic may be deleted before the next one."""
         self._introduce(place.log_topic)
         self._consumer.assign([TopicPartition(place.log_topic, 0, offset)])
+        try:
+            yield
+        finally:
+            self._consumer.unassign()
 
     def close(self) -> None:
         """Hang up."""
@@ -119,9 +127,8 @@ class LogReader:
         try:
             error = self._consumer.list_topics(topic, self._timeout_s).topics[topic].error
         except KafkaException as failed:
-            raise (
-                self._trouble.timed_out(doing) if self._trouble.is_final else translate(failed.args[0], doing)
-            ) from failed
+            refused = self._trouble.refused is not None
+            raise (self._trouble.timed_out(doing) if refused else translate(failed.args[0], doing)) from failed
         if error is not None:
             raise translate(error, doing)
         self._known.add(topic)

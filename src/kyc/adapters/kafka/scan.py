@@ -59,8 +59,8 @@ class Scan:
             messages = self._poll()
             if messages:
                 progress_at = time.monotonic()
-            elif self._trouble.is_final or time.monotonic() - progress_at > self._timeout_s:
-                raise self._trouble.timed_out(f"reading {self._topic}")
+            elif self._trouble.is_final(self._topic) or time.monotonic() - progress_at > self._timeout_s:
+                raise self._trouble.timed_out(f"reading {self._topic}", self._topic)
             at = -1
             for message in messages:
                 at = self._take(message, found)
@@ -73,7 +73,7 @@ class Scan:
         give_up_at = time.monotonic() + self._timeout_s
         while not (messages := self._poll()):
             if time.monotonic() > give_up_at:
-                raise self._trouble.timed_out(f"reading {self._topic}")
+                raise self._trouble.timed_out(f"reading {self._topic}", self._topic)
         offset = messages[0].offset()
         return -1 if messages[0].error() is not None or offset is None else offset
 

@@ -73,14 +73,16 @@ class Trouble:
         """The cluster's refusal of our credentials, if that was it."""
         return self.last if self.last is not None and self.last.code() in _SIGN_IN else None
 
-    @property
-    def is_final(self) -> bool:
-        """Whether waiting on is of no use to a reader: our credentials are refused, or its topic is not there."""
-        return self.last is not None and self.last.code() in _SIGN_IN | NO_TOPIC
+    def is_final(self, topic: str) -> bool:
+        """Say whether waiting on is of no use to a reader of the topic: we are refused, or there is no such topic."""
+        last = self.last
+        return last is not None and (
+            last.code() in _SIGN_IN or (last.code() in NO_TOPIC and last.str().startswith(topic))
+        )
 
-    def timed_out(self, doing: str) -> KycError:
-        """Return the error for a call that got no answer in its time."""
-        if self.last is not None and self.is_final:
+    def timed_out(self, doing: str, topic: str = "") -> KycError:
+        """Return the error for a call that got no answer in its time; `topic` is what it wanted to read."""
+        if self.last is not None and (self.refused or (topic and self.is_final(topic))):
             return translate(self.last, doing)
         why = f": {self.last.str()}" if self.last is not None else ""
         return UnreachableError(f"{doing}: Kafka does not answer{why}", next_step=_TRY_AGAIN)

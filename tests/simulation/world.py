@@ -20,6 +20,7 @@ from kyc.control.intent import Intents
 from kyc.control.jobs import Jobs
 from kyc.control.link import Links
 from kyc.control.observe import Observer
+from kyc.control.prices import Prices
 from kyc.control.pulse import Pulses
 from kyc.domain.errors import StaleWriteError, UnreachableError
 from kyc.domain.event import Event, EventKind
@@ -247,10 +248,11 @@ class Master:
         self.jobs = Jobs(self.context)
         self.fleet = Fleet(self.context, lambda instance_id, _: f"#!/bin/sh\n# {instance_id}\n")
         self.observer = Observer(self.context, self.pulses)
+        self.prices = Prices(self.context)
 
     async def tick(self) -> None:
         """Run every loop once; what cannot be done now is for the next tick."""
-        for tick in (self.observer.tick, self.jobs.tick, self.fleet.tick):
+        for tick in (self.observer.tick, self.prices.tick, self.jobs.tick, self.fleet.tick):
             with suppress(UnreachableError, StaleWriteError):
                 await tick()
         self.context.signal.notify()

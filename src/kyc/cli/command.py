@@ -120,6 +120,10 @@ def _terminate(parser: argparse.ArgumentParser) -> None:
 
 def _cost(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", nargs="?", help="one workload (default: everything)")
+    parser.add_argument(
+        "--by", choices=("workload", "day"), default="workload", help="a row for each (default workload)"
+    )
+    parser.add_argument("--csv", action="store_true", help="print CSV, amounts to a millionth of a dollar")
 
 
 def _cloud(parser: argparse.ArgumentParser) -> None:
@@ -158,7 +162,7 @@ COMMANDS = (
     Command(name="launch", group=_BUY, handler="machines:launch", add=_launch, help="buy bare instances"),
     Command(name="terminate", group=_BUY, handler="machines:terminate", add=_terminate, help="give instances back"),
     Command(name="interrupt", group=_BUY, handler="machines:interrupt", add=_interrupt, help="force an interruption"),
-    Command(name="cost", group=_BUY, handler="machines:cost", add=_cost, help="show what was spent and saved"),
+    Command(name="cost", group=_BUY, handler="money:cost", add=_cost, help="show what was spent and saved"),
     Command(name="cloud", group=_BUY, handler="machines:cloud", add=_cloud, help="list the clouds"),
 )
 BY_NAME = {command.name: command for command in COMMANDS}

@@ -12,9 +12,13 @@ from kyc.control.jobs import Jobs
 from kyc.control.link import Links
 from kyc.control.loop import run_loop
 from kyc.control.observe import Observer
+from kyc.control.prices import Prices
 from kyc.control.pulse import Pulses
+from kyc.control.signal import Signal
 from kyc.control.stream import StreamKeeper
 from kyc.planning.liveness import Patience
+
+PRICES_PERIOD_S = 15  # catalogs change by the minute at most; a change counts from its own time, not from this loop's
 
 
 @dataclass(slots=True)
@@ -42,4 +46,5 @@ class Engine:
             loops.create_task(run_loop("stream", keeper.tick, signal=doubt, period_s=1))
             loops.create_task(run_loop("jobs", Jobs(self.context).tick, signal=signal, period_s=1))
             loops.create_task(run_loop("fleet", fleet.tick, signal=signal, period_s=1))
+            loops.create_task(run_loop("prices", Prices(self.context).tick, signal=Signal(), period_s=PRICES_PERIOD_S))
             loops.create_task(run_loop("observe", observer.tick, signal=doubt, period_s=1))

@@ -114,7 +114,8 @@ class _Reading:
             took_s=fact.took_s,
             missed=fact.missed,
         )
-        return Changes(records=(replace(self.job, last_snapshot_at=fact.at),), events=(event,))
+        attempt = replace(self.attempt, safe_at=fact.at)
+        return Changes(records=(replace(self.job, last_snapshot_at=fact.at), attempt), events=(event,))
 
     def restored(self, fact: wire.Restored) -> Event:
         kind = EventKind.RESTORE_COMPLETED if fact.done else EventKind.RESTORE_STARTED

@@ -22,6 +22,7 @@ class EventKind(StrEnum):
     INSTANCE_NOTICED = "instance.noticed"
     INSTANCE_SUSPECTED = "instance.suspected"
     INSTANCE_LOST = "instance.lost"
+    INSTANCE_REPRICED = "instance.repriced"
     INSTANCE_TERMINATED = "instance.terminated"
     REPLACEMENT_REQUESTED = "replacement.requested"
     SNAPSHOT_COMMITTED = "snapshot.committed"

@@ -109,6 +109,7 @@ class Attempt:
     epoch: int = 0
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    safe_at: datetime | None = None  # when its newest snapshot was committed; what it did since may have to be repeated
     exit_code: int | None = None
     reason: str = ""
     version: int = 0

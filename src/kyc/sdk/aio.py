@@ -209,9 +209,9 @@ class AsyncClient:
         """Return what can be bought now and fits the wish, such as `cpus="4+"`, `gpu="A100:1"`, `sort="price"`."""
         return await self._call(calls.offers(wish))
 
-    async def cost(self, name: str | None = None) -> api.CostReport:
-        """Return what one workload, or everything, has cost so far; raise NotFoundError."""
-        return await self._call(calls.cost(name))
+    async def cost(self, name: str | None = None, *, by: str = "workload") -> api.CostReport:
+        """Return what one workload, or everything, has cost so far, by `workload` or `day`; raise NotFoundError."""
+        return await self._call(calls.cost(name, by))
 
     async def clouds(self) -> list[api.CloudRow]:
         """Return the registered clouds and whether they work."""

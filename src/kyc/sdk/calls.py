@@ -130,8 +130,8 @@ def event_stream(*, after: int, kinds: Sequence[str], subject: str | None) -> Ca
     return _get("/events/stream", api.EventRow, {"after": after, "kind": kinds, "subject": subject})
 
 
-def cost(name: str | None) -> Call[api.CostReport]:
-    return _get("/cost", api.CostReport, {"name": name})
+def cost(name: str | None, by: str) -> Call[api.CostReport]:
+    return _get("/cost", api.CostReport, {"name": name, "by": by})
 
 
 def clouds() -> Call[list[api.CloudRow]]:

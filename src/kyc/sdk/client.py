@@ -266,9 +266,9 @@ class Client:
         """Return what can be bought now and fits the wish, such as `cpus="4+"`, `gpu="A100:1"`, `sort="price"`."""
         return self._call(calls.offers(wish))
 
-    def cost(self, name: str | None = None) -> api.CostReport:
-        """Return what one workload, or everything, has cost so far; raise NotFoundError."""
-        return self._call(calls.cost(name))
+    def cost(self, name: str | None = None, *, by: str = "workload") -> api.CostReport:
+        """Return what one workload, or everything, has cost so far, by `workload` or `day`; raise NotFoundError."""
+        return self._call(calls.cost(name, by))
 
     def clouds(self) -> list[api.CloudRow]:
         """Return the registered clouds and whether they work."""

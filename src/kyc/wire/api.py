@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,9 +202,20 @@ class SnapshotRow:
     missed: list[str]
 
 
+class CostBy(StrEnum):
+    """What a cost report has a row for."""
+
+    WORKLOAD = "workload"
+    DAY = "day"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostRow:
-    """What a workload cost. `on_demand_usd` is what the same seconds would have cost on demand."""
+    """What a workload cost, or a day (`name` is then a UTC date). `on_demand_usd`: the same seconds bought on demand.
+
+    `interruptions_usd` is the part of what was spent that brought no work: `repeated_usd` (done again), `overlap_usd`
+    (two instances of one job at once) and `restart_usd` (a replacement before it worked).
+    """
 
     name: str
     spent_usd: float
@@ -211,14 +223,19 @@ class CostRow:
     saved_usd: float
     instance_seconds: float
     per_hour_now_usd: float
+    interruptions_usd: float = 0
+    repeated_usd: float = 0
+    overlap_usd: float = 0
+    restart_usd: float = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostReport:
-    """`GET /cost`: a row for each workload (bare instances under the name `-`), and the sum."""
+    """`GET /cost`: a row for each workload (bare instances under the name `-`) or UTC day, and the sum."""
 
     rows: list[CostRow]
     total: CostRow
+    by: str = CostBy.WORKLOAD.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

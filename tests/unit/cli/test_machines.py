@@ -91,6 +91,10 @@ def test_cost_and_clouds(kyc: Kyc, master: ScriptedMaster) -> None:
     master.on("GET", "/clouds", [api.CloudRow(name="local", ready=False, message="not now")])
     assert [line.split()[0] for line in kyc("cost").out.splitlines()] == ["WORKLOAD", "train", "total"]
     assert "total" not in kyc("cost", "train").out
+    assert "total" in kyc("cost", "train", "--by", "day").out
     assert kyc("cost", "--json").json["total"]["saved_usd"] == 0.03  # type: ignore[index]
+    head, row = kyc("cost", "--csv").out.splitlines()
+    assert head.startswith("workload,spent_usd,on_demand_usd,saved_usd,")
+    assert row.startswith("train,0.010000,0.040000,0.030000,")
     assert "not now" in kyc("cloud", "list").out
     assert kyc("cloud", "list", "--json").json[0]["ready"] is False  # type: ignore[index]

@@ -14,6 +14,7 @@ from kyc.adapters.fake.clock import FakeClock
 from kyc.adapters.fake.cloud import FakeCloud, FakeMachine
 from kyc.adapters.fake.provisioner import FakeProvisioner
 from kyc.adapters.fake.store import FakeStore
+from kyc.control.budgets import Budgets
 from kyc.control.context import Context
 from kyc.control.fleet import Fleet
 from kyc.control.intent import Intents
@@ -249,10 +250,11 @@ class Master:
         self.fleet = Fleet(self.context, lambda instance_id, _: f"#!/bin/sh\n# {instance_id}\n")
         self.observer = Observer(self.context, self.pulses)
         self.prices = Prices(self.context)
+        self.budgets = Budgets(self.context)
 
     async def tick(self) -> None:
         """Run every loop once; what cannot be done now is for the next tick."""
-        for tick in (self.observer.tick, self.prices.tick, self.jobs.tick, self.fleet.tick):
+        for tick in (self.observer.tick, self.prices.tick, self.budgets.tick, self.jobs.tick, self.fleet.tick):
             with suppress(UnreachableError, StaleWriteError):
                 await tick()
         self.context.signal.notify()

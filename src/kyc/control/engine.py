@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from kyc.control.budgets import Budgets
 from kyc.control.context import Context
 from kyc.control.fleet import Fleet, UserData
 from kyc.control.intent import Intents
@@ -18,6 +19,7 @@ from kyc.control.signal import Signal
 from kyc.control.stream import StreamKeeper
 from kyc.planning.liveness import Patience
 
+BUDGETS_PERIOD_S = 5  # well below what a budget keeps back for its end (planning.budget.ENDING_TAKES)
 PRICES_PERIOD_S = 15  # catalogs change by the minute at most; a change counts from its own time, not from this loop's
 
 
@@ -31,11 +33,13 @@ class Engine:
     pulses: Pulses = field(init=False)
     links: Links = field(init=False)
     intents: Intents = field(init=False)
+    budgets: Budgets = field(init=False)
 
     def __post_init__(self) -> None:
         self.pulses = Pulses(self.context.clock)
         self.links = Links(self.context, self.pulses)
         self.intents = Intents(self.context)
+        self.budgets = Budgets(self.context)
 
     async def run(self) -> None:
         """Run every loop: jobs and fleet at each change, observation every second and at each doubt."""
@@ -47,4 +51,5 @@ class Engine:
             loops.create_task(run_loop("jobs", Jobs(self.context).tick, signal=signal, period_s=1))
             loops.create_task(run_loop("fleet", fleet.tick, signal=signal, period_s=1))
             loops.create_task(run_loop("prices", Prices(self.context).tick, signal=Signal(), period_s=PRICES_PERIOD_S))
+            loops.create_task(run_loop("budgets", self.budgets.tick, signal=Signal(), period_s=BUDGETS_PERIOD_S))
             loops.create_task(run_loop("observe", observer.tick, signal=doubt, period_s=1))

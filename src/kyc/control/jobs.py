@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import assert_never
 
 from kyc.control.context import Context
+from kyc.control.gate import refusal_of
 from kyc.domain.deployment import Deployment, DeploymentState
 from kyc.domain.event import Event, EventKind
 from kyc.domain.ids import DeploymentId, InstanceId, WorkloadName, attempt_id, new_deployment_id, new_instance_id
@@ -84,9 +85,14 @@ class Jobs:
         return True
 
     async def _place(self, step: _Step, action: Place) -> None:
-        offers = rank_offers(await self.context.offers(), step.job.spec.any_of, avoid=action.avoid)
+        ranked = rank_offers(await self.context.offers(), step.job.spec.any_of, avoid=action.avoid)
+        offers = [offer for offer in ranked if action.allows(offer)]
         if not offers:
-            step.wait_for_offers()
+            step.wait(_no_offer(action))
+            return
+        refused = await refusal_of(self.context, offers[0], step.job, to_save=action.to_save)
+        if refused:
+            step.wait(refused)
             return
         stream = await self.context.stream_host.stream()
         try:
@@ -143,7 +149,7 @@ class _Step:
         self._put(instance.id, instance)
         self._put(deployment.id, deployment)
         self._put(attempt.id, attempt)
-        moved = job if job.state in {JobState.PLACING, JobState.MIGRATING} else job.to(JobState.PLACING)
+        moved = job if job.state in _ON_ITS_WAY else job.to(JobState.PLACING)
         self._set_job(replace(moved, attempts=number, reason=action.reason))
         self._tell_placement(action, instance, attempt)
 
@@ -156,8 +162,7 @@ class _Step:
             self._tell(EventKind.REPLACEMENT_REQUESTED, self.job.name, action.reason, **data)
         self._tell(EventKind.INSTANCE_REQUESTED, instance.id, action.reason, deployment=instance.deployment_id, **about)
 
-    def wait_for_offers(self) -> None:
-        reason = "no offer meets the requirements now"
+    def wait(self, reason: str) -> None:
         if self.job.reason != reason:
             self._set_job(replace(self.job, reason=reason))
 
@@ -186,7 +191,7 @@ class _Step:
         self._put(instance.id, instance.to(InstanceState.TERMINATING, end_reason=action.reason))
 
     def move(self, action: Move) -> None:
-        interruptions = self.job.interruptions + (action.state is JobState.MIGRATING)
+        interruptions = self.job.interruptions + (action.state is JobState.MIGRATING and not action.planned)
         changes = {"reason": action.reason, "interruptions": interruptions, "exit_code": action.exit_code}
         job = self.job.to(action.state, **changes)
         if job.is_over:
@@ -211,7 +216,15 @@ class _Step:
         self.events.append(Event(kind=kind, subject=subject, at=self._now, data=data, reason=reason))
 
 
+def _no_offer(action: Place) -> str:
+    kind = "" if action.purchase is None else f"{action.purchase.value.replace('_', '-')} "
+    below = "" if action.below_usd_per_hour is None else f" below ${action.below_usd_per_hour.normalize():f}/h"
+    return f"no {kind}offer{below} meets the requirements now"
+
+
+_ON_ITS_WAY = frozenset({JobState.PLACING, JobState.MIGRATING, JobState.RUNNING})
 _MOVED = {
+    JobState.QUEUED: EventKind.JOB_QUEUED,
     JobState.MIGRATING: EventKind.JOB_MIGRATING,
     JobState.SUCCEEDED: EventKind.JOB_SUCCEEDED,
     JobState.FAILED: EventKind.JOB_FAILED,

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from kyc.domain.budget import BudgetStage
+from kyc.domain.course import ANYWHERE, Course, Leave
 from kyc.domain.ids import AttemptId, InstanceId, WorkloadName
 from kyc.domain.machine import advance, is_final
 from kyc.domain.workload import JobSpec
@@ -14,7 +16,7 @@ from kyc.domain.workload import JobSpec
 class JobState(StrEnum):
     """Where a job is in its life."""
 
-    QUEUED = "queued"  # stored; nothing bought for it yet
+    QUEUED = "queued"  # stored; nothing is bought for it now
     PLACING = "placing"  # an instance is requested
     STARTING = "starting"  # the instance is preparing: files, set-up
     RUNNING = "running"
@@ -27,10 +29,10 @@ class JobState(StrEnum):
 _J = JobState
 JOB_EDGES: dict[JobState, frozenset[JobState]] = {
     _J.QUEUED: frozenset({_J.PLACING, _J.FAILED, _J.STOPPED}),
-    _J.PLACING: frozenset({_J.STARTING, _J.RUNNING, _J.FAILED, _J.STOPPED}),
-    _J.STARTING: frozenset({_J.RUNNING, _J.PLACING, _J.MIGRATING, _J.FAILED, _J.STOPPED}),
-    _J.RUNNING: frozenset({_J.MIGRATING, _J.SUCCEEDED, _J.FAILED, _J.STOPPED}),
-    _J.MIGRATING: frozenset({_J.RUNNING, _J.SUCCEEDED, _J.FAILED, _J.STOPPED}),
+    _J.PLACING: frozenset({_J.QUEUED, _J.STARTING, _J.RUNNING, _J.FAILED, _J.STOPPED}),
+    _J.STARTING: frozenset({_J.QUEUED, _J.RUNNING, _J.PLACING, _J.MIGRATING, _J.FAILED, _J.STOPPED}),
+    _J.RUNNING: frozenset({_J.QUEUED, _J.MIGRATING, _J.SUCCEEDED, _J.FAILED, _J.STOPPED}),
+    _J.MIGRATING: frozenset({_J.QUEUED, _J.RUNNING, _J.SUCCEEDED, _J.FAILED, _J.STOPPED}),
     _J.SUCCEEDED: frozenset(),
     _J.FAILED: frozenset(),
     _J.STOPPED: frozenset(),
@@ -76,6 +78,10 @@ class Job:
     attempts: int = 0
     interruptions: int = 0
     stop_requested: bool = False
+    stop_reason: str = ""  # empty: a person asked for it
+    course: Course = ANYWHERE
+    leave: Leave | None = None
+    budget_stage: BudgetStage = BudgetStage.OPEN
     started_at: datetime | None = None
     ended_at: datetime | None = None
     exit_code: int | None = None

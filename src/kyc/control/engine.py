@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from kyc.control.budgets import Budgets
 from kyc.control.context import Context
+from kyc.control.deadlines import Deadlines
 from kyc.control.fleet import Fleet, UserData
 from kyc.control.intent import Intents
 from kyc.control.jobs import Jobs
@@ -48,6 +49,7 @@ class Engine:
         keeper = StreamKeeper(self.context)
         async with Fleet(self.context, self.user_data) as fleet, asyncio.TaskGroup() as loops:
             loops.create_task(run_loop("stream", keeper.tick, signal=doubt, period_s=1))
+            loops.create_task(run_loop("deadlines", Deadlines(self.context).tick, signal=signal, period_s=1))
             loops.create_task(run_loop("jobs", Jobs(self.context).tick, signal=signal, period_s=1))
             loops.create_task(run_loop("fleet", fleet.tick, signal=signal, period_s=1))
             loops.create_task(run_loop("prices", Prices(self.context).tick, signal=Signal(), period_s=PRICES_PERIOD_S))

@@ -48,6 +48,7 @@ class EventKind(StrEnum):
     REPLICA_STOPPED = "replica.stopped"
     SERVICE_SCALED = "service.scaled"
     EDGE_UPDATED = "edge.updated"
+    DEADLINE_MISSED = "deadline.missed"
     BUDGET_WARNED = "budget.warned"
     BUDGET_HELD = "budget.held"
     BUDGET_STOPPED = "budget.stopped"

@@ -10,6 +10,7 @@ from kyc.domain.budget import BudgetStage
 from kyc.domain.course import ANYWHERE, Course, Leave
 from kyc.domain.ids import AttemptId, InstanceId, WorkloadName
 from kyc.domain.machine import advance, is_final
+from kyc.domain.progress import Pace
 from kyc.domain.workload import JobSpec
 
 
@@ -88,6 +89,8 @@ class Job:
     last_snapshot_at: datetime | None = None
     step: int | None = None
     step_total: int | None = None
+    pace: Pace | None = None
+    deadline_missed: bool = False
     reason: str = ""
     version: int = 0
 
@@ -95,6 +98,11 @@ class Job:
         """Return the job in the new state with the changes applied; raise TransitionError if it cannot."""
         advance(JOB_EDGES, self.state, state, story=f"job {self.name}")
         return replace(self, state=state, **changes)  # type: ignore[arg-type]  # names are the fields'
+
+    @property
+    def deadline_at(self) -> datetime | None:
+        """When it is to be done; None if nobody said."""
+        return None if self.spec.deadline is None else self.requested_at + self.spec.deadline
 
     @property
     def is_over(self) -> bool:

@@ -50,7 +50,7 @@ def workload_row(job: Job, instances: Sequence[Instance], pulse: Pulse | None, *
         interruptions=job.interruptions,
         last_snapshot_at=job.last_snapshot_at,
         rpo_s=None if job.is_over else _unsafe_s(pulse, now=now),
-        deadline_at=None if job.spec.deadline is None else job.requested_at + job.spec.deadline,
+        deadline_at=job.deadline_at,
         step=job.step,
         step_total=job.step_total,
         requested_at=job.requested_at,

@@ -22,6 +22,7 @@ AVOID_POOL_FOR = timedelta(minutes=10)  # co-interruptions come within 3 minutes
 FIRST_BACK_OFF = timedelta(seconds=1)
 LONGEST_BACK_OFF = timedelta(minutes=1)
 SETUP_TRIES = 3
+DECIDED_WITHIN = timedelta(seconds=10)
 
 _GONE = frozenset({InstanceState.LOST, InstanceState.TERMINATING, InstanceState.TERMINATED, InstanceState.FAILED})
 _LEAVING = frozenset({InstanceState.NOTICED, InstanceState.DRAINING})
@@ -186,7 +187,7 @@ def _leave_running(view: JobView) -> list[Action]:
 
 def _place(view: JobView, *, now: datetime, reason: str = "") -> list[Action]:
     """Propose an instance, unless the last ones came to nothing and it is too early for another."""
-    if now < _next_placement_at(view):
+    if now < _next_placement_at(view) or _is_undecided(view.job, now=now):
         return []
     last, leave = view.attempts[-1] if view.attempts else None, view.job.leave
     before = None if last is None else (view.holder or last).instance_id
@@ -200,6 +201,11 @@ def _place(view: JobView, *, now: datetime, reason: str = "") -> list[Action]:
             below_usd_per_hour=leave.below_usd_per_hour if leave is not None and leave.instance == before else None,
         )
     ]
+
+
+def _is_undecided(job: Job, *, now: datetime) -> bool:
+    """Say whether to wait a moment for the first word of the deadline's policy: what is bought first depends on it."""
+    return job.spec.deadline is not None and not job.course.reason and now - job.requested_at < DECIDED_WITHIN
 
 
 def _next_placement_at(view: JobView) -> datetime:

@@ -15,7 +15,7 @@ from kyc.sdk.flows import is_over
 from kyc.wire.api import AttemptRow, DeploymentRow, EventRow, InstanceRow, LogRow, WorkloadDetail, WorkloadRow
 
 _TAIL = 10
-_COLUMNS = ("NAME", "STATE", ">STEP", ">ATTEMPT", ">INSTANCES", ">INTERRUPTED", ">COST", ">SAVED", "SNAPSHOT", "UNSAFE FOR", "DEADLINE")  # fmt: skip  # noqa: E501
+_COLUMNS = ("NAME", "STATE", ">STEP", ">ATTEMPT", ">INSTANCES", ">INTERRUPTED", ">COST", ">SAVED", ">FORECAST", "SNAPSHOT", "UNSAFE FOR", "DEADLINE")  # fmt: skip  # noqa: E501
 
 
 def ps(args: argparse.Namespace, out: Output) -> int:
@@ -42,6 +42,7 @@ def _line(row: WorkloadRow) -> list[Cell | str]:
         str(row.interruptions),
         usd(row.cost_usd),
         usd(row.saved_usd),
+        usd(row.forecast_usd),
         ago(row.last_snapshot_at, now=at),
         span(row.rpo_s),
         "-" if is_over(row.state) else until(row.deadline_at, now=at),
@@ -105,6 +106,9 @@ def _show_workload(out: Output, detail: WorkloadDetail) -> None:
             "deadline": until(row.deadline_at, now=at),
             "interruptions": str(row.interruptions),
             "cost": f"{usd(row.cost_usd)}, {usd(row.saved_usd)} saved against on-demand",
+            "forecast": "" if row.forecast_usd is None else f"{usd(row.forecast_usd)} at its end",
+            "budget": "" if row.budget_usd is None else f"{usd(row.budget_usd)}, {row.budget_stage}",
+            "course": f"{row.course.replace('_', '-')}: {row.course_reason}" if row.course_reason else "",
             "last snapshot": ago(row.last_snapshot_at, now=at),
             "unsafe for": span(row.rpo_s),
             "run": " ".join(str(detail.spec.get("run", "")).split()),

@@ -12,6 +12,7 @@ from kyc.master.auth import require_admin
 from kyc.master.routes import (
     agents,
     archives,
+    budgets,
     clouds,
     costs,
     deployments,
@@ -41,6 +42,7 @@ _FOR_ADMIN = (
     offers,
     events,
     costs,
+    budgets,
     clouds,
     shutdown,
 )

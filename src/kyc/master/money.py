@@ -8,9 +8,10 @@ from datetime import datetime
 from kyc.domain.instance import Instance
 from kyc.domain.job import Attempt
 from kyc.master.views import usd
+from kyc.planning.budget import Meter
 from kyc.planning.ledger import Cost, day_span, days_of
 from kyc.planning.loss import Account, account_of
-from kyc.wire.api import CostBy, CostReport, CostRow
+from kyc.wire.api import BudgetRow, CostBy, CostReport, CostRow
 
 TOTAL = "total"
 
@@ -49,6 +50,24 @@ def cost_row(name: str, cost: Cost) -> CostRow:
         repeated_usd=usd(cost.repeated),
         overlap_usd=usd(cost.overlap),
         restart_usd=usd(cost.restart),
+    )
+
+
+def budget_row(scope: str, meter: Meter, *, now: datetime) -> BudgetRow:
+    """Return a budget's line."""
+    forecast = meter.forecast_usd(now=now)
+    return BudgetRow(
+        scope=scope,
+        limit_usd=usd(meter.limit_usd),
+        spent_usd=usd(meter.spent_usd),
+        left_usd=usd(meter.left_usd),
+        share=round(float(meter.share), 4),
+        per_hour_now_usd=usd(meter.per_hour_usd),
+        warn_at=float(meter.warn_at),
+        stage=meter.stage.value,
+        forecast_usd=None if forecast is None else usd(forecast),
+        ends_at=meter.ends_at,
+        runs_out_at=meter.runs_out_at(now=now),
     )
 
 

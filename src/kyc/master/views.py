@@ -18,7 +18,9 @@ from kyc.domain.job import Attempt, Job
 from kyc.domain.offer import Offer, Purchase
 from kyc.domain.snapshot import SnapshotSummary
 from kyc.domain.workload import JobSpec
+from kyc.planning.course import word_of
 from kyc.planning.ledger import cost_of, is_billing
+from kyc.planning.progress import forecast_of
 from kyc.wire.agent import Pulse
 from kyc.wire.api import (
     AttemptRow,
@@ -39,6 +41,7 @@ _HIDDEN = "***"
 def workload_row(job: Job, instances: Sequence[Instance], pulse: Pulse | None, *, now: datetime) -> WorkloadRow:
     """Return a job's line; `instances` are its own, ended ones too, `pulse` the newest of the one that runs it."""
     cost = cost_of(instances, now=now)
+    forecast = cost.spent if job.is_over else forecast_of(job, cost)
     return WorkloadRow(
         name=job.name,
         kind="job",
@@ -57,6 +60,11 @@ def workload_row(job: Job, instances: Sequence[Instance], pulse: Pulse | None, *
         ended_at=job.ended_at,
         exit_code=job.exit_code,
         reason=job.reason,
+        budget_usd=None if job.spec.budget_usd is None else usd(job.spec.budget_usd),
+        budget_stage="" if job.spec.budget_usd is None else job.budget_stage.value,
+        forecast_usd=None if forecast is None else usd(forecast),
+        course=word_of(job.course),
+        course_reason=job.course.reason,
     )
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
 
 from kyc.domain.job import AttemptState, Job
+from kyc.domain.money import cost_usd
+from kyc.planning.ledger import Cost
 from kyc.planning.recovery import JobView
 
 MARGIN = 1.05  # steps differ: what was measured is taken to be so much too short
@@ -25,11 +29,16 @@ class WorkLeft:
 
 def work_left(view: JobView) -> WorkLeft | None:
     """Return what is left of the work; None if the job does not tell enough: no steps, no total, or no pace yet."""
-    job = view.job
-    step_s = None if job.pace is None else job.pace.seconds_a_step
-    if job.step is None or job.step_total is None or step_s is None:
+    steps_s = _steps_left_s(view.job)
+    return None if steps_s is None else WorkLeft(steps_s=steps_s, unsafe_s=_unsafe_s(view))
+
+
+def forecast_of(job: Job, cost: Cost) -> Decimal | None:
+    """Return what the job will have cost at its end if it goes on as now; None if nobody knows, or nothing runs."""
+    steps_s = _steps_left_s(job)
+    if steps_s is None or not cost.per_hour_now:
         return None
-    return WorkLeft(steps_s=max(0, job.step_total - job.step) * step_s, unsafe_s=_unsafe_s(view))
+    return cost.spent + cost_usd(cost.per_hour_now, timedelta(seconds=steps_s))
 
 
 def unknown_because(job: Job) -> str:
@@ -41,6 +50,13 @@ def unknown_because(job: Job) -> str:
     if job.step_total is None:
         return "it does not print how many steps there are"
     return "it has not done two steps yet"
+
+
+def _steps_left_s(job: Job) -> float | None:
+    step_s = None if job.pace is None else job.pace.seconds_a_step
+    if job.step is None or job.step_total is None or step_s is None:
+        return None
+    return max(0, job.step_total - job.step) * step_s
 
 
 def _unsafe_s(view: JobView) -> float:

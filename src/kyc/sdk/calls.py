@@ -134,6 +134,19 @@ def cost(name: str | None, by: str) -> Call[api.CostReport]:
     return _get("/cost", api.CostReport, {"name": name, "by": by})
 
 
+def budgets() -> Call[list[api.BudgetRow]]:
+    return _get("/budgets", list[api.BudgetRow])
+
+
+def set_budget(scope: str, request: api.BudgetRequest) -> Call[api.BudgetRow]:
+    body = msgspec.json.encode(request)
+    return Call(method="PUT", path=PREFIX + _path("budgets", scope), reply=api.BudgetRow, body=body)
+
+
+def remove_budget(scope: str) -> Call[None]:
+    return Call(method="DELETE", path=PREFIX + _path("budgets", scope), reply=type(None))
+
+
 def clouds() -> Call[list[api.CloudRow]]:
     return _get("/clouds", list[api.CloudRow])
 

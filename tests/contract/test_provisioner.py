@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from cloud_world import WORLDS, World, deployment, running, scripts, seen
 
 from kyc.domain.errors import CapacityUnavailableError
 from kyc.ports.provisioner import LogLine
+from tests.contract.cloud_world import WORLDS, World, deployment, running, scripts, seen
 
 
 @pytest.fixture(params=sorted(WORLDS))

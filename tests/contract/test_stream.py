@@ -9,11 +9,11 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from stream_backend import BACKENDS, Backend
 
 from kyc.domain.errors import FencedError, InvalidInputError, NotFoundError
 from kyc.domain.snapshot import ChunkId, ChunkRef
 from kyc.ports.stream import MAX_PAYLOAD_BYTES, Stream, StreamReader
+from tests.contract.stream_backend import BACKENDS, Backend
 
 
 @pytest.fixture(params=sorted(BACKENDS))
@@ -152,12 +152,12 @@ async def test_writers_racing_commit_only_until_they_are_fenced(stream: Stream, 
     """Each epoch's writer commits as fast as it can while the next one opens: the order of epochs never goes back."""
 
     async def write_until_fenced(connection: Stream, epoch: int) -> None:
-        writer = await connection.open_writer("train", epoch)
-        for number in range(20):
-            try:
+        try:
+            writer = await connection.open_writer("train", epoch)
+            for number in range(20):
                 await writer.commit(f"{epoch}.{number}".encode())
-            except FencedError:
-                return
+        except FencedError:
+            return
 
     async with asyncio.TaskGroup() as group:
         for epoch in range(1, 5):

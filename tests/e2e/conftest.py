@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -25,10 +26,7 @@ class Kyc:
     """One KYC_HOME and what runs in it."""
 
     home: Path
-
-    @property
-    def client(self) -> Client:
-        return Client(home=self.home)
+    client: Client
 
     def run(self, *arguments: str, check: bool = True, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
         """Run the command line."""
@@ -45,8 +43,8 @@ class Kyc:
             assert done.returncode == 0, f"kyc {' '.join(arguments)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
-    def up(self) -> None:
-        self.run("up", "--detach", "--port", "0")
+    def up(self, *options: str) -> None:
+        self.run("up", "--detach", "--port", "0", *options)
 
     def eventually(self, what: str, look: Callable[[], T | None], *, timeout_s: float = 30) -> T:
         """Return what `look` finds; fail when it finds nothing in time. A master that is away is waited for."""
@@ -63,10 +61,29 @@ class Kyc:
         raise AssertionError(f"waited {timeout_s} s in vain for {what}\n{log}")
 
 
+@contextmanager
+def living(home: Path, *options: str) -> Iterator[Kyc]:
+    """A kyc that is up, and ended with everything that it ran."""
+    with Client(home=home) as client:
+        made = Kyc(home, client)
+        made.up(*options)
+        try:
+            yield made
+        finally:
+            made.run("down", "--all", timeout_s=120)
+
+
 @pytest.fixture
 def kyc(tmp_path: Path) -> Iterator[Kyc]:
     need("terraform")
-    made = Kyc(tmp_path / "home")
-    made.up()
-    yield made
-    made.run("down", "--all", timeout_s=120)
+    with living(tmp_path / "home") as made:
+        yield made
+
+
+@pytest.fixture
+def isolated_kyc(tmp_path: Path) -> Iterator[Kyc]:
+    """Its instances have networks of their own, which can be cut."""
+    need("terraform")
+    need("userns")
+    with living(tmp_path / "home", "--local-mode", "isolated") as made:
+        yield made

@@ -83,8 +83,8 @@ def run_one(kyc: Kyc, folder: Path, rng: random.Random, struck: list[str]) -> No
     kyc.run("restore", name, "--to", str(folder / "restored"))
     assert (folder / "restored" / "out" / "sum").read_text() == str(sum(n**2 for n in range(STEPS)))
     assert not Path(f"{lock}.violated").exists(), "two attempts worked at once"
-    kyc.eventually("nothing left over", lambda: True if not living(kyc) else None, timeout_s=60)
-    assert_nothing_committed_was_lost(kyc.client.events(after=0, limit=100_000, subject=name))
+    kyc.eventually("nothing left over", lambda: True if not left_over(kyc) else None, timeout_s=60)
+    assert_nothing_committed_was_lost(kyc.client.events(limit=10_000, subject=name))
 
 
 def strike(kyc: Kyc, rng: random.Random) -> str:
@@ -114,7 +114,7 @@ def strike(kyc: Kyc, rng: random.Random) -> str:
     return kind
 
 
-def living(kyc: Kyc) -> list[str]:
+def left_over(kyc: Kyc) -> list[str]:
     """What is not over in the books, or runs in the cloud."""
     return [i.id for i in kyc.client.instances() if i.state not in {"terminated", "failed"}]
 

@@ -7,13 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from tests.integration.stand import make_stand
-
 from kyc.adapters.sql.database import sqlite_url
 from kyc.adapters.sql.store import SqlStore
 from kyc.master.archives import Archives
 from kyc.master.main import Start, main
 from kyc.master.services import Services
+from tests.integration.stand import make_stand
 
 
 @asynccontextmanager

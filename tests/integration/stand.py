@@ -13,11 +13,11 @@ from pathlib import Path
 import httpx
 import msgspec
 from fastapi import FastAPI
-from tests.simulation.world import SimSecrets, SimStreamHost
 
 from kyc.adapters.fake.catalog import FakeCatalog, fake_offer
 from kyc.adapters.fake.clock import FakeClock
 from kyc.adapters.fake.cloud import FakeCloud
+from kyc.adapters.fake.keeper import FakeKeeper
 from kyc.adapters.fake.provisioner import FakeProvisioner
 from kyc.adapters.fake.store import FakeStore
 from kyc.adapters.system.clock import SystemClock
@@ -25,6 +25,7 @@ from kyc.control.budgets import Budgets
 from kyc.control.context import Context
 from kyc.control.intent import Intents
 from kyc.control.link import Links
+from kyc.control.prices import Prices
 from kyc.control.pulse import Pulses
 from kyc.control.signal import Signal
 from kyc.domain.errors import NotFoundError, UnreachableError
@@ -37,6 +38,7 @@ from kyc.master.server import bind, serve, url_of
 from kyc.master.services import CloudStatus, Identity, Services
 from kyc.ports.store import Store
 from kyc.wire.api import Problem
+from tests.simulation.world import SimSecrets, SimStreamHost
 
 TOKEN = "the-administrators-token"
 STARTED = datetime(2025, 3, 1, 12, tzinfo=UTC)
@@ -111,12 +113,16 @@ def make_stand(folder: Path, *, store: Store | None = None, limit_bytes: int = 1
         provisioner=FakeProvisioner(cloud_clock, {"fake": cloud}),
         stream_host=SimStreamHost(),  # type: ignore[arg-type]  # nobody opens a stream here
         secrets=SimSecrets(),
+        master_url="http://master",
         signal=signal,
     )
     pulses = Pulses(context.clock)
     snapshots, operations = FakeSnapshots(), FakeOperations(closing)
     archives = Archives(folder / "archives", limit_bytes=limit_bytes)
     archives.prepare()
+    tables = Archives(folder / "tables", limit_bytes=limit_bytes)
+    tables.prepare()
+    prices = Prices(context, FakeKeeper())
     services = Services(
         identity=Identity(master_id="m1", version="0.1.0", pid=1, started_at=STARTED),
         admin_token=TOKEN,
@@ -129,6 +135,8 @@ def make_stand(folder: Path, *, store: Store | None = None, limit_bytes: int = 1
         snapshots=snapshots,
         operations=operations,
         archives=archives,
+        prices=prices,
+        tables=tables,
         signal=signal,
         closing=closing,
     )

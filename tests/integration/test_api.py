@@ -9,7 +9,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.integration.stand import JOB, STARTED, Stand, in_process, make_stand, read, told
 
 from kyc.domain.event import Event, EventKind, LogLines
 from kyc.domain.ids import InstanceId, WorkloadName
@@ -29,6 +28,7 @@ from kyc.wire.api import (
     WorkloadDetail,
     WorkloadRow,
 )
+from tests.integration.stand import JOB, STARTED, Stand, in_process, make_stand, read, told
 
 
 @pytest.fixture

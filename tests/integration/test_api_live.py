@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 import pytest
-from tests.integration.stand import JOB, STARTED, TOKEN, Stand, listening, make_stand
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -29,6 +28,7 @@ from kyc.master import sse
 from kyc.wire import agent as wire
 from kyc.wire.api import EventRow
 from kyc.wire.workload_file import parse_workload
+from tests.integration.stand import JOB, STARTED, TOKEN, Stand, listening, make_stand
 
 
 @pytest.fixture

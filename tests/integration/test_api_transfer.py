@@ -10,11 +10,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.integration.stand import JOB, Stand, in_process, make_stand, read, told
 
 from kyc.domain.ids import InstanceId, WorkloadName
 from kyc.master import archives as archives_module
 from kyc.wire.api import DeploymentRow, JobPlan
+from tests.integration.stand import JOB, Stand, in_process, make_stand, read, told
 
 
 @pytest.fixture

@@ -7,14 +7,13 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 import pytest
-from tests.needs import need
 
 from kyc.adapters.fake.catalog import fake_offer
 from kyc.adapters.terraform.engine import engine_environment, find_engine
@@ -25,6 +24,7 @@ from kyc.domain.deployment import Deployment, DeploymentState
 from kyc.domain.errors import KycError, UnreachableError
 from kyc.domain.ids import DeploymentId, InstanceId
 from kyc.ports.provisioner import LogLine
+from tests.needs import need
 
 MODULE = """
 variable "instance_ids" { type = set(string) }
@@ -55,11 +55,20 @@ WANTED = Deployment(
 ONE = {InstanceId("i-1"): ""}
 
 
+Left = Callable[[], list[psutil.Process]]
+
+
 @pytest.fixture(autouse=True)
-def _terraform() -> Iterator[None]:
+def left() -> Iterator[Left]:
+    """Answers what the test has started and is still running; that is killed at its end."""
     need("terraform")
-    yield
-    for child in psutil.Process().children(recursive=True):
+    before = set(psutil.Process().children(recursive=True))
+
+    def look() -> list[psutil.Process]:
+        return [child for child in psutil.Process().children(recursive=True) if child not in before]
+
+    yield look
+    for child in look():
         child.kill()
 
 
@@ -152,7 +161,7 @@ async def test_killed_terraform_leaves_a_workspace_that_goes_on(tmp_path: Path) 
     assert journal(tmp_path)[-1] == "destroyed i-1"
 
 
-async def test_cancelling_interrupts_gently_and_keeps_the_state(tmp_path: Path) -> None:
+async def test_cancelling_interrupts_gently_and_keeps_the_state(tmp_path: Path, left: Left) -> None:
     call = asyncio.create_task(provisioner(tmp_path, seconds=30).converge(WANTED, ONE, no_line))
     await until_journal(tmp_path, "begin i-1")
     call.cancel()
@@ -160,7 +169,7 @@ async def test_cancelling_interrupts_gently_and_keeps_the_state(tmp_path: Path) 
         await call
     state = json.loads((tmp_path / "terraform" / "d-1" / "terraform.tfstate").read_text())
     assert state["resources"][0]["instances"][0]["status"] == "tainted"
-    assert not [child for child in psutil.Process().children(recursive=True) if child.is_running()]
+    assert not [child for child in left() if child.is_running()]
 
 
 async def test_a_run_over_time_is_ended(tmp_path: Path) -> None:

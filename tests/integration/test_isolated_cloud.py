@@ -8,11 +8,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.contract.cloud_world import IDLE, launch, until
-from tests.needs import need
 
 from kyc.adapters.local.cloud import LocalCloud
 from kyc.domain.errors import InvalidInputError
+from tests.contract.cloud_world import IDLE, launch, until
+from tests.needs import need
 
 CALL_HOME = """#!/bin/sh
 exec python3 -S -E -c '

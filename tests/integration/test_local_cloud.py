@@ -11,10 +11,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.contract.cloud_world import IDLE, launch, until
 
 from kyc.adapters.local.cloud import LocalCloud
 from kyc.domain.errors import InvalidInputError
+from tests.contract.cloud_world import IDLE, launch, until
 
 POOL = "local-a/small/spot"
 

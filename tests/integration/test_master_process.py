@@ -16,7 +16,6 @@ from contextlib import AbstractAsyncContextManager, closing, contextmanager
 from pathlib import Path
 
 import pytest
-from tests.integration.stand import JOB
 
 from kyc import Client
 from kyc.domain.errors import ConflictError, InvalidInputError
@@ -24,6 +23,7 @@ from kyc.master.home import Home, MasterFile
 from kyc.master.main import Start, main
 from kyc.master.server import bind, url_of
 from kyc.master.services import Services
+from tests.integration.stand import JOB
 
 ROOT = Path(__file__).parent.parent.parent
 

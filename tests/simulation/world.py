@@ -23,8 +23,8 @@ from kyc.control.jobs import Jobs
 from kyc.control.link import Links
 from kyc.control.loop import Tick
 from kyc.control.observe import Observer
-from kyc.control.prices import Prices
 from kyc.control.pulse import Pulses
+from kyc.control.repricing import Repricing
 from kyc.domain.errors import StaleWriteError, UnreachableError
 from kyc.domain.event import Event, EventKind
 from kyc.domain.ids import InstanceId, WorkloadName
@@ -247,6 +247,7 @@ class Master:
             provisioner=world.provisioner,
             stream_host=SimStreamHost(),  # type: ignore[arg-type]  # only what control uses
             secrets=SimSecrets(),
+            master_url="http://master",
         )
         self.pulses = Pulses(world.clock)
         self.links = Links(self.context, self.pulses)
@@ -254,13 +255,13 @@ class Master:
         self.jobs = Jobs(self.context)
         self.fleet = Fleet(self.context, lambda instance_id, _: f"#!/bin/sh\n# {instance_id}\n")
         self.observer = Observer(self.context, self.pulses)
-        self.prices = Prices(self.context)
+        self.repricing = Repricing(self.context)
         self.budgets = Budgets(self.context)
         self.deadlines = Deadlines(self.context)
 
     def ticks(self) -> list[Tick]:
         """Every loop's tick, in the order of a change's way through them."""
-        loops = (self.observer, self.prices, self.budgets, self.deadlines, self.jobs, self.fleet)
+        loops = (self.observer, self.repricing, self.budgets, self.deadlines, self.jobs, self.fleet)
         return [loop.tick for loop in loops]
 
     async def tick(self) -> None:

@@ -96,6 +96,10 @@ def test_an_end_ends_the_attempt_once(fact: wire.AnyFact, state: AttemptState) -
     assert read(fact, replace(KNOWN, attempt=attempt)).records == ()
 
 
+def test_news_that_comes_late_changes_nothing() -> None:
+    assert read(wire.Prepared(at=START, attempt=ATTEMPT.id)) == Changes()
+
+
 def test_what_was_printed_is_kept() -> None:
     changes = read(wire.Printed(at=START, attempt=ATTEMPT.id, text="one\ntwo\n"))
     assert [lines.text for lines in changes.logs] == ["one\ntwo\n"]

@@ -1,7 +1,26 @@
 """`python -m kyc.agent`: what an instance's user data runs."""
 
+import os
 import sys
 
-from kyc.agent.main import main
+_LEAN = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": "131072",
+    "MALLOC_TRIM_THRESHOLD_": "131072",
+}
 
-sys.exit(main())
+
+def _start() -> int:
+    """Begin anew once, with glibc told to give large buffers back when they are freed; then run the agent.
+
+    That is 3 MB less after some megabytes of checkpoints, for 20 ms. `mallopt` could be called instead, but ctypes
+    takes memory too.
+    """
+    if any(name not in os.environ for name in _LEAN):
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], _LEAN | os.environ)  # noqa: S606  # ourselves
+    from kyc.agent.main import main  # noqa: PLC0415  # not before
+
+    return main()
+
+
+sys.exit(_start())

@@ -33,7 +33,9 @@ _ERRORS: dict[int, type[KycError]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Head:
+class Head:
+    """The head of an answer; names in lower case."""
+
     status: int
     headers: Mapping[str, str]
 
@@ -60,12 +62,12 @@ async def _exchange(method: str, url: str, body: bytes, headers: dict[str, str])
     parts = urlsplit(url)
     writer = None
     try:
-        with _as_unreachable(parts.netloc):
+        with as_unreachable(parts.netloc):
             async with asyncio.timeout(_TIMEOUT_S):
-                reader, writer = await _connect(parts)
+                reader, writer = await open_connection(parts)
                 writer.write(_request(method, parts, body, headers))
                 await writer.drain()
-                head = await _head(reader)
+                head = await read_head(reader)
         blocks = _body(reader, head.headers, parts.netloc)
         if head.status >= 400:
             raise _refusal(head.status, b"".join([block async for block in blocks]), parts)
@@ -76,7 +78,8 @@ async def _exchange(method: str, url: str, body: bytes, headers: dict[str, str])
 
 
 @contextmanager
-def _as_unreachable(netloc: str) -> Iterator[None]:
+def as_unreachable(netloc: str) -> Iterator[None]:
+    """Raise UnreachableError for whatever goes wrong on the network, or does not follow the protocol."""
     try:
         yield
     except (OSError, EOFError, ValueError, IndexError, TimeoutError, asyncio.LimitOverrunError) as error:
@@ -84,8 +87,9 @@ def _as_unreachable(netloc: str) -> Iterator[None]:
         raise UnreachableError(f"the master at {netloc} does not answer as it should: {why}") from error
 
 
-async def _connect(parts: SplitResult) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    secure = parts.scheme == "https"
+async def open_connection(parts: SplitResult) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect to the host of a URL, by TLS if its scheme says so."""
+    secure = parts.scheme in {"https", "wss"}
     port = parts.port or (443 if secure else 80)
     return await asyncio.open_connection(parts.hostname, port, ssl=True if secure else None, limit=_BLOCK_BYTES)
 
@@ -97,15 +101,16 @@ def _request(method: str, parts: SplitResult, body: bytes, headers: dict[str, st
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-async def _head(reader: asyncio.StreamReader) -> _Head:
+async def read_head(reader: asyncio.StreamReader) -> Head:
+    """Read an HTTP answer up to its body."""
     text = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     first, *lines = text.split("\r\n")
     pairs = (line.partition(":") for line in lines if line)
-    return _Head(status=int(first.split()[1]), headers={name.lower(): value.strip() for name, _, value in pairs})
+    return Head(status=int(first.split()[1]), headers={name.lower(): value.strip() for name, _, value in pairs})
 
 
 async def _body(reader: asyncio.StreamReader, headers: Mapping[str, str], netloc: str) -> AsyncIterator[bytes]:
-    with _as_unreachable(netloc):
+    with as_unreachable(netloc):
         if headers.get("transfer-encoding", "").lower() != "chunked":
             async for block in _exactly(reader, int(headers.get("content-length", "0"))):
                 yield block

@@ -54,6 +54,14 @@ def connect(access: StreamAccess) -> Stream:
             from kyc.adapters.nats.stream import NatsStream, address_of  # noqa: PLC0415
 
             return NatsStream(address_of(access))
+        case "kafka":
+            from kyc.adapters.kafka.open import open_stream  # noqa: PLC0415
+
+            return open_stream(access)
+        case "file":
+            from kyc.adapters.directory.stream import DirectoryStream, path_of  # noqa: PLC0415
+
+            return DirectoryStream(path_of(access.url))
         case _:
             raise InvalidInputError(f"no stream back end for {scheme}:// is known", next_step="Update the agent.")
 

@@ -29,6 +29,7 @@ def _up(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--public-url", metavar="URL", help="how agents of other machines reach this master")
     parser.add_argument("--stream", metavar="URL", help="the stream for the files (default: an embedded NATS server)")
     parser.add_argument("--state", metavar="URL", help="the database (default: SQLite in KYC_HOME)")
+    parser.add_argument("--local-mode", metavar="MODE", help="the local cloud: process, or isolated (own networks)")
     parser.add_argument("--terraform", metavar="PATH", help="the terraform or tofu to use (default: from PATH)")
 
 
@@ -146,8 +147,8 @@ def _completion(parser: argparse.ArgumentParser) -> None:
 _HERE, _WORK, _SEE, _BUY = "This machine's master", "Work", "See", "Machines and money"
 
 COMMANDS = (
-    Command(name="up", group=_HERE, handler="lifecycle:up", add=_up, help="start the master"),
-    Command(name="down", group=_HERE, handler="lifecycle:down", add=_down, help="stop the master, or everything"),
+    Command(name="up", group=_HERE, handler="up:up", add=_up, help="start the master"),
+    Command(name="down", group=_HERE, handler="down:down", add=_down, help="stop the master, or everything"),
     Command(name="doctor", group=_HERE, handler="doctor:doctor", help="what works here, and what to do about the rest"),
     Command(
         name="completion",
@@ -161,7 +162,7 @@ COMMANDS = (
     Command(name="stop", group=_WORK, handler="work:stop", add=_stop, help="stop a workload; its files are kept"),
     Command(name="snapshots", group=_WORK, handler="files:snapshots", add=_name, help="list a workload's snapshots"),
     Command(name="restore", group=_WORK, handler="files:restore", add=_restore, help="get a snapshot's files"),
-    Command(name="ps", group=_SEE, handler="see:ps", help="list the workloads"),
+    Command(name="ps", group=_SEE, handler="ps:ps", help="list the workloads"),
     Command(name="show", group=_SEE, handler="see:show", add=_any_id, help="show one thing with all its facts"),
     Command(name="logs", group=_SEE, handler="see:logs", add=_logs, help="show what a job printed"),
     Command(name="events", group=_SEE, handler="see:events", add=_events, help="show the timeline"),

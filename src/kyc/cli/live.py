@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -29,10 +28,27 @@ def status_line(out: Output, text: str) -> Iterator[tuple[Output, SetStatus]]:
     from rich.spinner import Spinner  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    spinner = Spinner("dots", Text(text))
-    with Live(spinner, console=Console(file=out.stdout, highlight=False), refresh_per_second=5, transient=True):
-        # `Live` has put its own stream in place of sys.stdout, which prints above the line.
-        yield replace(out, stdout=sys.stdout), lambda words: spinner.update(text=Text(words))
+    spinner, console = Spinner("dots", Text(text)), Console(highlight=False)
+    with Live(spinner, console=console, refresh_per_second=5, transient=True, redirect_stdout=False):
+        above = _Above(lambda line: console.print(Text.from_ansi(line), soft_wrap=True))
+        yield replace(out, stdout=above), lambda words: spinner.update(text=Text(words))
+
+
+class _Above:
+    """Takes what is printed, and gives it away line by line."""
+
+    def __init__(self, give: Callable[[str], None]) -> None:
+        self._give = give
+        self._rest = ""
+
+    def write(self, text: str, /) -> int:
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            self._give(line)
+        return len(text)
+
+    def flush(self) -> None:
+        """Do nothing: whole lines are given at once, and what is printed ends with one."""
 
 
 class JobStatus:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TextIO
+from typing import Protocol
 
 import msgspec
 
@@ -29,6 +29,14 @@ STATE_STYLES = {
 _GAP = "  "
 
 
+class Sink(Protocol):
+    """What can be printed to; every file of text is one."""
+
+    def write(self, text: str, /) -> int: ...
+
+    def flush(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """A text with a style's name, '' for none."""
@@ -48,8 +56,8 @@ class Output:
 
     json: bool = False
     color: bool = False
-    stdout: TextIO
-    stderr: TextIO
+    stdout: Sink
+    stderr: Sink
 
     def document(self, value: object) -> None:
         """Print a value as one JSON document."""

@@ -1,4 +1,4 @@
-"""The commands that show workloads and what happened: ps, show, logs, events, why."""
+"""The commands that show one thing or what happened: show, logs, events, why."""
 
 from __future__ import annotations
 
@@ -6,53 +6,15 @@ import argparse
 from datetime import UTC, datetime
 
 from kyc.cli.output import Cell, Output, state_cell
+from kyc.cli.ps import step_of
 from kyc.cli.watch import Related, show_event, watch_job
 from kyc.cli.words import ago, moment, now, span, until, usd
 from kyc.domain.errors import InvalidInputError, NotFoundError
 from kyc.domain.event import EventKind
 from kyc.sdk.client import Client
-from kyc.sdk.flows import is_over
-from kyc.wire.api import AttemptRow, DeploymentRow, EventRow, InstanceRow, LogRow, WorkloadDetail, WorkloadRow
+from kyc.wire.api import AttemptRow, DeploymentRow, EventRow, InstanceRow, LogRow, WorkloadDetail
 
 _TAIL = 10
-_COLUMNS = ("NAME", "STATE", ">STEP", ">ATTEMPT", ">INSTANCES", ">INTERRUPTED", ">COST", ">SAVED", ">FORECAST", "SNAPSHOT", "UNSAFE FOR", "DEADLINE")  # fmt: skip  # noqa: E501
-
-
-def ps(args: argparse.Namespace, out: Output) -> int:
-    """List the workloads, those that live first."""
-    with Client() as client:
-        rows = sorted(client.workloads(), key=lambda row: is_over(row.state))
-    if out.json:
-        out.document(rows)
-    elif rows:
-        out.table(_COLUMNS, [_line(row) for row in rows])
-    else:
-        out.line("No workloads yet. Start one with `kyc run FILE`.")
-    return 0
-
-
-def _line(row: WorkloadRow) -> list[Cell | str]:
-    at = now()
-    return [
-        Cell(row.name, "bold"),
-        state_cell(row.state),
-        _step(row),
-        str(row.attempt),
-        str(row.instances),
-        str(row.interruptions),
-        usd(row.cost_usd),
-        usd(row.saved_usd),
-        usd(row.forecast_usd),
-        ago(row.last_snapshot_at, now=at),
-        span(row.rpo_s),
-        "-" if is_over(row.state) else until(row.deadline_at, now=at),
-    ]
-
-
-def _step(row: WorkloadRow) -> str:
-    if row.step is None:
-        return "-"
-    return str(row.step) if row.step_total is None else f"{row.step}/{row.step_total}"
 
 
 def show(args: argparse.Namespace, out: Output) -> int:
@@ -99,7 +61,7 @@ def _show_workload(out: Output, detail: WorkloadDetail) -> None:
             "kind": row.kind,
             "state": state_cell(row.state),
             "reason": row.reason,
-            "step": _step(row),
+            "step": step_of(row),
             "exit code": "" if row.exit_code is None else str(row.exit_code),
             "requested": moment(row.requested_at),
             "ended": moment(row.ended_at),
@@ -252,7 +214,7 @@ def why(args: argparse.Namespace, out: Output) -> int:
     if out.json:
         out.document({"subject": args.id, "state": state, "reason": reason, "events": told})
         return 0
-    out.line(f"{args.id} is {out.paint(state_cell(state))}" + (f": {reason}" if reason else "."))
+    out.line(f"{args.id}: {out.paint(state_cell(state))}" + (f", {reason}" if reason else ""))
     for event in told:
         show_event(out, event)
     return 0

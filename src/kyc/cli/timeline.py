@@ -10,7 +10,7 @@ from kyc.domain.event import EventKind
 from kyc.wire.api import EventRow
 
 Data = Mapping[str, object]
-_KIND_WIDTH = 21
+_KIND_WIDTH = 22
 _SUBJECT_WIDTH = 12
 _QUIET = {EventKind.DEPLOYMENT_LOG, EventKind.JOB_PROGRESS, EventKind.SNAPSHOT_COMMITTED}
 _GOOD = {EventKind.JOB_SUCCEEDED, EventKind.JOB_STARTED, EventKind.JOB_RESUMED, EventKind.RESTORE_COMPLETED}
@@ -93,12 +93,27 @@ def _noticed(data: Data) -> str:
     return "may be interrupted soon" if data.get("notice") == "rebalance" else f"will be taken away{left}"
 
 
-def _snapshot(data: Data) -> str:
+def _ready(data: Data) -> str:
+    return f"booted in {span(_amount(data, 'boot_s'))}" if "boot_s" in data else ""
+
+
+def _lost(data: Data) -> str:
+    return f"silent for {span(_amount(data, 'silent_s'))}"
+
+
+def _attempt(data: Data) -> str:
+    return f"{data.get('attempt', '')} on {data.get('instance', '')}{_missed(data)}"
+
+
+def _missed(data: Data) -> str:
     missed = data.get("missed")
-    named = f"; MISSED: {', '.join(map(str, missed))}" if isinstance(missed, list) and missed else ""
+    return f"; MISSED: {', '.join(map(str, missed))}" if isinstance(missed, list) and missed else ""
+
+
+def _snapshot(data: Data) -> str:
     return (
         f"#{data.get('sequence')}: {_files(data)}, {size(_amount(data, 'sent_bytes'))} sent "
-        f"in {span(_amount(data, 'took_s'))}, epoch {data.get('epoch')}{named}"
+        f"in {span(_amount(data, 'took_s'))}, epoch {data.get('epoch')}{_missed(data)}"
     )
 
 
@@ -175,6 +190,11 @@ _FACTS: Mapping[str, Callable[[Data], str]] = {
     EventKind.REPLACEMENT_REQUESTED: _replacement,
     EventKind.INTERRUPTION_REQUESTED: _interruption,
     EventKind.INSTANCE_NOTICED: _noticed,
+    EventKind.INSTANCE_READY: _ready,
+    EventKind.INSTANCE_LOST: _lost,
+    EventKind.ATTEMPT_PREPARED: _attempt,
+    EventKind.ATTEMPT_RELEASED: _attempt,
+    EventKind.ATTEMPT_FENCED: _attempt,
     EventKind.SNAPSHOT_COMMITTED: _snapshot,
     EventKind.SNAPSHOT_FLUSHED: _snapshot,
     EventKind.RESTORE_STARTED: _restore_started,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 NONE = "-"
@@ -10,7 +11,7 @@ _SIZES = ("B", "kB", "MB", "GB", "TB")
 
 def span(seconds: float | None) -> str:
     """Return `0.4 s`, `12 s`, `3 min`, `2 h 5 min` or `3 d 4 h`."""
-    if seconds is None:
+    if seconds is None or not math.isfinite(seconds):
         return NONE
     if seconds < 10:
         return f"{max(seconds, 0):.1f} s"

@@ -16,7 +16,7 @@ from kyc.domain.instance import Instance, InstanceState
 from kyc.domain.job import Attempt, AttemptState, Job
 from kyc.domain.offer import Offer
 from kyc.planning.budget import Meter, job_meter, period_meter, period_of, spent_reason
-from kyc.planning.market import rank_offers
+from kyc.planning.market import WorkAhead
 from kyc.planning.overhead import restart_overhead
 from kyc.planning.recovery import AVOID_POOL_FOR
 from kyc.planning.spending import Spending, crossed, plan_leave, stop_reason
@@ -96,8 +96,8 @@ class Budgets:
         offers: list[Offer] = []
         if tight and working is not None:
             failed = {i.offer.pool for i in mine if i.interrupted_at and now - i.interrupted_at < AVOID_POOL_FOR}
-            ranked = rank_offers(await self.context.offers(), job.spec.any_of)
-            offers = [offer for offer in ranked if offer.pool not in failed]
+            ranking = await self.context.rank(job.spec.any_of, WorkAhead())
+            offers = [one.offer for one in ranking.best_first if one.offer.pool not in failed]
         cloud = working.offer.cloud if working is not None else ""
         overhead, _ = restart_overhead(seen.attempts, {i.id: i for i in seen.instances}, cloud=cloud)
         alive = any(not instance.is_over for instance in mine)

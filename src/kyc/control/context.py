@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from kyc.control.signal import Signal
 from kyc.domain.errors import StaleWriteError
-from kyc.domain.offer import Offer
+from kyc.domain.offer import Pool, Purchase
+from kyc.domain.workload import Requirement
+from kyc.planning.egress import THIS_MACHINE, Place
+from kyc.planning.market import Market, Ranking, WorkAhead, rank_work
+from kyc.planning.offers import OfferGroup, OfferOrder, OfferQuery, SearchResult, merge_results
+from kyc.planning.risk import RiskBook, read_risks
 from kyc.ports.catalog import Catalog
 from kyc.ports.clock import Clock
 from kyc.ports.cloud import Cloud
@@ -18,10 +23,17 @@ from kyc.ports.secrets import Secrets
 from kyc.ports.store import Store
 from kyc.ports.stream import StreamHost
 
+COMPARED_PER_REGION = 20
+MOST_COMPARED = 5000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """The master's ports. `signal` is notified after every write, `doubt` when an instance may be gone."""
+    """The master's ports. `signal` is notified after every write, `doubt` when an instance may be gone.
+
+    `master_url` is where this machine, or the world if it has a public address, reaches the master; `data_at` where
+    the stream lies, from which files are restored and to which they are written.
+    """
 
     store: Store
     clock: Clock
@@ -31,12 +43,37 @@ class Context:
     provisioner: Provisioner
     stream_host: StreamHost
     secrets: Secrets
+    master_url: str
+    data_at: Place = THIS_MACHINE
     signal: Signal = field(default_factory=Signal)
     doubt: Signal = field(default_factory=Signal)
 
-    async def offers(self) -> list[Offer]:
-        """Return everything that can be bought now."""
-        return [offer for catalog in self.catalogs for offer in await catalog.offers()]
+    async def search(self, query: OfferQuery) -> SearchResult:
+        """Return what all catalogs answer."""
+        return merge_results([await catalog.search(query) for catalog in self.catalogs], query)
+
+    async def risks(self) -> RiskBook:
+        """Return our own record of every pool, as of now."""
+        return read_risks(await self.store.instances(), now=self.clock.now())
+
+    async def rank(self, any_of: Sequence[Requirement], ahead: WorkAhead, *, avoid: Collection[Pool] = ()) -> Ranking:
+        """Return what can be bought for the work: of registered clouds only, least expected cost to finish first.
+
+        Of each region the best by price and risk are compared: within a region nothing else tells offers apart.
+        """
+        risks = await self.risks()
+        query = OfferQuery(
+            any_of=tuple(any_of),
+            clouds=frozenset(self.clouds),
+            order=OfferOrder.RISK,
+            group=OfferGroup.REGION,
+            per_group=COMPARED_PER_REGION + len(avoid),
+            limit=MOST_COMPARED,
+            risks=risks,
+        )
+        kinds = [replace(query, purchase=purchase) for purchase in Purchase]
+        offers = [offer for kind in kinds for offer in (await self.search(kind)).offers]
+        return rank_work(offers, any_of, avoid=avoid, ahead=ahead, market=Market(risks=risks))
 
 
 T = TypeVar("T")

@@ -26,7 +26,7 @@ from kyc.planning.course import (
     word_of,
 )
 from kyc.planning.deadline import Choice, DeadlinePolicy, JobTerms
-from kyc.planning.market import rank_offers
+from kyc.planning.market import WorkAhead
 from kyc.planning.overhead import restart_overhead
 from kyc.planning.progress import WorkLeft, work_left
 from kyc.planning.recovery import JobView
@@ -87,7 +87,8 @@ class Deadlines:
 
     async def _situation(self, view: JobView, seen: _Seen) -> Situation:
         now, spec = self.context.clock.now(), view.job.spec
-        offers = rank_offers(await self.context.offers(), spec.any_of)
+        ranking = await self.context.rank(spec.any_of, WorkAhead())
+        offers = [one.offer for one in ranking.best_first]
         assert spec.deadline is not None  # only such jobs come here
         tick_s = tick_of(spec.deadline, {offer.cloud for offer in offers})
         by_id = {instance.id: instance for instance in seen.instances}

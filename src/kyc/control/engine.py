@@ -16,12 +16,13 @@ from kyc.control.loop import run_loop
 from kyc.control.observe import Observer
 from kyc.control.prices import Prices
 from kyc.control.pulse import Pulses
+from kyc.control.repricing import Repricing
 from kyc.control.signal import Signal
 from kyc.control.stream import StreamKeeper
 from kyc.planning.liveness import Patience
 
 BUDGETS_PERIOD_S = 5  # well below what a budget keeps back for its end (planning.budget.ENDING_TAKES)
-PRICES_PERIOD_S = 15  # catalogs change by the minute at most; a change counts from its own time, not from this loop's
+REPRICING_PERIOD_S = 15  # catalogs change by the minute at most; a change counts from its own time
 
 
 @dataclass(slots=True)
@@ -30,6 +31,7 @@ class Engine:
 
     context: Context
     user_data: UserData
+    prices: Prices | None = None
     patience: Patience = field(default_factory=Patience)
     pulses: Pulses = field(init=False)
     links: Links = field(init=False)
@@ -52,6 +54,9 @@ class Engine:
             loops.create_task(run_loop("deadlines", Deadlines(self.context).tick, signal=signal, period_s=1))
             loops.create_task(run_loop("jobs", Jobs(self.context).tick, signal=signal, period_s=1))
             loops.create_task(run_loop("fleet", fleet.tick, signal=signal, period_s=1))
-            loops.create_task(run_loop("prices", Prices(self.context).tick, signal=Signal(), period_s=PRICES_PERIOD_S))
+            repricing = Repricing(self.context)
+            loops.create_task(run_loop("repricing", repricing.tick, signal=Signal(), period_s=REPRICING_PERIOD_S))
             loops.create_task(run_loop("budgets", self.budgets.tick, signal=Signal(), period_s=BUDGETS_PERIOD_S))
             loops.create_task(run_loop("observe", observer.tick, signal=doubt, period_s=1))
+            if self.prices is not None:
+                loops.create_task(run_loop("prices", self.prices.tick, signal=self.prices.signal, period_s=60))

@@ -9,7 +9,7 @@ from typing import assert_never
 from kyc.domain.event import Event, EventKind, LogLines
 from kyc.domain.instance import Instance, InstanceState
 from kyc.domain.interruption import NoticeKind
-from kyc.domain.job import Attempt, AttemptState, Job, JobState
+from kyc.domain.job import ATTEMPT_EDGES, Attempt, AttemptState, Job, JobState
 from kyc.domain.progress import next_pace
 from kyc.wire import agent as wire
 
@@ -154,17 +154,21 @@ class _Reading:
         return Changes(records=ended.records, events=(event,))
 
     def advanced(self, state: AttemptState, kind: EventKind, **data: object) -> Changes:
-        if self.attempt.is_over or self.attempt.state is state:
+        if not self._may_become(state):
             return Changes()
         changes = {"ended_at": self.now} if state is AttemptState.RELEASED else {}
         attempt = self.attempt.to(state, **changes)
         return Changes(records=(attempt,), events=(self._event(kind, **data),))
 
     def _ended(self, state: AttemptState, reason: str, *, exit_code: int | None = None) -> Changes:
-        if self.attempt.is_over:
+        if not self._may_become(state):
             return Changes()
         attempt = self.attempt.to(state, ended_at=self.now, reason=reason, exit_code=exit_code)
         return Changes(records=(attempt,))
+
+    def _may_become(self, state: AttemptState) -> bool:
+        """Say whether the fact is still news: one told late, or twice over a restart, must not stop those behind it."""
+        return state in ATTEMPT_EDGES[self.attempt.state]
 
     def _event(self, kind: EventKind, **data: object) -> Event:
         data = {"attempt": self.attempt.id, "instance": self.instance.id} | data

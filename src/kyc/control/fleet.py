@@ -69,18 +69,19 @@ class Fleet:
         store = self.context.store
         plans = plan_fleet(await store.deployments(live_only=True), await store.instances())
         for plan in plans:
-            if self._may_run(plan.deployment.id) and len(self._runs) < self.parallel:
-                self._runs[plan.deployment.id] = self._group.create_task(self._run(plan))
+            deployment_id = plan.deployment.id
+            if self._may_run(deployment_id) and len(self._runs) < self.parallel:
+                self._runs[deployment_id] = self._group.create_task(self._run(deployment_id))
 
     def _may_run(self, deployment_id: DeploymentId) -> bool:
         failures = self._failures.get(deployment_id)
         rested = failures is None or self.context.clock.monotonic_s() >= failures.again_at_s
         return rested and deployment_id not in self._runs
 
-    async def _run(self, plan: Converge) -> None:
-        deployment_id = plan.deployment.id
+    async def _run(self, deployment_id: DeploymentId) -> None:
         try:
-            if await self._converge(plan):
+            plan = await self._plan(deployment_id)
+            if plan is None or await self._converge(plan):
                 self._failures.pop(deployment_id, None)
             else:
                 self._note_failure(deployment_id)
@@ -93,6 +94,12 @@ class Fleet:
         finally:
             del self._runs[deployment_id]
             self.context.signal.notify()
+
+    async def _plan(self, deployment_id: DeploymentId) -> Converge | None:
+        """Plan once more: what the tick read may be from before the run that has just ended."""
+        deployment = await self.context.store.deployment(deployment_id)
+        plans = plan_fleet([deployment], await self._instances(deployment)) if deployment is not None else []
+        return plans[0] if plans else None
 
     def _note_failure(self, deployment_id: DeploymentId) -> None:
         before = self._failures.get(deployment_id, _Failures(0, 0))
@@ -107,7 +114,7 @@ class Fleet:
             refused = QuotaError(f"{spent}: nothing more is bought", next_step=NEXT_STEP)
             return await write_fresh(lambda: self._failed(deployment, refused))
         await self._mark_provisioning(deployment, plan.wanted)
-        user_data = {instance_id: self.user_data(instance_id, deployment.offer.cloud) for instance_id in plan.wanted}
+        user_data = await self._user_data(deployment, plan.wanted)
         started = self.context.clock.monotonic_s()
 
         try:
@@ -130,6 +137,12 @@ class Fleet:
         if any(instance.state is not _S.REQUESTED for instance in instances):
             return ""
         return await spent_for(self.context, instances[0].workload) if instances else ""
+
+    async def _user_data(self, deployment: Deployment, wanted: tuple[InstanceId, ...]) -> dict[InstanceId, str]:
+        if not wanted:
+            return {}
+        master_url = await self.context.clouds[deployment.offer.cloud].reach(self.context.master_url)
+        return {instance_id: self.user_data(instance_id, master_url) for instance_id in wanted}
 
     async def _mark_provisioning(self, deployment: Deployment, wanted: tuple[InstanceId, ...]) -> None:
         instances = [i for i in await self._instances(deployment) if i.id in wanted]

@@ -22,9 +22,10 @@ from kyc.domain.event import Event, EventKind
 from kyc.domain.ids import InstanceId, WorkloadName, new_deployment_id, new_instance_id
 from kyc.domain.instance import Instance, InstanceState
 from kyc.domain.job import AttemptState, Job, JobState
-from kyc.domain.offer import Offer, Purchase
+from kyc.domain.offer import Offer, Purchase, read_offer_id
 from kyc.domain.workload import JobSpec, Requirement
-from kyc.planning.market import rank_offers
+from kyc.planning.market import Ranking, WorkAhead
+from kyc.planning.offers import OfferQuery
 from kyc.ports.secrets import Secrets
 
 KEY_BYTES = 32
@@ -69,13 +70,9 @@ class Intents:
         self.context.signal.notify()
         return replace(stopping, version=job.version + 1)
 
-    async def offers(self) -> list[Offer]:
-        """Return all offers, the cheapest first, spot before on-demand."""
-        return rank_offers(await self.context.offers(), [Requirement()])
-
-    async def rank(self, spec: JobSpec) -> list[Offer]:
-        """Return the offers that the job could use, best first."""
-        return rank_offers(await self.context.offers(), spec.any_of)
+    async def rank(self, spec: JobSpec) -> Ranking:
+        """Return the offers that the job could use, least expected cost first, with the numbers."""
+        return await self.context.rank(spec.any_of, WorkAhead(data_at=self.context.data_at))
 
     async def launch(self, offer_id: str | None, count: int) -> Deployment:
         """Store a deployment of bare instances; of the cheapest spot offer if none is named.
@@ -186,16 +183,31 @@ class Intents:
         return WorkloadName(f"{wanted}-{number}")
 
     async def _offer(self, offer_id: str | None) -> Offer:
-        offers = await self.offers()
         if offer_id is None:
-            spot = [offer for offer in offers if offer.purchase is Purchase.SPOT]
-            if not spot:
+            clouds = frozenset(self.context.clouds)
+            cheapest = await self.context.search(OfferQuery(purchase=Purchase.SPOT, clouds=clouds, limit=1))
+            if not cheapest.found:
                 raise CapacityUnavailableError("no cloud offers spot capacity now", next_step="See `kyc cloud list`.")
-            return spot[0]
-        found = [offer for offer in offers if offer.id == offer_id]
-        if not found:
+            return cheapest.offers[0]
+        found = await self._named(offer_id)
+        if found is None:
             raise NotFoundError(f"no offer is called {offer_id!r}", next_step="`kyc offers` lists them.")
-        return found[0]
+        if found.cloud not in self.context.clouds:
+            raise ConflictError(
+                f"{offer_id} can be looked at, not bought: the cloud {found.cloud!r} is not registered",
+                next_step="`kyc cloud list` shows the registered clouds.",
+            )
+        return found
+
+    async def _named(self, offer_id: str) -> Offer | None:
+        name = read_offer_id(offer_id)
+        if name is None:
+            return None
+        wanted = Requirement(
+            cloud=name.cloud, region=name.region, zone=name.zone or None, instance_type=name.instance_type
+        )
+        query = OfferQuery(any_of=(wanted,), purchase=name.purchase)
+        return next((offer for offer in (await self.context.search(query)).offers if offer.id == offer_id), None)
 
     async def _instance(self, instance_id: InstanceId) -> Instance:
         instance = await self.context.store.instance(instance_id)

@@ -14,12 +14,14 @@ from kyc.domain.event import Event, EventKind
 from kyc.domain.ids import DeploymentId, InstanceId, WorkloadName, attempt_id, new_deployment_id, new_instance_id
 from kyc.domain.instance import Instance, InstanceState
 from kyc.domain.job import Attempt, AttemptState, Job, JobState
-from kyc.domain.offer import Offer
 from kyc.planning.action import Action, Dismiss, GiveUp, Move, Place, Release, Run, Terminate
-from kyc.planning.market import rank_offers
+from kyc.planning.ahead import foresee_work
+from kyc.planning.market import Ranking, WorkAhead
 from kyc.planning.recovery import JobView, plan_job
-from kyc.ports.store import Record
+from kyc.ports.store import EventFilter, Record
 
+LOOKED_BACK = 2000  # events, in which a job's newest snapshots are looked for
+_SNAPSHOTS = frozenset({EventKind.SNAPSHOT_COMMITTED, EventKind.SNAPSHOT_FLUSHED})
 STEPS_A_TICK = 10  # a job settles in a few; the rest is for the next tick
 
 
@@ -63,7 +65,7 @@ class Jobs:
         for action in actions:
             match action:
                 case Place():
-                    await self._place(step, action)
+                    await self._place(view, step, action)
                 case Run():
                     step.run(action)
                 case Release():
@@ -84,23 +86,46 @@ class Jobs:
         self.context.signal.notify()
         return True
 
-    async def _place(self, step: _Step, action: Place) -> None:
-        ranked = rank_offers(await self.context.offers(), step.job.spec.any_of, avoid=action.avoid)
-        offers = [offer for offer in ranked if action.allows(offer)]
-        if not offers:
+    async def _place(self, view: JobView, step: _Step, action: Place) -> None:
+        ahead = await self._ahead(view)
+        ranking = await self.context.rank(step.job.spec.any_of, ahead, avoid=action.avoid)
+        ranking = replace(ranking, best_first=[one for one in ranking.best_first if action.allows(one.offer)])
+        if not ranking.best_first:
             step.wait(_no_offer(action))
             return
-        refused = await refusal_of(self.context, offers[0], step.job, to_save=action.to_save)
+        refused = await refusal_of(self.context, ranking.best_first[0].offer, step.job, to_save=action.to_save)
         if refused:
             step.wait(refused)
             return
+        if step.job.attempts == 0:
+            await self._make_place_in_stream(step.job.name)
+        rng = self.context.rng
+        step.place(action, ranking, new_instance_id(rng), new_deployment_id(rng))
+
+    async def _ahead(self, view: JobView) -> WorkAhead:
+        """What is left of the job, as far as it has shown."""
+        snapshots: list[Event] = []
+        if view.job.last_snapshot_at is not None:
+            seq = await self.context.store.last_event_seq()
+            wanted = EventFilter(kinds=_SNAPSHOTS, subject=view.job.name)
+            snapshots = await self.context.store.events_after(
+                max(0, seq - LOOKED_BACK), limit=LOOKED_BACK, wanted=wanted
+            )
+        return foresee_work(
+            view.job,
+            view.attempts,
+            view.instances,
+            snapshots,
+            data_at=self.context.data_at,
+            now=self.context.clock.now(),
+        )
+
+    async def _make_place_in_stream(self, name: WorkloadName) -> None:
         stream = await self.context.stream_host.stream()
         try:
-            await stream.create(step.job.name)
+            await stream.create(name)
         finally:
             await stream.close()
-        rng = self.context.rng
-        step.place(action, offers[0], new_instance_id(rng), new_deployment_id(rng))
 
 
 class _Step:
@@ -118,8 +143,8 @@ class _Step:
         """Everything that changed."""
         return list(self._records.values())
 
-    def place(self, action: Place, offer: Offer, instance_id: InstanceId, deployment_id: DeploymentId) -> None:
-        job, number = self.job, self.job.attempts + 1
+    def place(self, action: Place, ranking: Ranking, instance_id: InstanceId, deployment_id: DeploymentId) -> None:
+        job, number, offer = self.job, self.job.attempts + 1, ranking.best_first[0].offer
         instance = Instance(
             id=instance_id,
             deployment_id=deployment_id,
@@ -151,12 +176,13 @@ class _Step:
         self._put(attempt.id, attempt)
         moved = job if job.state in _ON_ITS_WAY else job.to(JobState.PLACING)
         self._set_job(replace(moved, attempts=number, reason=action.reason))
-        self._tell_placement(action, instance, attempt)
+        self._tell_placement(action, instance, attempt, ranking)
 
-    def _tell_placement(self, action: Place, instance: Instance, attempt: Attempt) -> None:
+    def _tell_placement(self, action: Place, instance: Instance, attempt: Attempt, ranking: Ranking) -> None:
         offer = instance.offer
         price = float(offer.price_usd_per_hour)
         about = {"offer": offer.id, "price_usd_per_hour": price, "workload": self.job.name, "attempt": attempt.id}
+        about |= ranking.story()
         if action.replaces is not None:
             data = {"instance": instance.id, "replaces": action.replaces, **about}
             self._tell(EventKind.REPLACEMENT_REQUESTED, self.job.name, action.reason, **data)
@@ -191,7 +217,7 @@ class _Step:
         self._put(instance.id, instance.to(InstanceState.TERMINATING, end_reason=action.reason))
 
     def move(self, action: Move) -> None:
-        interruptions = self.job.interruptions + (action.state is JobState.MIGRATING and not action.planned)
+        interruptions = self.job.interruptions + action.interrupted
         changes = {"reason": action.reason, "interruptions": interruptions, "exit_code": action.exit_code}
         job = self.job.to(action.state, **changes)
         if job.is_over:

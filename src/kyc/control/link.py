@@ -11,7 +11,7 @@ import base64
 import itertools
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from kyc.control.context import Context, write_fresh
@@ -19,9 +19,10 @@ from kyc.control.fact import Known, attempt_of, read_fact
 from kyc.control.pulse import Pulses
 from kyc.domain.errors import UnreachableError
 from kyc.domain.event import Event, EventKind
-from kyc.domain.ids import AttemptId, InstanceId
+from kyc.domain.ids import AttemptId, InstanceId, WorkloadName
 from kyc.domain.instance import Instance, InstanceState
 from kyc.domain.job import Attempt, AttemptState, Job
+from kyc.domain.snapshot import StreamAccess
 from kyc.wire import agent as wire
 
 log = logging.getLogger(__name__)
@@ -88,11 +89,12 @@ class Links:
         context.signal.notify()
 
     async def _tell(self, instance_id: InstanceId, send: Send) -> None:
+        granted: dict[WorkloadName, StreamAccess] = {}
         sent: wire.Assignment | None = None
         first = True
         while True:
             mark = self.context.signal.mark
-            wanted = await self._assignment(instance_id)
+            wanted = await self._assignment(instance_id, granted)
             if first or wanted != sent:
                 await send(wire.frame(wire.Desire(revision=next(self._revisions), assignment=wanted)))
                 sent, first = wanted, False
@@ -132,14 +134,24 @@ class Links:
         job = await store.job(attempt.workload) if attempt else None
         return Known(instance=instance, attempt=attempt, job=job)
 
-    async def _assignment(self, instance_id: InstanceId) -> wire.Assignment | None:
-        attempts = [a for a in await self.context.store.attempts(live_only=True) if a.instance_id == instance_id]
+    async def _assignment(
+        self, instance_id: InstanceId, granted: dict[WorkloadName, StreamAccess]
+    ) -> wire.Assignment | None:
+        """Return what is wanted of the instance; access to the stream is granted once for each connection."""
+        store = self.context.store
+        attempts = [a for a in await store.attempts(live_only=True) if a.instance_id == instance_id]
         if not attempts:
             return None
-        job = await self.context.store.job(attempts[0].workload)
-        return None if job is None else await self._describe(attempts[0], job)
+        job, instance = await store.job(attempts[0].workload), await store.instance(instance_id)
+        if job is None or instance is None:
+            return None
+        if job.name not in granted:
+            access = await self.context.stream_host.access(job.name)
+            url = await self.context.clouds[instance.offer.cloud].reach(access.url)
+            granted[job.name] = replace(access, url=url)
+        return self._describe(attempts[0], job, granted[job.name])
 
-    async def _describe(self, attempt: Attempt, job: Job) -> wire.Assignment:
+    def _describe(self, attempt: Attempt, job: Job, access: StreamAccess) -> wire.Assignment:
         spec = job.spec
         key = self.context.secrets.open(job.sealed_key, purpose=f"workload {job.name}")
         return wire.Assignment(
@@ -156,7 +168,7 @@ class Links:
             stop_grace_s=spec.stop_grace.total_seconds(),
             snapshot_interval_s=spec.snapshot_interval.total_seconds(),
             archive=spec.workdir,
-            stream=await self.context.stream_host.access(job.name),
+            stream=access,
             key=base64.b64encode(key).decode(),
             reason=attempt.reason,
         )

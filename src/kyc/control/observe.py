@@ -59,11 +59,13 @@ class Observer:
             await self._suspect(instance, silent)
             return
         ended_at = now if found is None else (found.ended_at or (None if found.running else now))
+        crashed = found is not None and found.crashed and instance.notice is None
         lost = instance.to(
             InstanceState.LOST,
             ended_at=ended_at,
-            interrupted_at=instance.interrupted_at or now,
+            interrupted_at=instance.interrupted_at or (None if crashed else now),
             end_reason=reason,
+            crashed=crashed,
         )
         data = {"workload": instance.workload, "silent_s": round(silent.total_seconds(), 3), "offer": instance.offer.id}
         event = Event(kind=EventKind.INSTANCE_LOST, subject=instance.id, at=now, data=data, reason=reason)

@@ -1,53 +1,92 @@
-"""The prices loop: what runs is billed at the price that holds while it runs."""
+"""What people ask of the catalog, and the loop that keeps its prices from getting old."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
-from kyc.control.context import Context, write_fresh
-from kyc.domain.event import Event, EventKind
-from kyc.domain.ids import InstanceId, OfferId
-from kyc.domain.instance import Instance
-from kyc.domain.offer import Offer
-from kyc.planning.price import price_change
+from kyc.control.context import Context
+from kyc.control.signal import Signal
+from kyc.domain.errors import InvalidInputError, KycError, NotFoundError
+from kyc.planning.coverage import Coverage
+from kyc.planning.offers import OfferOrder, OfferQuery, SearchResult
+from kyc.planning.refresh import FeedStatus, plan_refresh
+from kyc.ports.catalog import CatalogKeeper, Taken
+
+log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Prices:
-    """Writes each change of a live instance's price on the instance, with its time."""
+    """The catalog for people. `tick` is the refreshing loop's: it may take minutes, and no search waits for it.
+
+    `background` False: only what a person asks for is fetched.
+    """
 
     context: Context
+    keeper: CatalogKeeper
+    background: bool = True
+    signal: Signal = field(default_factory=Signal)
+    _asked_for: set[str] = field(default_factory=set)
+    _fetching: str | None = None
+
+    async def search(self, query: OfferQuery) -> SearchResult:
+        """Search all that is known, of clouds that are registered and others."""
+        if query.order is OfferOrder.RISK:
+            query = replace(query, risks=await self.context.risks())
+        return await self.context.search(query)
+
+    async def coverage(self) -> list[Coverage]:
+        """Return what there is."""
+        return [one for catalog in self.context.catalogs for one in await catalog.coverage()]
+
+    async def feeds(self) -> Sequence[FeedStatus]:
+        """Return the sources that can be asked."""
+        return await self.keeper.feeds()
+
+    def pending(self) -> frozenset[str]:
+        """Return the feeds that are being asked, or are to be."""
+        return frozenset(self._asked_for | ({self._fetching} if self._fetching else set()))
+
+    async def ask(self, cloud: str | None) -> list[str]:
+        """Have the feeds of a cloud (None: of all) asked soon, and return their names; raise NotFoundError for none."""
+        names = [feed.name for feed in await self.keeper.feeds() if cloud in {None, feed.cloud, feed.name}]
+        if not names:
+            known = ", ".join(sorted({feed.cloud for feed in await self.keeper.feeds()}))
+            raise NotFoundError(f"no prices can be fetched for {cloud!r}", next_step=f"There are feeds for {known}.")
+        self._asked_for.update(names)
+        self.signal.notify()
+        return names
+
+    async def import_table(self, path: Path) -> Taken:
+        """Take the prices of a file; raise InvalidInputError if there is none in it."""
+        taken = await self.keeper.import_table(path)
+        if not taken.prices:
+            raise InvalidInputError("the file holds no price", next_step="docs/catalog.md lists the columns.")
+        log.info("prices_imported", extra={"prices": taken.prices, "left_out": taken.left_out})
+        return taken
 
     async def tick(self) -> None:
-        """Compare what runs with the catalogs once."""
-        live = await self.context.store.instances(live_only=True)
-        if not live:
-            return
-        listed = await self._listed(live)
-        for instance in live:
-            if price_change(instance, listed.get(instance.offer.id), now=self.context.clock.now()) is not None:
-                offer = listed[instance.offer.id]
-                await write_fresh(lambda i=instance.id, o=offer: self._record(i, o))  # type: ignore[misc]
+        """Ask every feed that is due, one after the other."""
+        names = plan_refresh(
+            await self.keeper.feeds(),
+            registered=set(self.context.clouds),
+            asked_for=self._asked_for,
+            background=self.background,
+            now=self.context.clock.now(),
+        )
+        for name in names:
+            await self._fetch(name)
 
-    async def _listed(self, live: list[Instance]) -> dict[OfferId, Offer]:
-        pools = {instance.offer.pool for instance in live}
-        return {offer.id: offer for offer in await self.context.offers() if offer.pool in pools}
-
-    async def _record(self, instance_id: InstanceId, offer: Offer) -> None:
-        instance = await self.context.store.instance(instance_id)
-        now = self.context.clock.now()
-        change = None if instance is None or instance.is_over else price_change(instance, offer, now=now)
-        if instance is None or change is None:
-            return
-        before = instance.price_now.usd_per_hour
-        data = {
-            "offer": offer.id,
-            "price_usd_per_hour": float(change.usd_per_hour),
-            "before_usd_per_hour": float(before),
-            "since": change.at.isoformat(),
-            "workload": instance.workload,
-        }
-        reason = "the price rose" if change.usd_per_hour > before else "the price fell"
-        event = Event(kind=EventKind.INSTANCE_REPRICED, subject=instance.id, at=now, data=data, reason=reason)
-        await self.context.store.save(replace(instance, prices=(*instance.prices, change)), events=[event])
-        self.context.signal.notify()
+    async def _fetch(self, name: str) -> None:
+        self._fetching = name
+        self._asked_for.discard(name)
+        try:
+            taken = await self.keeper.refresh(name)
+            log.info("prices_fetched", extra={"feed": name, "prices": taken.prices, "left_out": taken.left_out})
+        except KycError as error:  # the keeper has noted it; the others are still asked
+            log.warning("prices_not_fetched", extra={"feed": name, "why": str(error), "next_step": error.next_step})
+        finally:
+            self._fetching = None

@@ -35,7 +35,7 @@ class EventKind(StrEnum):
     JOB_PROGRESS = "job.progress"
     JOB_STEERED = "job.steered"
     JOB_MIGRATING = "job.migrating"
-    JOB_RESUMED = "job.resumed"
+    JOB_RESUMED = "job.resumed"  # its process runs again
     JOB_SUCCEEDED = "job.succeeded"
     JOB_FAILED = "job.failed"
     JOB_STOPPED = "job.stopped"

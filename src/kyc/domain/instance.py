@@ -62,6 +62,7 @@ class Instance:
     notice: Notice | None = None
     interrupted_at: datetime | None = None  # when the provider took it away, announced that, or refused it
     end_reason: str = ""
+    crashed: bool = False  # it ended by itself: the provider is not to blame, and another one may end the same way
     agent_hash: str = ""  # of the secret the agent chose when it enrolled
     prices: tuple[
         PriceChange, ...

@@ -24,7 +24,10 @@ class Bound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirement:
-    """What one machine must have. Empty strings and None mean: anything will do."""
+    """What one machine must have. Empty strings and None mean: anything will do.
+
+    `gpu_memory_gib` is of each GPU. Names of GPUs are compared without regard to case.
+    """
 
     cloud: str | None = None
     region: str | None = None
@@ -34,6 +37,7 @@ class Requirement:
     memory_gib: Bound = field(default_factory=Bound)
     gpu: str | None = None
     gpu_count: float = 0
+    gpu_memory_gib: Bound = field(default_factory=Bound)
     arch: Arch | None = None
     max_price_usd_per_hour: Decimal | None = None
     use_spot: bool = True

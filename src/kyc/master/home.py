@@ -46,6 +46,11 @@ class Home:
         return self.path / "archives"
 
     @property
+    def catalog(self) -> Path:
+        """The folder of prices."""
+        return self.path / "catalog"
+
+    @property
     def log(self) -> Path:
         """The master's own log."""
         return self.path / "logs" / "master.log"

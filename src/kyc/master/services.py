@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Protocol
 
 from kyc.control.signal import Signal
@@ -14,11 +15,16 @@ from kyc.domain.deployment import Deployment
 from kyc.domain.ids import InstanceId, WorkloadName
 from kyc.domain.instance import Instance
 from kyc.domain.job import Job
-from kyc.domain.offer import Offer
 from kyc.domain.snapshot import SnapshotSummary
 from kyc.domain.workload import JobSpec
 from kyc.master.archives import Archives
 from kyc.planning.budget import Meter
+from kyc.planning.coverage import Coverage
+from kyc.planning.freshness import Freshness
+from kyc.planning.market import Ranking
+from kyc.planning.offers import OfferQuery, SearchResult
+from kyc.planning.refresh import FeedStatus
+from kyc.ports.catalog import Taken
 from kyc.ports.clock import Clock
 from kyc.ports.store import Store
 from kyc.wire.agent import Pulse
@@ -31,9 +37,7 @@ class Intents(Protocol):
 
     async def stop(self, name: WorkloadName) -> Job: ...
 
-    async def rank(self, spec: JobSpec) -> list[Offer]: ...
-
-    async def offers(self) -> list[Offer]: ...
+    async def rank(self, spec: JobSpec) -> Ranking: ...
 
     async def launch(self, offer_id: str | None, count: int) -> Deployment: ...
 
@@ -54,6 +58,22 @@ class Budgets(Protocol):
     async def set(self, scope: str, limit_usd: Decimal, warn_at: Decimal) -> None: ...
 
     async def remove(self, scope: str) -> None: ...
+
+
+class Prices(Protocol):
+    """The catalog of offers (control.prices). `ask` returns at once; `pending` names what is still to be asked."""
+
+    async def search(self, query: OfferQuery) -> SearchResult: ...
+
+    async def coverage(self) -> list[Coverage]: ...
+
+    async def feeds(self) -> Sequence[FeedStatus]: ...
+
+    def pending(self) -> frozenset[str]: ...
+
+    async def ask(self, cloud: str | None) -> list[str]: ...
+
+    async def import_table(self, path: Path) -> Taken: ...
 
 
 class Links(Protocol):
@@ -107,7 +127,10 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """All that the app needs. `signal` is notified after each write; `closing` is set when the master is to end."""
+    """All that the app needs. `tables` holds price files on their way into the catalog.
+
+    `signal` is notified after each write; `closing` is set when the master is to end.
+    """
 
     identity: Identity
     admin_token: str = field(repr=False)
@@ -120,5 +143,8 @@ class Services:
     snapshots: Snapshots
     operations: Operations
     archives: Archives
+    prices: Prices
+    tables: Archives
     signal: Signal
     closing: asyncio.Event
+    freshness: Freshness = field(default_factory=Freshness)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from kyc.domain.errors import InvalidInputError
+from kyc.planning.freshness import Freshness
+from kyc.wire.quantity import duration
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 7070
 DEFAULT_ARCHIVE_LIMIT_MIB = 4096
+LOCAL_MODES = ("process", "isolated")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -30,8 +34,11 @@ class Settings:
     stream_url: str | None = None
     state_url: str | None = None
     terraform: str | None = None
+    local_mode: str = "process"
     log_level: str = "info"
     archive_limit_bytes: int = DEFAULT_ARCHIVE_LIMIT_MIB << 20
+    fetch_prices: bool = True
+    freshness: Freshness = field(default_factory=Freshness)
 
 
 def read_settings(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
@@ -51,11 +58,14 @@ def read_settings(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
         stream_url=of("stream"),
         state_url=of("state"),
         terraform=of("terraform"),
+        local_mode=_one_of("local-mode", of("local_mode", "process"), LOCAL_MODES),
         log_level=_one_of("log-level", of("log_level", "info"), LOG_LEVELS),
         archive_limit_bytes=_number(
             "archive-limit-mib", of("archive_limit_mib", str(DEFAULT_ARCHIVE_LIMIT_MIB)), least=1
         )
         << 20,
+        fetch_prices=_one_of("price-feeds", of("price_feeds", "on"), ("on", "off")) == "on",
+        freshness=_freshness(of("stale_after", "")),
     )
 
 
@@ -75,9 +85,34 @@ def _parser() -> argparse.ArgumentParser:
     option("--stream", metavar="URL", help="the stream for the files (KYC_STREAM; default: an embedded NATS server)")
     option("--state", metavar="URL", help="the database (KYC_STATE; default: SQLite in the home folder)")
     option("--terraform", metavar="PATH", help="the terraform or tofu to use (KYC_TERRAFORM; default: from PATH)")
+    option("--local-mode", metavar="MODE", help="process, or isolated: instances with a network of their own")
     option("--log-level", metavar="LEVEL", help=f"{', '.join(LOG_LEVELS)} (KYC_LOG_LEVEL; default info)")
     option("--archive-limit-mib", metavar="N", help="how large a workdir may be, packed (KYC_ARCHIVE_LIMIT_MIB)")
+    option("--price-feeds", metavar="on|off", help="whether prices are fetched in the background (KYC_PRICE_FEEDS)")
+    option(
+        "--stale-after",
+        metavar="LIST",
+        help="from which age on prices are marked as stale: spot=6h,on-demand=30d,SOURCE=2h (KYC_STALE_AFTER)",
+    )
     return parser
+
+
+def _freshness(text: str | None) -> Freshness:
+    found = dict(_age(part) for part in (text or "").split(",") if part.strip())
+    usual = Freshness()
+    return Freshness(
+        spot=found.pop("spot", usual.spot), on_demand=found.pop("on-demand", usual.on_demand), by_source=found
+    )
+
+
+def _age(part: str) -> tuple[str, timedelta]:
+    name, _, age = part.partition("=")
+    try:
+        return name.strip(), duration(age)
+    except ValueError as error:
+        raise InvalidInputError(
+            f"stale-after: {part!r} is {error}", next_step="Write --stale-after as spot=6h,on-demand=30d."
+        ) from error
 
 
 def _number(name: str, text: str | None, *, least: int, most: int | None = None) -> int:

@@ -71,6 +71,7 @@ class Snapshots:
 
     @asynccontextmanager
     async def _reader(self, name: WorkloadName) -> AsyncIterator[StreamReader]:
+        await self.stream_host.ensure()  # it may have been killed a moment ago
         stream = await self.stream_host.stream()
         try:
             reader = await stream.open_reader(name)

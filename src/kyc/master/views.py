@@ -15,7 +15,7 @@ from kyc.domain.deployment import Deployment
 from kyc.domain.event import Event, LogLines
 from kyc.domain.instance import Instance
 from kyc.domain.job import Attempt, Job
-from kyc.domain.offer import Offer, Purchase
+from kyc.domain.offer import Purchase
 from kyc.domain.snapshot import SnapshotSummary
 from kyc.domain.workload import JobSpec
 from kyc.planning.course import word_of
@@ -28,7 +28,6 @@ from kyc.wire.api import (
     EventRow,
     InstanceRow,
     LogRow,
-    OfferRow,
     SnapshotRow,
     WorkloadRow,
 )
@@ -113,28 +112,6 @@ def instance_row(instance: Instance, *, now: datetime) -> InstanceRow:
         cost_usd=usd(cost_of([instance], now=now).spent),
         notice_deadline_at=instance.notice.deadline_at if instance.notice else None,
         reason=instance.end_reason,
-    )
-
-
-def offer_row(offer: Offer) -> OfferRow:
-    """Return an offer's line."""
-    price, list_price = offer.price_usd_per_hour, offer.on_demand_usd_per_hour
-    return OfferRow(
-        id=offer.id,
-        cloud=offer.cloud,
-        region=offer.region,
-        zone=offer.zone,
-        type=offer.instance_type,
-        spot=offer.purchase is Purchase.SPOT,
-        vcpus=offer.vcpus,
-        memory_gib=offer.memory_mib / 1024,
-        gpu=offer.gpu,
-        gpu_count=offer.gpu_count,
-        price_usd_per_hour=usd(price),
-        on_demand_usd_per_hour=usd(list_price),
-        saving=round(float(1 - price / list_price), 4) if list_price else 0.0,
-        source=offer.source,
-        priced_at=offer.priced_at,
     )
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from kyc.adapters.local.catalog import LocalCatalog
 from kyc.adapters.local.cloud import MODULE_FILES, MODULE_FOLDER, LocalCloud
 from kyc.adapters.nats.host import NatsHost
+from kyc.adapters.offerbook.catalog import OfferBook
+from kyc.adapters.offerbook.keeper import BookKeeper
 from kyc.adapters.sql.store import SqlStore
 from kyc.adapters.system.clock import SystemClock
 from kyc.adapters.system.secrets import KeyFile
@@ -23,16 +25,21 @@ from kyc.adapters.terraform.provisioner import TerraformProvisioner
 from kyc.control.context import Context
 from kyc.control.engine import Engine
 from kyc.control.intent import enrolment_token
+from kyc.control.prices import Prices
 from kyc.domain.errors import KycError
 from kyc.domain.ids import InstanceId
 from kyc.master.archives import Archives
 from kyc.master.home import Home
 from kyc.master.main import Start
+from kyc.master.pricing import FEED_KINDS
 from kyc.master.services import CloudStatus, Services
 from kyc.master.settings import Settings
 from kyc.master.snapshots import Snapshots
+from kyc.ports.clock import Clock
 from kyc.ports.cloud import Cloud
 from kyc.ports.secrets import Secrets
+
+MOST_TABLE_BYTES = 256 << 20
 
 
 @asynccontextmanager
@@ -41,7 +48,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
     settings, home = start.settings, start.home
     clock = SystemClock()
     secrets = KeyFile(home.path / "secret.key")
-    local = LocalCloud(home.path / "local")
+    local = LocalCloud(home.path / "local", mode=settings.local_mode)
     stream_host = NatsHost(home.path / "nats", clock=clock)
     provisioner = make_provisioner(settings, home, local)
     store = await SqlStore.open(settings.state_url or f"sqlite:///{home.database}")
@@ -50,15 +57,18 @@ async def build(start: Start) -> AsyncIterator[Services]:
         clock=clock,
         rng=random.SystemRandom(),
         clouds={local.name: local},
-        catalogs=[LocalCatalog(clock)],
+        catalogs=[LocalCatalog(clock), OfferBook(home.catalog)],
         provisioner=provisioner,
         stream_host=stream_host,
         secrets=secrets,
+        master_url=settings.public_url or start.url,
     )
     archives = Archives(home.path / "archives", limit_bytes=settings.archive_limit_bytes)
-    archives.prepare()
-    agents_url = settings.public_url or start.url
-    engine = Engine(context, lambda instance_id, _: user_data(instance_id, agents_url, secrets))
+    tables = Archives(home.catalog / "incoming", limit_bytes=MOST_TABLE_BYTES)
+    for folder in (archives, tables):
+        folder.prepare()
+    prices = Prices(context, make_keeper(home, clock), background=settings.fetch_prices)
+    engine = Engine(context, lambda instance_id, master_url: user_data(instance_id, master_url, secrets), prices)
     operations = Operations([local])
     try:
         await local.ensure()
@@ -77,6 +87,9 @@ async def build(start: Start) -> AsyncIterator[Services]:
                 snapshots=Snapshots(store, stream_host, secrets, clock, home.path / "tmp"),
                 operations=operations,
                 archives=archives,
+                prices=prices,
+                tables=tables,
+                freshness=settings.freshness,
                 signal=context.signal,
                 closing=operations.closing,
             )
@@ -100,6 +113,12 @@ def make_provisioner(settings: Settings, home: Home, local: LocalCloud) -> Terra
         modules={local.name: module},
         env=engine_environment(os.environ, plugin_cache=home.path / "plugins"),
     )
+
+
+def make_keeper(home: Home, clock: Clock) -> BookKeeper:
+    """Return what brings prices in, each time in a process of its own."""
+    argv = [sys.executable, "-m", "kyc.master.pricing", str(home.catalog)]
+    return BookKeeper(home.catalog, argv=argv, env=os.environ, kinds=FEED_KINDS, clock=clock)
 
 
 def user_data(instance_id: InstanceId, master_url: str, secrets: Secrets) -> str:

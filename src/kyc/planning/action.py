@@ -77,12 +77,12 @@ class Terminate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """Say where the job is now; `planned`: we moved it, nobody took its instance away."""
+    """Say where the job is now. `interrupted`: because a provider took its instance away."""
 
     state: JobState
     reason: str
+    interrupted: bool = False
     exit_code: int | None = None
-    planned: bool = False
 
 
 Action = Place | Run | Release | GiveUp | Dismiss | Terminate | Move

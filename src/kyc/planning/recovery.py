@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from kyc.domain.ids import InstanceId
 from kyc.domain.instance import LIVING, Instance, InstanceState
@@ -23,6 +24,7 @@ FIRST_BACK_OFF = timedelta(seconds=1)
 LONGEST_BACK_OFF = timedelta(minutes=1)
 SETUP_TRIES = 3
 DECIDED_WITHIN = timedelta(seconds=10)
+CRASHES_BORNE = 8  # in a row: an agent that ends by itself will end by itself again
 
 _GONE = frozenset({InstanceState.LOST, InstanceState.TERMINATING, InstanceState.TERMINATED, InstanceState.FAILED})
 _LEAVING = frozenset({InstanceState.NOTICED, InstanceState.DRAINING})
@@ -121,14 +123,16 @@ def _change_over(view: JobView, holder: Attempt, *, now: datetime) -> list[Actio
         return _place(view, now=now, reason=reason)
     if heir.state is not AttemptState.PREPARED:
         return []
-    moving = (
-        [] if view.job.state is JobState.MIGRATING else [Move(state=JobState.MIGRATING, reason=reason, planned=True)]
-    )
+    moving = [] if view.job.state is JobState.MIGRATING else [Move(state=JobState.MIGRATING, reason=reason)]
     return [*moving, Release(attempt=holder.id, reason=f"{heir.instance_id} is prepared to take over")]
 
 
 def _ended(view: JobView) -> Move | None:
-    """The end of the job, if the work has ended by itself."""
+    """The end of the job, if the work has ended by itself, or no agent can be kept up for it."""
+    crashes = _crashes_in_a_row(view)
+    if crashes >= CRASHES_BORNE:
+        last_words = _end_of(view, view.attempts[-1])
+        return Move(state=JobState.FAILED, reason=f"its agent ended by itself {crashes} times in a row: {last_words}")
     exits = [a for a in view.attempts if a.state is AttemptState.EXITED]
     if not exits:
         return None
@@ -182,7 +186,8 @@ def _leave_running(view: JobView) -> list[Action]:
     instance = view.instances.get(holder.instance_id)
     unharmed = instance is not None and instance.interrupted_at is None
     planned = holder.state is AttemptState.RELEASED and unharmed
-    return [Move(state=JobState.MIGRATING, reason=_end_of(view, holder), planned=planned)]
+    interrupted = not planned and not _has_crashed(view, holder)
+    return [Move(state=JobState.MIGRATING, reason=_end_of(view, holder), interrupted=interrupted)]
 
 
 def _place(view: JobView, *, now: datetime, reason: str = "") -> list[Action]:
@@ -210,16 +215,28 @@ def _is_undecided(job: Job, *, now: datetime) -> bool:
 
 def _next_placement_at(view: JobView) -> datetime:
     """After attempts that came to nothing in a row: wait, each time twice as long."""
-    barren = 0
-    for attempt in reversed(view.attempts):
-        if attempt.started_at is not None or not attempt.is_over:
-            break
-        barren += 1
+    barren = max(_barren_in_a_row(view), _crashes_in_a_row(view))
     if barren == 0:
         return view.job.requested_at
     doublings = min(barren - 1, 10)
     wait = min(FIRST_BACK_OFF * (1 << doublings), LONGEST_BACK_OFF)
     return (view.attempts[-1].ended_at or view.attempts[-1].created_at) + wait
+
+
+def _barren_in_a_row(view: JobView) -> int:
+    """How many of the last attempts ended before they had begun to work."""
+    ended = takewhile(lambda a: a.started_at is None and a.is_over, reversed(view.attempts))
+    return sum(1 for _ in ended)
+
+
+def _crashes_in_a_row(view: JobView) -> int:
+    """How many of the last attempts ended because their instance's agent did."""
+    return sum(1 for _ in takewhile(lambda a: a.is_over and _has_crashed(view, a), reversed(view.attempts)))
+
+
+def _has_crashed(view: JobView, attempt: Attempt) -> bool:
+    instance = view.instances.get(attempt.instance_id)
+    return instance is not None and instance.crashed
 
 
 def _failed_pools(view: JobView, *, now: datetime) -> frozenset[Pool]:

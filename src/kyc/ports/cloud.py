@@ -11,7 +11,10 @@ from kyc.domain.ids import DeploymentId, InstanceId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloudInstance:
-    """An instance as its cloud tells it. `running` is False once it does not work any more, whatever the reason."""
+    """An instance as its cloud tells it. `running` is False once it does not work any more, whatever the reason.
+
+    `crashed`: it ended by itself, because what it ran at its boot ended; nobody took it away.
+    """
 
     provider_id: str
     instance_id: InstanceId  # from our tag
@@ -22,6 +25,7 @@ class CloudInstance:
     started_at: datetime | None
     ended_at: datetime | None = None
     end_reason: str = ""
+    crashed: bool = False
 
 
 class Cloud(Protocol):
@@ -30,6 +34,7 @@ class Cloud(Protocol):
     `instances` lists everything that carries our tags and this master's id, what ended lately included; it raises
     UnreachableError or CredentialError. `interrupt` makes the provider interrupt one of them: after a notice of
     `notice_s` seconds, or dead at once without any for 0; it raises NotFoundError for an unknown or ended one.
+    `reach` gives the URL under which the cloud's instances reach what the URL names on the master's machine.
     `remove` ends an instance behind Terraform's back: only for orphans; ending an ended one is no error.
     """
 
@@ -40,3 +45,5 @@ class Cloud(Protocol):
     async def interrupt(self, provider_id: str, *, notice_s: float) -> None: ...
 
     async def remove(self, provider_id: str) -> None: ...
+
+    async def reach(self, url: str) -> str: ...

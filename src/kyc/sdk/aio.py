@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from kyc.sdk.archive import pack
 from kyc.sdk.async_transport import AsyncTransport
 from kyc.sdk.calls import Call
 from kyc.sdk.discovery import locator
+from kyc.sdk.pricefile import opened_table
 from kyc.sdk.resume import IDLE_S, PATIENCE_S
 from kyc.sdk.submission import prepare
 from kyc.sdk.transport import PIECE_BYTES
@@ -208,6 +210,26 @@ class AsyncClient:
     async def offers(self, **wish: Unpack[calls.OfferWish]) -> list[api.OfferRow]:
         """Return what can be bought now and fits the wish, such as `cpus="4+"`, `gpu="A100:1"`, `sort="price"`."""
         return await self._call(calls.offers(wish))
+
+    async def explain_offers(self, **wish: Unpack[calls.OfferWish]) -> api.SearchReport:
+        """Return how many offers fit the wish; where none does, why not, and the nearest ones."""
+        return await self._call(calls.offer_explanation(wish))
+
+    async def catalog(self) -> api.CatalogReport:
+        """Return what prices there are, how old they are, and the feeds they come from."""
+        return await self._call(calls.catalog())
+
+    async def refresh_catalog(self, cloud: str | None = None) -> api.CatalogReport:
+        """Have the feeds of a cloud (or one by name, or all) asked; returns at once. Raise NotFoundError for none."""
+        return await self._call(calls.refresh_catalog(api.RefreshRequest(cloud=cloud)))
+
+    async def import_prices(self, path: Path) -> api.ImportReport:
+        """Bring the prices of a csv, csv.gz or parquet file into the catalog; raise InvalidInputError."""
+        with ExitStack() as files:
+            file, sha256 = await asyncio.to_thread(files.enter_context, opened_table(path))
+            call = calls.import_table(sha256)
+            size = os.fstat(file.fileno()).st_size
+            return calls.decode(call, *await self._transport.send(call, file, size=size))
 
     async def cost(self, name: str | None = None, *, by: str = "workload") -> api.CostReport:
         """Return what one workload, or everything, has cost so far, by `workload` or `day`; raise NotFoundError."""

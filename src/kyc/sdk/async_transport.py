@@ -8,7 +8,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import IO, TypeVar
 
-import httpx
+try:
+    import httpx
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError("AsyncClient needs httpx: pip install 'keep-your-cost[async]'", name="httpx") from missing
 
 from kyc.domain.errors import UnreachableError
 from kyc.sdk.calls import Call, failure

@@ -42,7 +42,10 @@ class Call(Generic[T]):
 
 
 class OfferWish(TypedDict, total=False):
-    """What an offer must have, as text such as `4+` or `A100:1`. `sort` is `price`, `value` or `risk`."""
+    """What an offer must have, as text such as `4+` or `A100:1`.
+
+    `sort` is `price`, `value` or `risk`; `group` is `cloud`, `region`, `type` or `gpu`: only the best of each.
+    """
 
     cpus: str | None
     memory: str | None
@@ -51,8 +54,13 @@ class OfferWish(TypedDict, total=False):
     region: str | None
     zone: str | None
     spot: bool | None
+    type: str | None
+    arch: str | None
+    gpu_memory: str | None
     max_price: str | Decimal | None
     sort: str | None
+    group: str | None
+    limit: int | None
 
 
 def health() -> Call[api.Health]:
@@ -117,6 +125,23 @@ def deployments() -> Call[list[api.DeploymentRow]]:
 
 def offers(wish: OfferWish) -> Call[list[api.OfferRow]]:
     return _get("/offers", list[api.OfferRow], cast(Query, wish))
+
+
+def offer_explanation(wish: OfferWish) -> Call[api.SearchReport]:
+    return _get("/offers/explanation", api.SearchReport, cast(Query, wish))
+
+
+def catalog() -> Call[api.CatalogReport]:
+    return _get("/catalog", api.CatalogReport)
+
+
+def refresh_catalog(request: api.RefreshRequest) -> Call[api.CatalogReport]:
+    return _post("/catalog/refresh", api.CatalogReport, request)
+
+
+def import_table(sha256: str) -> Call[api.ImportReport]:
+    """Return the call; its body is streamed by the client."""
+    return Call(method="PUT", path=PREFIX + _path("catalog", "tables", sha256), reply=api.ImportReport)
 
 
 def events(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -102,7 +101,9 @@ class Client:
 
     def upload(self, folder: Path, *, on_step: OnStep | None = None) -> tuple[str, tuple[str, ...]]:
         """Pack a folder and upload it unless it is there; return its SHA-256, and warnings about what stayed here."""
-        from kyc.sdk.archive import pack  # noqa: PLC0415  # most calls do not need it
+        import tempfile  # noqa: PLC0415  # most calls need neither
+
+        from kyc.sdk.archive import pack  # noqa: PLC0415
 
         tell = on_step or (lambda _: None)
         with tempfile.TemporaryFile() as file:
@@ -265,6 +266,25 @@ class Client:
     def offers(self, **wish: Unpack[calls.OfferWish]) -> list[api.OfferRow]:
         """Return what can be bought now and fits the wish, such as `cpus="4+"`, `gpu="A100:1"`, `sort="price"`."""
         return self._call(calls.offers(wish))
+
+    def explain_offers(self, **wish: Unpack[calls.OfferWish]) -> api.SearchReport:
+        """Return how many offers fit the wish; where none does, why not, and the nearest ones."""
+        return self._call(calls.offer_explanation(wish))
+
+    def catalog(self) -> api.CatalogReport:
+        """Return what prices there are, how old they are, and the feeds they come from."""
+        return self._call(calls.catalog())
+
+    def refresh_catalog(self, cloud: str | None = None) -> api.CatalogReport:
+        """Have the feeds of a cloud (or one by name, or all) asked; returns at once. Raise NotFoundError for none."""
+        return self._call(calls.refresh_catalog(api.RefreshRequest(cloud=cloud)))
+
+    def import_prices(self, path: Path) -> api.ImportReport:
+        """Bring the prices of a csv, csv.gz or parquet file into the catalog; raise InvalidInputError."""
+        from kyc.sdk.pricefile import opened_table  # noqa: PLC0415  # most calls do not need it
+
+        with opened_table(path) as (file, sha256):
+            return self._call(calls.import_table(sha256), file)
 
     def cost(self, name: str | None = None, *, by: str = "workload") -> api.CostReport:
         """Return what one workload, or everything, has cost so far, by `workload` or `day`; raise NotFoundError."""

@@ -9,6 +9,7 @@ written again. What matches nowhere near is cut by content again. So what a file
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -44,10 +45,15 @@ class Cutter:
 
     def __init__(self, keys: Keyring) -> None:
         self._keys = keys
-        self._window = memoryview(bytearray(WINDOW_BYTES))
+        self._memory = mmap.mmap(-1, WINDOW_BYTES)  # not a bytearray: what was never used takes no memory
+        self._window = memoryview(self._memory)
         self._cdc = FastCDC(
             _MID_BYTES, min_size=_MIN_BYTES, max_size=MAX_PLAIN_BYTES, normalized_chunking=2, seed=keys.cut_seed
         )
+
+    def rest(self) -> None:
+        """Give the window's memory back until the next file; no cut's data may be in use."""
+        self._memory.madvise(mmap.MADV_DONTNEED)
 
     def cuts(self, handle: int, size: int, old: Sequence[Piece], *, same_size: bool) -> Iterator[Cut]:
         """Yield the file's cuts in order, holes left out; raise TruncatedFileError when it ends early.

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from kyc.domain.errors import OutOfSpaceError, UnreachableError
 from kyc.ports.clock import Clock
@@ -51,6 +51,8 @@ class Replicator:
         self._options = options or ReplicationOptions()
         self._tell = tell or Tell()
         self._snapshotter = Snapshotter(workload, writer, clock, self._options, base)
+        self._interval = self._options.interval
+        self._hurried = asyncio.Event()
         self._taking = asyncio.Lock()
         self._watching = False
         self._read_until_s: float | None = None
@@ -86,16 +88,21 @@ class Replicator:
         try:
             due_s = self._clock.monotonic_s()
             while True:
-                if self._dirt or not self._watching or self._clock.monotonic_s() >= due_s:
+                if self._dirt or not self._watching or self._hurried.is_set() or self._clock.monotonic_s() >= due_s:
+                    self._hurried.clear()
                     due_s = self._clock.monotonic_s() + self._options.rescan.total_seconds()
                     await self._try_once()
                 # A walk that takes long is not made all the time.
-                wait_s = max(self._options.interval.total_seconds(), min(4 * self._overhead_s, _LONGEST_WAIT_S))
-                await self._clock.sleep_s(wait_s)
+                await self._pause(max(self._interval.total_seconds(), min(4 * self._overhead_s, _LONGEST_WAIT_S)))
         finally:
             watching.cancel()
             with suppress(asyncio.CancelledError):
                 await watching
+
+    def hurry(self, interval: timedelta) -> None:
+        """Look for changes at once, and from now on every `interval`: the time for the last flush will be short."""
+        self._interval = interval
+        self._hurried.set()
 
     async def flush(self, *, within_s: float | None = None) -> Commit:
         """Take the last snapshot, trying again while the stream cannot be reached; call it when the work has stopped.
@@ -125,6 +132,18 @@ class Replicator:
         """End the thread; call it last, when neither `run` nor `flush` is at work."""
         self._snapshotter.close()
 
+    async def _pause(self, wait_s: float) -> None:
+        waiting = {
+            asyncio.ensure_future(self._clock.sleep_s(wait_s)),
+            asyncio.ensure_future(self._hurried.wait()),
+        }
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waiting:
+                one.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
     async def _try_once(self) -> None:
         try:
             await self._snapshot(flushed=False)
@@ -134,9 +153,10 @@ class Replicator:
 
     async def _snapshot(self, *, flushed: bool) -> Commit:
         async with self._taking:
+            began = self._clock.now()
             self._dirt.take()
             commit = await self._snapshotter.take(flushed=flushed, is_late=self._is_late)
-            self._dirt.settle(commit.missed)
+            self._dirt.settle(self._snapshotter.source.root, commit.missed, began)
             self._learn(commit)
             is_new = commit.sequence != self._last
             self._last = commit.sequence

@@ -113,6 +113,7 @@ class Snapshotter:
         self._listing = listing = taking.listing()
         self._parent = sequence
         self._unnamed.clear()
+        self._tools.cutter.rest()
         self._passes += 1
         self._wasteful = frozenset()
         if self._passes % _REPACK_EVERY == 0:

@@ -65,11 +65,10 @@ class Dirt:
         self._taken_since = self._taken_since or self._since
         self._paths, self._since = {}, None
 
-    def settle(self, missed: Iterable[str]) -> None:
+    def settle(self, root: str, missed: Iterable[str], began: datetime) -> None:
         """The pass is in the stream, all but these."""
-        left = {path: self._taken.get(path, 0) for path in missed}
-        self._taken = left
-        self._taken_since = self._taken_since if left else None
+        self._taken = {path: _size(f"{root}/{path}") for path in missed}
+        self._taken_since = self._taken_since or began if self._taken else None
 
 
 async def changes(root: str, scope: Scope) -> AsyncIterator[set[str]]:

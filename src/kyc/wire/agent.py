@@ -1,8 +1,9 @@
 """What agent and master say to each other over one WebSocket: JSON text frames, each one message with its version.
 
 The master states what it wants (`Desire`), whole, whenever it changes and at each connection: a lost frame costs time,
-never correctness. The agent tells facts (`Fact`) numbered 1, 2, 3...; it keeps each until the master has
-acknowledged it, and tells it again after a reconnection. `Pulse` is the heartbeat: newest wins, not numbered, not kept.
+never correctness. The agent tells facts (`Fact`) numbered 1, 2, 3..., with a gap where the agent itself was started
+again; it keeps each until the master has acknowledged it, and tells it again after a reconnection. `Pulse` is the
+heartbeat: newest wins, not numbered, not kept.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from kyc.domain.errors import InvalidInputError
@@ -43,16 +43,17 @@ SKYPILOT_ONLY = frozenset(
     }
 )  # fmt: skip
 _GPU = re.compile(r"([A-Za-z][-A-Za-z0-9_ ]*)(?::([0-9]{1,4}(?:\.[0-9]{1,4})?))?")
-_GPU_MEMORY = re.compile(r"([0-9]+)(?:gb)?\+?(?::[0-9]+)?", re.IGNORECASE)
+_GPU_MEMORY = re.compile(r"([0-9]{1,5})(?:gb)?(\+)?(?::([0-9]{1,4}))?", re.IGNORECASE)
 _ARCHS = {"x86_64": Arch.X86_64, "amd64": Arch.X86_64, "arm64": Arch.ARM64, "aarch64": Arch.ARM64}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu:
-    """An accelerator wish; `name` None: any."""
+    """An accelerator wish; `name` None: any. SkyPilot's `16GB+` asks by memory."""
 
     name: str | None = None
     count: float = 0
+    memory_gib: Bound = field(default_factory=Bound)
 
 
 def parse_resources(value: object, path: str = "resources") -> tuple[tuple[Requirement, ...], list[str]]:
@@ -130,6 +131,7 @@ def _requirements(section: Section, warnings: list[str]) -> list[Requirement]:
             memory_gib=section.parsed("memory", memory_gib, any_amount),
             gpu=gpu.name,
             gpu_count=gpu.count,
+            gpu_memory_gib=gpu.memory_gib,
             arch=_ARCHS.get(arch),
             max_price_usd_per_hour=most,
             use_spot=section.flag("use_spot", True),
@@ -180,9 +182,10 @@ def _gpus(section: Section, warnings: list[str]) -> list[Gpu]:
 
 
 def _gpu(section: Section, key: str, wish: str, warnings: list[str]) -> Gpu:
-    if _GPU_MEMORY.fullmatch(wish):
-        warnings.append(f"{section.place(key)}: a GPU's memory cannot be asked for, so any GPU will do")
-        return Gpu(count=1)
+    memory = _GPU_MEMORY.fullmatch(wish)
+    if memory:
+        most = None if memory[2] else float(memory[1])
+        return Gpu(count=float(memory[3] or 1), memory_gib=Bound(least=float(memory[1]), most=most))
     match = _GPU.fullmatch(wish)
     count = float(match[2] or 1) if match else 0
     if match is None or count <= 0:

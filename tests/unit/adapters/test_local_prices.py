@@ -54,16 +54,16 @@ def test_the_same_seed_gives_the_same_prices_and_pools_differ() -> None:
 async def test_the_catalog_lists_every_pool_with_source_and_time() -> None:
     clock = FakeClock(START + timedelta(seconds=1))
     catalog = LocalCatalog(clock)
-    offers = await catalog.offers()
+    offers = catalog.offers()
     assert len({offer.id for offer in offers}) == len(offers) == 18
     assert all(offer.source == SOURCE and clock.now() - offer.priced_at < timedelta(minutes=5) for offer in offers)
     assert all(offer.price_usd_per_hour < offer.on_demand_usd_per_hour for offer in offers if is_spot(offer.purchase))
     assert all(
         offer.price_usd_per_hour == offer.on_demand_usd_per_hour for offer in offers if not is_spot(offer.purchase)
     )
-    assert await catalog.offers() == offers
+    assert catalog.offers() == offers
     await clock.advance(300)
-    assert await catalog.offers() != offers
+    assert catalog.offers() != offers
 
 
 def is_spot(purchase: Purchase) -> bool:

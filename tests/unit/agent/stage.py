@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -348,13 +348,16 @@ class Stage:
 
     async def until(self, kind: str) -> AnyFact:
         """Let time pass until there is a fact of this kind; return the last of it."""
-        for _ in range(400):
-            found = [fact for fact in self.facts if type(fact).__name__ == kind]
-            if found:
-                return found[-1]
-            await asyncio.to_thread(lambda: None)
-            await self.clock.advance(0.1)
-        raise AssertionError(f"no {kind} among {self.story()}")
+        await self.until_met(lambda: kind in self.story())
+        return [fact for fact in self.facts if type(fact).__name__ == kind][-1]
+
+    async def until_met(self, met: Callable[[], bool], *, within_s: float = 60) -> None:
+        """Let time pass until the condition holds; threads, which touch files, are given real time besides."""
+        end_s = self.clock.monotonic_s() + within_s
+        async with asyncio.timeout(10):
+            while not met():
+                await asyncio.to_thread(lambda: None)
+                await self.clock.advance(0.1 if self.clock.monotonic_s() < end_s else 0)
 
     def story(self) -> list[str]:
         """The kinds of facts told, in order, without output."""

@@ -13,8 +13,6 @@ from pathlib import Path
 import msgspec
 import pytest
 import zstandard
-from tests.unit.agent.scripted_master import EnrolmentDesk, enrolment_desk
-from tests.unit.agent.test_link import HastyClock
 
 from kyc.agent.archive import MasterArchives
 from kyc.agent.enrol import enrol, own_secret
@@ -22,6 +20,8 @@ from kyc.agent.fetch import post_json
 from kyc.agent.settings import Settings, settings_from
 from kyc.domain.errors import DamagedDataError, InvalidInputError, NotFoundError, UnreachableError
 from kyc.wire.api import Problem
+from tests.unit.agent.scripted_master import EnrolmentDesk, enrolment_desk
+from tests.unit.agent.test_link import HastyClock
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.unit.agent.scripted_master import ScriptedMaster, scripted_master
-from tests.unit.agent.stage import ASSIGNMENT
 
 from kyc.adapters.system.clock import SystemClock
 from kyc.agent.link import Link, Peer, link_url
 from kyc.agent.outbox import Outbox
 from kyc.wire.agent import Desire, Printed, Pulse
+from tests.unit.agent.scripted_master import ScriptedMaster, scripted_master
+from tests.unit.agent.stage import ASSIGNMENT
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 

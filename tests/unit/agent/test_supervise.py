@@ -6,11 +6,11 @@ import itertools
 from pathlib import Path
 
 import pytest
-from tests.unit.agent.stage import Stage
 
 from kyc.domain.errors import DamagedDataError, UnreachableError
 from kyc.domain.interruption import NoticeKind
 from kyc.wire.agent import Committed, Exited, Fenced, Progressed, Released, Restored, Started, Troubled
+from tests.unit.agent.stage import Stage
 
 
 @pytest.fixture
@@ -37,6 +37,7 @@ async def test_prepare_run_release(stage: Stage) -> None:
         assert isinstance(released, Released)
         assert released.missed == []
         await stage.want(None)
+        await stage.until_met(lambda: stage.supervisor.attempt is None)
         assert not (stage.settings.work_folder / "train").exists()
     assert stage.engine.open_ends == 0
 
@@ -226,9 +227,8 @@ async def test_nothing_wanted_stops_the_work_and_cleans_up(stage: Stage) -> None
     async with stage.running():
         work = await stage.work()
         await stage.want(None)
-        await stage.advance(3)
+        await stage.until_met(lambda: stage.supervisor.attempt is None)
         assert work.told == ["stop 2"]
-        assert stage.supervisor.attempt is None
         assert not (stage.settings.work_folder / "train").exists()
 
 
@@ -236,10 +236,9 @@ async def test_another_attempt_takes_the_place_of_the_first(stage: Stage) -> Non
     async with stage.running():
         work = await stage.work()
         await stage.want("prepare", attempt="train.2")
-        await stage.advance(3)
+        await stage.until_met(lambda: stage.story().count("Prepared") == 2)
         assert not work.runs
         assert stage.supervisor.attempt == "train.2"
-        assert stage.story().count("Prepared") == 2
 
 
 async def test_stop_before_the_work_began_releases_at_once(stage: Stage) -> None:
@@ -329,7 +328,7 @@ async def test_a_name_that_leaves_the_folder_is_refused(stage: Stage, name: str)
         await stage.want("prepare", workload=name)
         await stage.until("Troubled")
         await stage.want(None)
-        assert stage.supervisor.attempt is None
+        await stage.until_met(lambda: stage.supervisor.attempt is None)
 
 
 async def test_steps_are_told_as_ranges_and_none_is_skipped(stage: Stage) -> None:

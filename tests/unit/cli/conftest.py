@@ -8,9 +8,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.scripted_master import TOKEN, ScriptedMaster
 
 from kyc.cli.main import main
+from tests.scripted_master import TOKEN, ScriptedMaster
 
 
 @dataclass(frozen=True, slots=True)

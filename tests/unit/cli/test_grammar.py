@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.scripted_master import Answer, Asked, ScriptedMaster
-from tests.unit.cli.conftest import Kyc
 
 from kyc.cli.command import COMMANDS
 from kyc.cli.main import exit_code
 from kyc.domain import errors
+from tests.scripted_master import Answer, Asked, ScriptedMaster
+from tests.unit.cli.conftest import Kyc
 
 GOLDEN = Path(__file__).parent / "help.txt"
 
@@ -108,7 +108,7 @@ def test_a_defect_of_ours_is_one_line(kyc: Kyc, home: Path, monkeypatch: pytest.
     def broken(*_: object) -> int:
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr("kyc.cli.see.ps", broken)
+    monkeypatch.setattr("kyc.cli.ps.ps", broken)
     done = kyc("ps")
     assert done.code == 1
     assert done.err.startswith("error: a defect of kyc: ZeroDivisionError: oops\nnext: ")
@@ -119,7 +119,7 @@ def test_ctrl_c(kyc: Kyc, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("kyc.cli.see.ps", interrupted)
+    monkeypatch.setattr("kyc.cli.ps.ps", interrupted)
     assert kyc("ps").code == 130
 
 

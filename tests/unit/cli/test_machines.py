@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from kyc.wire import api
 from tests import rows
 from tests.scripted_master import Answer, Asked, ScriptedMaster, sse
 from tests.unit.cli.conftest import Kyc
 from tests.unit.cli.test_see import DEPLOYMENT
-
-from kyc.wire import api
 
 
 def test_offers(kyc: Kyc, master: ScriptedMaster) -> None:

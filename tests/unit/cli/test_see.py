@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from tests import rows
-from tests.scripted_master import Answer, Asked, ScriptedMaster, sse
-from tests.unit.cli.conftest import Kyc
 
 from kyc.cli.output import Output, state_cell
 from kyc.wire import api
+from tests import rows
+from tests.scripted_master import Answer, Asked, ScriptedMaster, sse
+from tests.unit.cli.conftest import Kyc
 
 PS_KEYS = [
     "name",
@@ -120,7 +120,7 @@ def test_why_tells_the_reasons(kyc: Kyc, master: ScriptedMaster) -> None:
     master.on("GET", "/workloads/train", DETAIL)
     master.on("GET", "/events", lambda asked: [] if asked.query["after"] != ["0"] else told)
     done = kyc("why", "train")
-    assert "train is running." in done.out
+    assert "train: running" in done.out
     assert "the provider says so" in done.out
     assert "another's" not in done.out
     assert [event["seq"] for event in kyc("why", "train", "--json").json["events"]] == [1, 2]  # type: ignore[index]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.rows import AT, event
 
 from kyc.cli.output import STYLES
 from kyc.cli.timeline import cells, describe
 from kyc.cli.watch import Related
 from kyc.domain.event import EventKind
 from kyc.wire.api import EventRow
+from tests.rows import AT, event
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from tests.rows import AT
 
 from kyc.cli.words import ago, number, plural, size, span, until, usd
+from tests.rows import AT
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -12,11 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from kyc.cli.live import JobStatus
+from kyc.wire import api
 from tests import rows
 from tests.scripted_master import Answer, ScriptedMaster, sse
 from tests.unit.cli.conftest import Kyc
-
-from kyc.wire import api
 
 
 @pytest.fixture
@@ -206,3 +210,43 @@ def test_snapshots_and_restore(kyc: Kyc, master: ScriptedMaster, tmp_path: Path)
     }
     master.on("GET", "/workloads/train/snapshots", [])
     assert "no snapshot yet" in kyc("snapshots", "train").out
+
+
+def test_on_a_terminal_a_status_line_stands_below(master: ScriptedMaster, file: Path) -> None:
+    script_job(master, "succeeded")
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kyc.cli.main", "run", str(file)],
+        stdout=theirs,
+        stderr=theirs,
+        env=os.environ | {"TERM": "xterm-256color"},
+    )
+    os.close(theirs)
+    seen = b""
+    with contextlib.suppress(OSError):  # a terminal whose other side is closed reads as an error
+        while piece := os.read(ours, 65536):
+            seen += piece
+    os.close(ours)
+    assert process.wait(20) == 0
+    for words in (b"epoch 2\r\n", b"Apply complete!", b"step 1", b"\x1b[32msucceeded\x1b[0m"):
+        assert words in seen
+
+
+def test_the_status_line_tells_what_is_known() -> None:
+    status = JobStatus("train")
+    told = [
+        rows.event(1, "job.started", instance="i-1"),
+        rows.event(2, "job.progress", step=3, total=9),
+        rows.event(3, "snapshot.committed", sequence=7),
+        rows.event(4, "instance.noticed", "i-1"),
+        rows.event(5, "job.migrating"),
+        rows.event(6, "replacement.requested", instance="i-2"),
+    ]
+    assert [status.line(event) for event in told] == [
+        "train running on i-1",
+        "train running on i-1 · step 3/9",
+        "train running on i-1 · step 3/9 · snapshot #7",
+        "train running on i-1 · step 3/9 · snapshot #7",
+        "train migrating · step 3/9 · snapshot #7",
+        "train migrating to i-2 · step 3/9 · snapshot #7",
+    ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 
 import pytest
 
@@ -14,8 +13,10 @@ from kyc.domain.instance import Instance, InstanceState
 from kyc.domain.interruption import Notice, NoticeKind
 from kyc.domain.job import Job, JobState
 from kyc.domain.workload import JobSpec
+from kyc.master.market_views import offer_row
 from kyc.master.money import accounts_of, cost_report
-from kyc.master.views import by_workload, instance_row, offer_row, spec_view, workload_row
+from kyc.master.views import by_workload, instance_row, spec_view, workload_row
+from kyc.planning.freshness import Freshness
 from kyc.wire.agent import Pulse
 from kyc.wire.api import CostBy
 
@@ -108,5 +109,7 @@ def test_an_instance_says_when_it_will_be_taken() -> None:
 
 
 def test_an_offer_without_a_list_price_saves_nothing() -> None:
-    assert offer_row(fake_offer(price="0.03")).saving == 0.7
-    assert offer_row(replace(fake_offer(), on_demand_usd_per_hour=Decimal(0))).saving == 0
+    known, unknown = fake_offer(price="0.03"), replace(fake_offer(), on_demand_known=False)
+    assert offer_row(known, Freshness(), now=NOW).saving == 0.7
+    assert offer_row(unknown, Freshness(), now=NOW).saving is None
+    assert offer_row(unknown, Freshness(), now=NOW).on_demand_usd_per_hour is None

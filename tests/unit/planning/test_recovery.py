@@ -55,10 +55,12 @@ def attempt(number: int, state: AttemptState, **changes: object) -> Attempt:
     return replace(made, **changes)
 
 
+def view_of(the_job: Job, *pairs: tuple[Attempt, Instance]) -> JobView:
+    return JobView(job=the_job, attempts=[a for a, _ in pairs], instances={i.id: i for _, i in pairs})
+
+
 def plan(the_job: Job, *pairs: tuple[Attempt, Instance]) -> list[Action]:
-    attempts = [a for a, _ in pairs]
-    view = JobView(job=the_job, attempts=attempts, instances={i.id: i for _, i in pairs})
-    return plan_job(view, now=NOW)
+    return plan_job(view_of(the_job, *pairs), now=NOW)
 
 
 def kinds(actions: list[Action]) -> list[type]:
@@ -164,6 +166,26 @@ def test_barren_attempts_are_spaced_out() -> None:
     ]
     assert plan(job(J.PLACING), *failed) == []
     assert kinds(plan(job(J.PLACING), *failed[:2])) == [Place]
+
+
+def crashed(number: int) -> tuple[Attempt, Instance]:
+    ended = attempt(number, A.LOST, started_at=START, ended_at=NOW)
+    return ended, replace(instance(number, InstanceState.TERMINATED), crashed=True, end_reason="halted by itself")
+
+
+def test_an_agent_that_ends_by_itself_is_no_interruption_and_is_tried_again_with_patience() -> None:
+    actions = plan(job(J.RUNNING), crashed(1))
+    assert actions == [Move(state=J.MIGRATING, reason="halted by itself", interrupted=False)]
+    (place,) = plan_job(view_of(job(J.MIGRATING), crashed(1)), now=NOW + timedelta(seconds=1))
+    assert isinstance(place, Place)
+    assert place.avoid == frozenset()
+
+
+def test_an_agent_that_always_ends_by_itself_fails_the_job() -> None:
+    (end,) = plan(job(J.MIGRATING), *[crashed(n) for n in range(1, 9)])
+    assert isinstance(end, Move)
+    assert end.state is J.FAILED
+    assert end.reason == "its agent ended by itself 8 times in a row: halted by itself"
 
 
 def test_stopping_releases_then_ends() -> None:

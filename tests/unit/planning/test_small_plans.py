@@ -22,7 +22,7 @@ from kyc.planning.market import rank_offers
 
 DEAR = fake_offer(zone="a", price="0.05")
 CHEAP = fake_offer(zone="b", price="0.03")
-SAFE = fake_offer(zone="c", purchase=Purchase.ON_DEMAND, price="0.01")
+SAFE = fake_offer(zone="c", purchase=Purchase.ON_DEMAND, price="0.10")
 RUNS = Sighting(running=True)
 
 
@@ -43,7 +43,7 @@ def deployment(state: DeploymentState) -> Deployment:
     return Deployment(id=DeploymentId("d-1"), offer=CHEAP, instance_ids=ids, state=state, requested_at=START)
 
 
-def test_spot_comes_first_and_the_failed_pool_last() -> None:
+def test_the_least_cost_comes_first_and_the_failed_pool_last() -> None:
     assert rank_offers([SAFE, DEAR, CHEAP], [Requirement()]) == [CHEAP, DEAR, SAFE]
     assert rank_offers([SAFE, DEAR, CHEAP], [Requirement()], avoid={CHEAP.pool}) == [DEAR, SAFE, CHEAP]
     assert rank_offers([SAFE, DEAR, CHEAP], [Requirement(use_spot=False)]) == [SAFE]

@@ -11,12 +11,12 @@ from contextlib import aclosing
 from pathlib import Path
 
 import pytest
-from tests import rows
-from tests.scripted_master import TOKEN, Answer, Asked, ScriptedMaster, sse
 
 from kyc import AsyncClient, Client
 from kyc.domain import errors
 from kyc.wire import api
+from tests import rows
+from tests.scripted_master import TOKEN, Answer, Asked, ScriptedMaster, sse
 
 
 @pytest.fixture

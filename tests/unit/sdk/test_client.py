@@ -13,14 +13,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests import rows
-from tests.scripted_master import TOKEN, Answer, Asked, ScriptedMaster, sse
 
 from kyc import Client
 from kyc.domain import errors
 from kyc.sdk import calls, flows
 from kyc.sdk.archive import pack
 from kyc.wire import api
+from tests import rows
+from tests.scripted_master import TOKEN, Answer, Asked, ScriptedMaster, sse
 
 ERRORS = [
     errors.InvalidInputError,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,3 +52,12 @@ def test_a_wrong_address(url: str) -> None:
 def test_a_wrong_token(home: Path) -> None:
     with pytest.raises(InvalidInputError, match="KYC_TOKEN"):
         find_master({"KYC_HOME": str(home), "KYC_TOKEN": "a\r\nX: y"})
+
+
+def test_without_httpx_the_asynchronous_client_says_what_to_install() -> None:
+    code = (
+        "import sys; sys.modules['httpx'] = None; import kyc; kyc.Client\n"
+        "try: kyc.AsyncClient\nexcept ImportError as e: print(e)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "keep-your-cost[async]" in done.stdout

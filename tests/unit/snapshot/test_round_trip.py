@@ -8,13 +8,13 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.snapshot.trees import edit, seen
 
 from kyc.adapters.fake.stream import FakeStream
 from kyc.adapters.system.clock import SystemClock
 from kyc.snapshot.replicate import Replicator
 from kyc.snapshot.restore import Restorer
 from kyc.snapshot.workload import WorkloadFiles
+from tests.unit.snapshot.trees import edit, seen
 
 KEY = bytes(range(32))
 SLOW = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])

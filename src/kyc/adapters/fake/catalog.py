@@ -8,6 +8,8 @@ from decimal import Decimal
 
 from kyc.adapters.fake.clock import START
 from kyc.domain.offer import Offer, Purchase
+from kyc.planning.coverage import Coverage, count_offers
+from kyc.planning.offers import OfferQuery, SearchResult, search_offers
 
 
 class FakeCatalog:
@@ -17,11 +19,19 @@ class FakeCatalog:
         self.listed: tuple[Offer, ...] = tuple(listed)
         self.failure: Exception | None = None
 
-    async def offers(self) -> Sequence[Offer]:
-        """Return what is listed now."""
+    async def search(self, query: OfferQuery) -> SearchResult:
+        """Search what is listed now."""
+        self._may_fail()
+        return search_offers(self.listed, query)
+
+    async def coverage(self) -> Sequence[Coverage]:
+        """Count what is listed now."""
+        self._may_fail()
+        return count_offers(self.listed)
+
+    def _may_fail(self) -> None:
         if self.failure is not None:
             raise self.failure
-        return self.listed
 
 
 def fake_offer(  # one place for the defaults: a keyword for each thing a test may care about

@@ -74,6 +74,10 @@ class FakeCloud:
             if machine.seen.provider_id == provider_id:
                 self.end(machine.seen.instance_id, reason="removed")
 
+    async def reach(self, url: str) -> str:
+        """Return the URL as it is: there is one network."""
+        return url
+
     # --- for the provisioner and for tests ---
 
     def launch(self, deployment: Deployment, instance_id: InstanceId, user_data: str) -> CloudInstance:

@@ -9,6 +9,8 @@ from decimal import Decimal
 from kyc.adapters.local.price import STEP_S, spot_price_usd, step_at
 from kyc.adapters.local.shape import CLOUD, REGION, SHAPES, ZONES, Shape
 from kyc.domain.offer import Arch, Offer, Purchase
+from kyc.planning.coverage import Coverage, count_offers
+from kyc.planning.offers import OfferQuery, SearchResult, search_offers
 from kyc.ports.clock import Clock
 
 SOURCE = "local cloud (simulated)"
@@ -22,7 +24,15 @@ class LocalCatalog:
         self._seed = seed
         self._arch = arch
 
-    async def offers(self) -> Sequence[Offer]:
+    async def search(self, query: OfferQuery) -> SearchResult:
+        """Search the offers at today's prices."""
+        return search_offers(self.offers(), query)
+
+    async def coverage(self) -> Sequence[Coverage]:
+        """Count the offers."""
+        return count_offers(self.offers())
+
+    def offers(self) -> Sequence[Offer]:
         """Return the offers at today's prices; a spot price holds for 5 minutes."""
         step = step_at(self._clock.now().timestamp())
         priced_at = datetime.fromtimestamp(step * STEP_S, UTC)

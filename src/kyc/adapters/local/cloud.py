@@ -14,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from kyc.adapters.local.api import LINE_LIMIT
 from kyc.adapters.local.daemon import ALREADY_RUNNING, SOCKET
-from kyc.adapters.local.fault import NO_CAPACITY, NO_QUOTA, UNKNOWN_INSTANCE
+from kyc.adapters.local.fault import HALTED, NO_CAPACITY, NO_QUOTA, UNKNOWN_INSTANCE
 from kyc.adapters.local.shape import CLOUD
 from kyc.adapters.local.socketpath import short_path
 from kyc.domain.deployment import Deployment
@@ -216,6 +216,7 @@ def _seen(raw: Mapping[str, Any]) -> CloudInstance:
         started_at=_time(raw["started_at"]),
         ended_at=_time(raw["ended_at"]),
         end_reason=raw["end_reason"],
+        crashed=raw["end_reason"].startswith(HALTED),
     )
 
 

@@ -11,6 +11,7 @@ class Fault(Exception):  # noqa: N818  # the provider's word; kyc's own errors a
         self.code = code
 
 
+HALTED = "halted by itself"  # how the end of an instance begins that nobody ended
 NO_CAPACITY = "InsufficientInstanceCapacity"
 NO_QUOTA = "MaxSpotInstanceCountExceeded"
 UNKNOWN_INSTANCE = "InvalidInstanceID.NotFound"

@@ -179,6 +179,7 @@ class Machine:
             )
 
     def _environment(self, place: Place) -> dict[str, str]:
+        shape = SHAPES[self.record.instance_type]
         return {
             "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
             "HOME": str(self.root),
@@ -187,6 +188,8 @@ class Machine:
             "KYC_ROOT": str(self.root),
             "KYC_ADDRESS": place.address,
             "KYC_METADATA_URL": place.metadata_url,
+            "KYC_VCPUS": f"{shape.vcpus:g}",
+            "KYC_MEMORY_MIB": str(shape.memory_mib),
             MARK: self.mark,
         }
 

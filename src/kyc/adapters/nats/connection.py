@@ -9,6 +9,7 @@ Protocol: docs.nats.io/reference/reference-protocols/nats-protocol.
 from __future__ import annotations
 
 import asyncio
+import mmap
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -73,7 +74,7 @@ class Connection(asyncio.BufferedProtocol):
         loop = asyncio.get_running_loop()
         self._address = address
         self._transport: asyncio.Transport | None = None
-        self._store = bytearray(_BUFFER_BYTES)
+        self._store = mmap.mmap(-1, _BUFFER_BYTES)  # not a bytearray: what was never used takes no memory
         self._view = memoryview(self._store)
         self._start = self._end = 0
         self._body: tuple[int, int, int] | None = None  # the message being received: token, header bytes, all bytes
@@ -220,7 +221,7 @@ class Connection(asyncio.BufferedProtocol):
         wanted = max(self._body[2] + 2 if self._body else 0, _LINE_LIMIT)
         if len(self._store) - self._start < wanted or self._end == len(self._store):
             if len(self._store) < wanted:
-                grown = bytearray(wanted)
+                grown = mmap.mmap(-1, wanted)
                 grown[:pending] = self._view[self._start : self._end]
                 self._store, self._view = grown, memoryview(grown)
             else:

@@ -25,12 +25,10 @@ class DetachedProcess:
             pid = int(self._pid_file.read_text())
         except (FileNotFoundError, ValueError):
             return self._search()  # whoever started it may have been killed before it noted the pid
-        try:
-            if os.waitpid(pid, os.WNOHANG)[0] == pid:
-                return None
-        except ChildProcessError:
-            pass  # an earlier master's child
-        return pid if self._is_it(pid) else None
+        try:  # a child of ours is it, also in the moment before its command line can be read
+            return None if os.waitpid(pid, os.WNOHANG)[0] == pid else pid
+        except ChildProcessError:  # an earlier master's child
+            return pid if self._is_it(pid) else None
 
     def _search(self) -> int | None:
         pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())

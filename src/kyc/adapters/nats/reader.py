@@ -7,6 +7,8 @@ import hashlib
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 
+import msgspec
+
 from kyc.adapters.nats.layout import Place, Record, decode_record
 from kyc.adapters.nats.link import NO_RESPONDERS, NOT_FOUND, Link
 from kyc.domain.errors import DamagedDataError, NotFoundError, UnreachableError
@@ -17,22 +19,41 @@ _IN_FLIGHT_BYTES = 8_000_000
 _IN_FLIGHT_CHUNKS = 64
 
 
+class _State(msgspec.Struct):
+    first_seq: int = 0
+    last_seq: int = 0
+    deleted: list[int] | None = None
+
+
+class _Info(msgspec.Struct):
+    state: _State
+
+
 class NatsReader:
     """A StreamReader on JetStream. Chunks are asked for in the order they were written, several at once."""
 
     def __init__(self, link: Link, place: Place) -> None:
         self._link = link
         self._place = place
+        self._known: dict[int, ManifestRef] = {}
+        self._read_upto = 0
 
     async def manifests(self) -> list[ManifestRef]:
-        """List the committed manifests, oldest first: reads through the log."""
-        found = []
-        sequence, record = await self._next(0)
-        while record is not None:
+        """List the committed manifests, oldest first, as the log has them now; what was read once is remembered."""
+        state = (await self._link.call(f"STREAM.INFO.{self._place.log_stream}", {"deleted_details": True}, _Info)).state
+        gone = frozenset(state.deleted or ())
+        if state.last_seq < self._read_upto:  # deleted and made again
+            self._known, self._read_upto = {}, 0
+        while self._read_upto < state.last_seq:
+            sequence, record = await self._next(self._read_upto)
+            if record is None:
+                self._read_upto = state.last_seq
+                break
+            self._read_upto = sequence
             if record.is_manifest:
-                found.append(ManifestRef(sequence=sequence, epoch=record.epoch, stored_bytes=record.size))
-            sequence, record = await self._next(sequence)
-        return found
+                self._known[sequence] = ManifestRef(sequence=sequence, epoch=record.epoch, stored_bytes=record.size)
+        self._known = {n: ref for n, ref in self._known.items() if n >= state.first_seq and n not in gone}
+        return list(self._known.values())
 
     async def manifest(self, sequence: int) -> bytes:
         """Return a manifest, put together and checked against its digest."""

@@ -8,13 +8,15 @@ from fastapi import APIRouter, Response, status
 
 from kyc.domain.workload import JobSpec
 from kyc.master.auth import Served
+from kyc.master.market_views import offer_row
 from kyc.master.routes.workloads import job_row
 from kyc.master.services import Services
-from kyc.master.views import offer_row, spec_view
+from kyc.master.views import spec_view
 from kyc.wire.api import JobPlan, JobRequest
 from kyc.wire.workload_file import check_name, parse_workload
 
 router = APIRouter(prefix="/jobs", tags=["workloads"])
+_SHOWN = 20
 _NO_OFFER = "no offer meets the job's resources now; it waits until one does"
 
 
@@ -23,7 +25,9 @@ async def submit_job(request: JobRequest, served: Served, response: Response) ->
     """Store a new job, or with `dry_run` only say what it means: the parsed file, the offers in order, the price."""
     parsed = parse_workload(request.file)
     spec = _completed(served, parsed.spec, request)
-    offers = await served.intents.rank(spec)
+    ranked = (await served.intents.rank(spec)).best_first[:_SHOWN]
+    now = served.clock.now()
+    offers = [offer_row(expected.offer, served.freshness, now=now) for expected in ranked]
     warnings = [*parsed.warnings] if offers else [*parsed.warnings, _NO_OFFER]
     row = None
     if request.dry_run:
@@ -35,8 +39,8 @@ async def submit_job(request: JobRequest, served: Served, response: Response) ->
         name=spec.name,
         spec=spec_view(spec),
         warnings=warnings,
-        offers=[offer_row(offer) for offer in offers],
-        expected_usd_per_hour=offer_row(offers[0]).price_usd_per_hour if offers else None,
+        offers=offers,
+        expected_usd_per_hour=round(ranked[0].usd_per_work_hour, 6) if ranked else None,
         row=row,
     )
 

@@ -1,34 +1,27 @@
-"""The commands that start and end the master of this machine: up, down."""
+"""`kyc up`: starts the master of this machine, and waits until it answers."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import select
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from kyc.cli.live import is_live, status_line
-from kyc.cli.machines import ENDED, wait_for_end
 from kyc.cli.output import Cell, Output
-from kyc.cli.watch import Related, show_event, watch_until
-from kyc.cli.words import plural
 from kyc.domain.errors import InvalidInputError, KycError, UnreachableError
 from kyc.sdk.client import Client
 from kyc.sdk.discovery import TOKEN_FILE, MasterFile, home_folder, read_master_file
-from kyc.sdk.flows import ENDINGS, is_over
-from kyc.wire.api import EventRow
 
 _LOOK_S = 0.05
 _PATIENCE_S = 120.0
 _TELL_AFTER_S = 2.0
 _LAST_WORDS = 12
-_OPTIONS = ("host", "port", "public_url", "stream", "state", "terraform")
+_OPTIONS = ("host", "port", "public_url", "stream", "state", "local_mode", "terraform")
 
 
 def up(args: argparse.Namespace, out: Output) -> int:
@@ -38,21 +31,43 @@ def up(args: argparse.Namespace, out: Output) -> int:
     if running is not None:
         _tell(out, home, running, already=True)
         return 0
-    log = _log_file(home)
-    argv = [sys.executable, "-P", "-m", "kyc.master", "up", "--home", str(home), *_options(args)]
+    options = _options(args)
     if not args.detach:
-        return _attached(argv, out, home)
+        return _attached(home, options, out)
+    master, ours = start_detached(home, options, out)
+    _tell(out, home, master, already=not ours)
+    return 0
+
+
+def start_detached(home: Path, options: Sequence[str], out: Output) -> tuple[MasterFile, bool]:
+    """Return a master that answers, and whether it is the one started here, which goes on without us.
+
+    Raises the error that the master ended with, UnreachableError if it does not answer in two minutes.
+    """
+    log = _log_file(home)
     with log.open("wb") as file:
         process = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True, cwd="/"
+            _argv(home, options),
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd="/",
         )
     with status_line(out, "starting the master"):
         master = _wait_until_healthy(process, home, out)
-    if master is None:
+    if master is not None:
+        process.returncode = 0  # nobody waits for it
+        return master, True
+    other = healthy_master(home)  # somebody else's `kyc up` may have been quicker
+    if other is None:
         raise _failure(log, process.returncode)
-    process.returncode = 0  # it goes on without us: nobody waits for it
-    _tell(out, home, master, already=False)
-    return 0
+    return other, False
+
+
+def _argv(home: Path, options: Sequence[str]) -> list[str]:
+    # -P: a random.py in the person's current folder is not the master's.
+    return [sys.executable, "-P", "-m", "kyc.master", "up", "--home", str(home), *options]
 
 
 def healthy_master(home: Path) -> MasterFile | None:
@@ -67,9 +82,10 @@ def healthy_master(home: Path) -> MasterFile | None:
         return None
 
 
-def _attached(argv: list[str], out: Output, home: Path) -> int:
+def _attached(home: Path, options: Sequence[str], out: Output) -> int:
     """Run the master in the foreground; return its exit code. What tells us to end tells it."""
-    process = subprocess.Popen(argv)
+    _log_file(home)  # says so if this home cannot be used
+    process = subprocess.Popen(_argv(home, options))
     with _signals_passed_on(process):
         master = _wait_until_healthy(process, home, out)
         if master is not None:
@@ -124,7 +140,8 @@ def _failure(log: Path, code: int) -> KycError:
     kind = InvalidInputError if code == 2 else KycError
     if message:
         return kind(message, next_step=next_step)
-    last = " | ".join(line.strip() for line in lines[-_LAST_WORDS:]) or "it said nothing"
+    told = lines[-1:] if any(line.startswith("Traceback") for line in lines) else lines[-_LAST_WORDS:]
+    last = " | ".join(line.strip() for line in told) or "it said nothing"
     return KycError(f"the master ended with code {code}: {last}", next_step=f"See {log} and master.log beside it.")
 
 
@@ -157,107 +174,3 @@ def _log_file(home: Path) -> Path:
 def _options(args: argparse.Namespace) -> list[str]:
     given = {name: getattr(args, name) for name in _OPTIONS}
     return [word for name, value in given.items() if value for word in (f"--{name.replace('_', '-')}", str(value))]
-
-
-def down(args: argparse.Namespace, out: Output) -> int:
-    """Stop the master, and with --all everything that it runs before."""
-    home = home_folder()
-    if not os.environ.get("KYC_URL") and healthy_master(home) is None and not _is_alive(read_master_file(home)):
-        return _nothing_runs(out, home, everything=args.everything)
-    with Client() as client:
-        ended = _end_everything(client, out) if args.everything else {"workloads": [], "instances": []}
-        pid, url = client.address.pid, client.url
-        with _end_of(pid) as has_ended:
-            client.shutdown(everything=args.everything)
-            with status_line(out, "the master ends"):
-                has_ended()
-    if out.json:
-        out.document({"url": url, "was_running": True, **ended})
-    else:
-        out.line(f"The master at {url} has ended." if pid else f"The master at {url} was asked to end.")
-    return 0
-
-
-def _nothing_runs(out: Output, home: Path, *, everything: bool) -> int:
-    workspaces = home / "terraform"
-    if everything and workspaces.is_dir() and any(path.is_dir() for path in workspaces.iterdir()):
-        raise UnreachableError(
-            "no master runs here, but it has left instances",
-            next_step="`kyc up --detach`, then `kyc down --all` again.",
-        )
-    if out.json:
-        out.document({"url": None, "was_running": False, "workloads": [], "instances": []})
-    else:
-        out.line(f"No master runs in {home}.")
-    return 0
-
-
-def _end_everything(client: Client, out: Output) -> dict[str, list[str]]:
-    """Stop every workload, then give every instance back; return the names and ids of those that ran."""
-    after = client.last_seq()
-    names = [row.name for row in client.workloads() if not is_over(row.state)]
-    ids = [row.id for row in client.instances()]
-    if (names or ids) and not out.json:
-        out.line(f"Ending {plural(len(names), 'workload')} and {plural(len(ids), 'instance')} ...")
-    for name in names:
-        client.stop(name)
-    related = Related([*names, *ids])
-
-    def show(event: EventRow) -> None:
-        if related(event) and not out.json:
-            show_event(out, event)
-
-    def all_over() -> bool | None:
-        return all(is_over(client.workload(name).row.state) for name in names) or None
-
-    watch_until(client, all_over, after=after, show=show, kinds=ENDINGS)
-    return {"workloads": names, "instances": _end_instances(client, out)}
-
-
-def _end_instances(client: Client, out: Output) -> list[str]:
-    """Give back what lives; a workload that ended in between may have bought one more, so look until none does."""
-    ended: list[str] = []
-    while rows := client.instances():
-        after = client.last_seq()
-        ids = [client.terminate(row.id).id for row in rows if row.state not in ENDED]
-        wait_for_end(client, out, ids, after=after)
-        ended += ids
-    return ended
-
-
-@contextmanager
-def _end_of(pid: int | None) -> Iterator[Callable[[], None]]:
-    """Give what waits until this process has ended; it is held by a descriptor, so that its number cannot be reused."""
-    if pid is None:
-        yield lambda: None
-        return
-    try:
-        number = os.pidfd_open(pid)
-    except ProcessLookupError:
-        yield lambda: None
-        return
-    try:
-        yield lambda: _wait_for(number, pid)
-    finally:
-        os.close(number)
-
-
-def _wait_for(number: int, pid: int) -> None:
-    waiting = select.poll()
-    waiting.register(number, select.POLLIN)
-    if not waiting.poll(_PATIENCE_S * 1000):
-        raise UnreachableError(
-            f"the master (process {pid}) has not ended within {_PATIENCE_S:.0f} s",
-            next_step=f"See logs/master.log in its KYC_HOME; `kill {pid}` ends it without losing anything.",
-        )
-
-
-def _is_alive(file: MasterFile | None) -> bool:
-    """Say whether the process that left the file is still a master; after a kill -9 the file is still there."""
-    if file is None:
-        return False
-    try:
-        command = Path(f"/proc/{file.pid}/cmdline").read_bytes()
-    except OSError:
-        return False
-    return b"kyc.master" in command

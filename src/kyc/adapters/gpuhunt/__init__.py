@@ -1,0 +1,1 @@
+"""GPU clouds that gpuhunt knows."""

@@ -1,0 +1,75 @@
+"""Where a bucket is and how to sign in: `s3://bucket/prefix`, `gs://bucket/prefix`, `az://account/container/prefix`.
+
+Options of the query: `timeout` in seconds (30) and, for S3, `endpoint` (of another service that speaks S3), `region`,
+`virtual_hosted_style_request`. Credentials come from the token, else from the environment, as the provider's own tools
+read it (AWS_ACCESS_KEY_ID …, GOOGLE_APPLICATION_CREDENTIALS, AZURE_STORAGE_ACCOUNT_KEY …) or the instance's role:
+
+    s3   KEY:SECRET or KEY:SECRET:SESSION
+    gs   the JSON of a service account's key
+    az   a shared access signature (sv=…&sig=…), or the account's key
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urlsplit
+
+from kyc.domain.errors import InvalidInputError
+from kyc.domain.snapshot import StreamAccess
+
+SCHEMES = ("s3", "gs", "az")
+_S3_OPTIONS = ("endpoint", "region", "virtual_hosted_style_request")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """A place in a bucket, and obstore's settings to reach it."""
+
+    url: str
+    timeout_s: float = 30
+    settings: Mapping[str, str] = field(default_factory=dict, repr=False)  # holds the secret
+
+    @property
+    def allows_http(self) -> bool:
+        """Whether the person named an endpoint without TLS."""
+        return self.settings.get("endpoint", "").startswith("http://")
+
+
+def address_of(access: StreamAccess) -> Address:
+    """Parse the URL and the token; raise InvalidInputError, which never shows a secret."""
+    parts = urlsplit(access.url)
+    if parts.scheme not in SCHEMES or not parts.netloc or "@" in parts.netloc:
+        raise InvalidInputError(
+            f"{parts.scheme}:// does not name a bucket",
+            next_step="Use s3://bucket/prefix, gs://… or az://account/container.",
+        )
+    options = dict(parse_qsl(parts.query))
+    try:
+        timeout_s = float(options.pop("timeout", "30"))
+    except ValueError:
+        raise InvalidInputError("timeout is not a number of seconds") from None
+    known = _S3_OPTIONS if parts.scheme == "s3" else ()
+    for name in options:
+        if name not in known:
+            raise InvalidInputError(
+                f"{name} is not an option of a {parts.scheme}:// URL",
+                next_step=f"Known are {', '.join((*known, 'timeout'))}.",
+            )
+    return Address(
+        url=f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}",
+        timeout_s=timeout_s,
+        settings=options | _credentials(parts.scheme, access.token),
+    )
+
+
+def _credentials(scheme: str, token: str) -> dict[str, str]:
+    if not token:
+        return {}
+    if scheme == "gs":
+        return {"service_account_key": token}
+    if scheme == "az":
+        return {"sas_key" if "sig=" in token else "account_key": token}
+    key, _, rest = token.partition(":")
+    secret, _, session = rest.partition(":")
+    return {"access_key_id": key, "secret_access_key": secret} | ({"session_token": session} if session else {})

@@ -1,0 +1,42 @@
+"""A workload's log in the bucket."""
+
+from __future__ import annotations
+
+from kyc.adapters.objects.bucket import Bucket
+from kyc.adapters.objects.layout import Place, Record, decode_record
+from kyc.adapters.objects.together import together
+from kyc.domain.errors import NotFoundError
+
+_READS_AT_ONCE = 16
+
+
+async def require(bucket: Bucket, place: Place) -> None:
+    """Raise NotFoundError for a workload without a place."""
+    if not await bucket.has(place.mark):
+        raise NotFoundError(f"the stream has no place for {place.workload}", next_step="Create it first.")
+
+
+async def tail(bucket: Bucket, place: Place) -> tuple[int, Record | None]:
+    """Return (sequence, record) of the last entry; (0, None) without one."""
+    while True:
+        names = [name async for name in bucket.names(place.log)]
+        if not names:
+            return 0, None
+        try:
+            return place.sequence(names[-1]), decode_record(await bucket.get(names[-1]))
+        except NotFoundError:
+            continue  # discarded since: then there is a later one
+
+
+async def entries(bucket: Bucket, place: Place) -> list[tuple[int, Record]]:
+    """Return all entries that are there, in order."""
+
+    async def one(name: str) -> tuple[int, Record] | None:
+        try:
+            return place.sequence(name), decode_record(await bucket.get(name))
+        except NotFoundError:
+            return None  # discarded since
+
+    found = [name async for name in bucket.names(place.log)]
+    read = await together((one(name) for name in found), at_once=_READS_AT_ONCE)
+    return [entry for entry in read if entry is not None]

@@ -1,0 +1,17 @@
+"""What holds for a whole session of tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.kafka.shared import close_shared_broker
+from tests.objects.server import close_shared_server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_servers_end() -> Iterator[None]:
+    yield
+    close_shared_broker()
+    close_shared_server()

@@ -1,0 +1,1 @@
+"""A durable S3 server for the tests."""

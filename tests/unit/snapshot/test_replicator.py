@@ -1,0 +1,194 @@
+"""The replicator's loop: it sends what changes, tells the truth about what is not safe, and stops when it is fenced."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from kyc.domain.errors import FencedError, KycError, UnreachableError
+from kyc.snapshot.replicate import Replicator
+from kyc.snapshot.scan import Scope
+from kyc.snapshot.watch import changes
+from kyc.snapshot.workload import Commit, ReplicationOptions, Tell
+from tests.unit.snapshot.lab import Lab
+from tests.unit.snapshot.trees import seen
+
+
+class Heard:
+    """What a replicator told, and a way to wait for it."""
+
+    def __init__(self) -> None:
+        self.commits: list[Commit] = []
+        self.troubles: list[KycError] = []
+        self._news = asyncio.Event()
+
+    def tell(self) -> Tell:
+        return Tell(commit=self._commit, trouble=self._trouble)
+
+    async def _commit(self, commit: Commit) -> None:
+        self.commits.append(commit)
+        self._news.set()
+
+    async def _trouble(self, error: KycError) -> None:
+        self.troubles.append(error)
+        self._news.set()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not condition():
+                self._news.clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._news.wait(), 0.05)
+
+
+@asynccontextmanager
+async def running(replicator: Replicator) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(replicator.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError, FencedError):
+            await task
+
+
+async def test_changes_are_committed_as_they_come(lab: Lab) -> None:
+    heard = Heard()
+    replicator = await lab.replicator(tell=heard.tell())
+    async with running(replicator):
+        await heard.until(lambda: len(heard.commits) == 1)
+        (lab.source / "a").write_text("1")
+        await heard.until(lambda: heard.commits[-1].files == 1)
+        (lab.source / "b").mkdir()
+        (lab.source / "b" / "c").write_text("2")
+        await heard.until(lambda: heard.commits[-1].files == 2)
+        await heard.until(lambda: replicator.dirty_since is None)
+        assert replicator.dirty_bytes == 0
+    commit = await replicator.flush()
+    assert (commit.flushed, commit.sent_bytes) == (True, 0)
+    await (await lab.restorer()).restore()
+    assert seen(lab.folder / "copy") == seen(lab.source)
+
+
+async def test_what_is_not_safe_is_told_while_the_stream_is_away(lab: Lab) -> None:
+    heard = Heard()
+    replicator = await lab.replicator(tell=heard.tell())
+    async with running(replicator):
+        await heard.until(lambda: len(heard.commits) == 1 and replicator.dirty_since is None)
+        lab.stream.faults.unreachable = True
+        (lab.source / "model").write_bytes(os.urandom(3_000_000))
+        await heard.until(lambda: len(heard.troubles) >= 2)
+        assert isinstance(heard.troubles[-1], UnreachableError)
+        await heard.until(lambda: replicator.dirty_bytes == 3_000_000)
+        assert replicator.dirty_since is not None
+        assert replicator.dirty_paths == ["model"]
+        assert replicator.flush_estimate_s > 0
+        lab.stream.faults.unreachable = False
+        await heard.until(lambda: heard.commits[-1].files == 1 and replicator.dirty_since is None)
+
+
+async def test_a_fenced_replicator_ends_at_its_next_commit(lab: Lab) -> None:
+    heard = Heard()
+    replicator = await lab.replicator(1, tell=heard.tell())
+    async with running(replicator) as task:
+        await heard.until(lambda: len(heard.commits) == 1)
+        await lab.stream.open_writer("train", 2)
+        (lab.source / "a").write_text("too late")
+        async with asyncio.timeout(20):
+            with pytest.raises(FencedError):
+                await task
+
+
+async def test_changes_that_nobody_tells_are_found_by_the_walk(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def deaf(root: str, scope: Scope) -> AsyncIterator[set[str]]:
+        yield set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("kyc.snapshot.replicate.changes", deaf)
+    heard = Heard()
+    replicator = await lab.replicator(tell=heard.tell())
+    async with running(replicator):
+        await heard.until(lambda: len(heard.commits) == 1)
+        (lab.source / "a").write_text("1")
+        await heard.until(lambda: heard.commits[-1].files == 1)
+
+
+async def test_where_the_kernel_cannot_watch_every_interval_walks(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(root: str, scope: Scope) -> AsyncIterator[set[str]]:
+        raise OSError("inotify watch limit reached")
+        yield set()
+
+    monkeypatch.setattr("kyc.snapshot.replicate.changes", refused)
+    heard = Heard()
+    options = ReplicationOptions(interval=timedelta(seconds=0.05), rescan=timedelta(hours=1))
+    replicator = await lab.replicator(tell=heard.tell(), options=options)
+    async with running(replicator):
+        await heard.until(lambda: len(heard.commits) == 1)
+        (lab.source / "a").write_text("1")
+        await heard.until(lambda: heard.commits[-1].files == 1)
+
+
+async def test_a_flush_in_the_middle_of_a_snapshot_is_the_last_word(lab: Lab) -> None:
+    (lab.source / "a").write_bytes(os.urandom(5_000_000))
+    heard = Heard()
+    replicator = await lab.replicator(tell=heard.tell())
+    lab.stream.faults.gate = asyncio.Event()
+    async with running(replicator):
+        await asyncio.sleep(0)
+        (lab.source / "b").write_text("later")
+        flushing = asyncio.create_task(replicator.flush())
+        lab.stream.faults.gate.set()
+        commit = await flushing
+    assert commit.flushed
+    assert commit.files == 2
+    await (await lab.restorer()).restore()
+    assert seen(lab.folder / "copy") == seen(lab.source)
+
+
+async def test_a_cancelled_snapshot_leaves_a_replicator_that_works(lab: Lab) -> None:
+    (lab.source / "a").write_bytes(os.urandom(5_000_000))
+    replicator = await lab.replicator()
+    lab.stream.faults.gate = asyncio.Event()
+    task = asyncio.create_task(replicator.flush())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    lab.stream.faults.gate = None
+    assert (await replicator.flush()).files == 1
+    await (await lab.restorer()).restore()
+    assert seen(lab.folder / "copy") == seen(lab.source)
+
+
+async def test_the_rate_is_kept_but_for_the_flush(lab: Lab) -> None:
+    (lab.source / "a").write_bytes(os.urandom(3_000_000))
+    options = ReplicationOptions(interval=timedelta(seconds=0.05), bytes_per_s=1_000_000)
+    heard = Heard()
+    replicator = await lab.replicator(tell=heard.tell(), options=options)
+    async with running(replicator):
+        await heard.until(lambda: len(heard.commits) == 1)
+    assert heard.commits[0].took_s >= 1.5
+    (lab.source / "a").write_bytes(os.urandom(3_000_000))
+    assert (await replicator.flush()).took_s < heard.commits[0].took_s
+
+
+async def test_watching_begins_with_a_sign_of_life_and_names_what_is_in_scope(tmp_path: Path) -> None:
+    (tmp_path / "keep").mkdir()
+    (tmp_path / "other").mkdir()
+    watching = changes(str(tmp_path), Scope(["keep"], ["*.tmp"]))
+    async with asyncio.timeout(20):
+        await anext(watching)
+        for path in ("keep/a", "keep/b.tmp", "other/c"):
+            (tmp_path / path).write_text("x")
+        heard: set[str] = set()
+        while "keep/a" not in heard:
+            heard |= await anext(watching)
+    await watching.aclose()  # type: ignore[attr-defined]  # it is a generator
+    assert heard <= {"keep", "keep/a"}

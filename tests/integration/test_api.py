@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -15,15 +16,18 @@ from kyc.domain.ids import InstanceId, WorkloadName
 from kyc.domain.instance import InstanceState
 from kyc.wire.api import (
     BudgetRow,
+    CatalogReport,
     CloudRow,
     CostReport,
     DeploymentRow,
     EventRow,
     Health,
+    ImportReport,
     InstanceRow,
     JobPlan,
     LogRow,
     OfferRow,
+    SearchReport,
     SnapshotRow,
     WorkloadDetail,
     WorkloadRow,
@@ -236,7 +240,12 @@ class TestOffers:
             ({"cpus": "1+", "memory": "1+"}, [0.02, 0.03, 0.09, 0.1]),
             ({"cpus": "2+"}, []),
             ({"gpu": "A100:1"}, []),
-            ({"sort": "risk"}, [0.1, 0.02, 0.03, 0.09]),
+            ({"sort": "risk"}, [0.02, 0.03, 0.09, 0.1]),
+            ({"group": "type"}, [0.02, 0.09]),
+            ({"limit": "2"}, [0.02, 0.03]),
+            ({"type": "large"}, [0.09]),
+            ({"arch": "arm64"}, []),
+            ({"gpu_memory": "16+"}, []),
             ({"sort": "value"}, [0.02, 0.03, 0.09, 0.1]),
         ],
     )
@@ -244,11 +253,54 @@ class TestOffers:
         rows = read(await client.get("/offers", params=query), list[OfferRow])
         assert [row.price_usd_per_hour for row in rows] == prices
 
+    async def test_rows_carry_age_and_total(self, stand: Stand, client: httpx.AsyncClient) -> None:
+        response = await client.get("/offers", params={"limit": 1})
+        assert response.headers["X-Total-Count"] == "4"
+        row = read(response, list[OfferRow])[0]
+        assert row.age_s > 0
+        assert row.stale
+        assert (row.group_size, row.interruption_band, row.on_demand_usd_per_hour) == (1, None, 0.1)
+
+    async def test_an_empty_answer_is_explained(self, client: httpx.AsyncClient) -> None:
+        report = read(await client.get("/offers/explanation", params={"cpus": "2+", "cloud": "fake"}), SearchReport)
+        assert (report.searched, report.total) == (4, 0)
+        assert [(one.filter, one.wish, one.count) for one in report.removed] == [("cpus", "2+", 4)]
+        assert report.nearest[0].price_usd_per_hour == 0.02
+
     @pytest.mark.parametrize(
-        "query", [{"cpus": "many"}, {"memory": "-4"}, {"max_price": "free"}, {"sort": "luck"}, {"spot": "x"}]
+        "query",
+        [
+            {"cpus": "many"},
+            {"memory": "-4"},
+            {"max_price": "free"},
+            {"sort": "luck"},
+            {"spot": "x"},
+            {"gpu_memory": "lots"},
+        ],
     )
     async def test_a_wrong_wish_names_itself(self, client: httpx.AsyncClient, query: dict[str, str]) -> None:
         assert next(iter(query)) in told(await client.get("/offers", params=query), 422).detail
+
+
+class TestCatalog:
+    async def test_what_there_is_is_counted(self, client: httpx.AsyncClient) -> None:
+        report = read(await client.get("/catalog"), CatalogReport)
+        assert report.rows == 4
+        assert {(one.spot, one.rows, one.stale) for one in report.coverage} == {(True, 3, True), (False, 1, True)}
+        assert [(feed.name, feed.state) for feed in report.feeds] == [("fake-feed", "idle")]
+
+    async def test_a_refresh_is_asked_for_and_seen(self, client: httpx.AsyncClient) -> None:
+        report = read(await client.post("/catalog/refresh", json={"cloud": "fake"}), CatalogReport, 202)
+        assert [feed.state for feed in report.feeds] == ["waiting"]
+        assert "fake" in told(await client.post("/catalog/refresh", json={"cloud": "moon"}), 404).next_step
+
+    async def test_a_table_is_imported_and_not_kept(self, stand: Stand, client: httpx.AsyncClient) -> None:
+        content = b"cloud,region\n"
+        digest = hashlib.sha256(content).hexdigest()
+        report = read(await client.put(f"/catalog/tables/{digest}", content=content), ImportReport)
+        assert (report.prices, report.machines) == (2, 1)
+        assert not stand.services.tables.has(digest)
+        told(await client.put(f"/catalog/tables/{digest}", content=b"other"), 422)
 
 
 class TestEvents:

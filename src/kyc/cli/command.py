@@ -95,15 +95,23 @@ def _offers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cpus", metavar="N", help="4 (exactly), 4+ or 4..8")
     parser.add_argument("--memory", metavar="GIB", help="16+, 16GB")
     parser.add_argument("--gpu", metavar="GPU", help="A100:1")
-    parser.add_argument("--cloud", metavar="CLOUD", help="local, aws, gcp or azure")
+    parser.add_argument("--cloud", metavar="CLOUD", help="local, aws, gcp, azure or another")
     parser.add_argument("--region", metavar="REGION", help="such as us-east-1")
     parser.add_argument("--zone", metavar="ZONE", help="such as us-east-1a")
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--spot", action="store_const", const=True, dest="spot", help="spot only")
     kind.add_argument("--on-demand", action="store_const", const=False, dest="spot", help="on-demand only")
     parser.add_argument("--max-price", metavar="USD", help="the most an hour may cost")
-    parser.add_argument("--sort", choices=("price", "value", "risk"), help="what comes first (default price)")
-    parser.add_argument("--limit", metavar="N", type=int, help="how many to show (default: all)")
+    parser.add_argument("--type", metavar="TYPE", help="the cloud's instance type")
+    parser.add_argument("--arch", choices=("x86_64", "arm64"), help="the processor's architecture")
+    parser.add_argument("--gpu-memory", metavar="GIB", help="of each GPU: 40+")
+    parser.add_argument(
+        "--sort",
+        choices=("price", "value", "risk"),
+        help="price (default); value: per vCPU, or per GiB of GPU memory; risk: price with what interruptions cost",
+    )
+    parser.add_argument("--group", choices=("cloud", "region", "type", "gpu"), help="only the best of each")
+    parser.add_argument("--limit", metavar="N", type=int, default=50, help="how many to show (default 50)")
 
 
 def _launch(parser: argparse.ArgumentParser) -> None:
@@ -140,6 +148,18 @@ def _cloud(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("verb", choices=("list",), help="list: the clouds, and whether they work")
 
 
+def _catalog(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "verb",
+        choices=("info", "refresh", "import"),
+        help="info: what prices there are, and their age; refresh: fetch new ones; import: take those of a file",
+    )
+    parser.add_argument("file", metavar="FILE", nargs="?", help="for import: csv, csv.gz or parquet")
+    parser.add_argument("--cloud", metavar="CLOUD", help="only this cloud, or this feed")
+    parser.add_argument("--regions", action="store_true", help="info: each region by itself")
+    parser.add_argument("-d", "--detach", action="store_true", help="refresh: do not wait for it")
+
+
 def _completion(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("shell", choices=("bash", "zsh"), help="for which shell")
 
@@ -168,7 +188,14 @@ COMMANDS = (
     Command(name="events", group=_SEE, handler="see:events", add=_events, help="show the timeline"),
     Command(name="why", group=_SEE, handler="see:why", add=_any_id, help="show the reasons behind what happened"),
     Command(name="instances", group=_BUY, handler="machines:instances", add=_instances, help="list the instances"),
-    Command(name="offers", group=_BUY, handler="machines:offers", add=_offers, help="search what can be bought"),
+    Command(name="offers", group=_BUY, handler="market:offers", add=_offers, help="search what can be bought"),
+    Command(
+        name="catalog",
+        group=_BUY,
+        handler="market:catalog",
+        add=_catalog,
+        help="what prices there are; fetch or import them",
+    ),
     Command(name="launch", group=_BUY, handler="machines:launch", add=_launch, help="buy bare instances"),
     Command(name="terminate", group=_BUY, handler="machines:terminate", add=_terminate, help="give instances back"),
     Command(name="interrupt", group=_BUY, handler="machines:interrupt", add=_interrupt, help="force an interruption"),

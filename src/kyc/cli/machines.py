@@ -1,4 +1,4 @@
-"""The commands about machines: instances, offers, launch, terminate, interrupt, cloud."""
+"""The commands about machines: instances, launch, terminate, interrupt, cloud."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 from kyc.cli.output import Cell, Output, state_cell
 from kyc.cli.watch import Related, show_event, watch_until
-from kyc.cli.words import ago, now, number, plural, span, usd
+from kyc.cli.words import ago, now, plural, span, usd
 from kyc.domain.deployment import DeploymentState
 from kyc.domain.errors import InvalidInputError
 from kyc.domain.event import EventKind
 from kyc.sdk.client import Client
-from kyc.wire.api import DeploymentRow, EventRow, InstanceRow, OfferRow
+from kyc.wire.api import DeploymentRow, EventRow, InstanceRow
 
 ENDED = frozenset({"terminated", "failed"})
 INSTANCE_ENDINGS = (EventKind.INSTANCE_TERMINATED, EventKind.DEPLOYMENT_DESTROYED, EventKind.DEPLOYMENT_FAILED)
@@ -48,53 +48,6 @@ def _instance(row: InstanceRow) -> list[Cell | str]:
         row.workload or "-",
         ago(row.started_at, now=now()),
     ]
-
-
-def offers(args: argparse.Namespace, out: Output) -> int:
-    """Search what can be bought now."""
-    with Client() as client:
-        rows = client.offers(
-            cpus=args.cpus,
-            memory=args.memory,
-            gpu=args.gpu,
-            cloud=args.cloud,
-            region=args.region,
-            zone=args.zone,
-            spot=args.spot,
-            max_price=args.max_price,
-            sort=args.sort,
-        )
-    rows = rows[: args.limit]
-    if out.json:
-        out.document(rows)
-    elif rows:
-        show_offers(out, rows)
-    else:
-        out.line("No offer meets that. Ask for less, or see `kyc cloud list`.")
-    return 0
-
-
-def show_offers(out: Output, rows: list[OfferRow], *, chosen: str = "") -> None:
-    """Print offers as a table; the chosen one is marked."""
-    columns = ("", "OFFER", ">CPUS", ">MEMORY", "GPU", ">PRICE/H", ">ON DEMAND", ">SAVING", "PRICED")
-    at = now()
-    out.table(
-        columns,
-        [
-            [
-                Cell("*" if row.id == chosen else "", "green"),
-                Cell(row.id, "bold" if row.id == chosen else ""),
-                number(row.vcpus),
-                f"{number(row.memory_gib)} GiB",
-                f"{row.gpu}:{number(row.gpu_count)}" if row.gpu else "-",
-                usd(row.price_usd_per_hour),
-                usd(row.on_demand_usd_per_hour),
-                f"{row.saving:.0%}",
-                ago(row.priced_at, now=at),
-            ]
-            for row in rows
-        ],
-    )
 
 
 def launch(args: argparse.Namespace, out: Output) -> int:

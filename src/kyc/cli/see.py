@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from datetime import UTC, datetime
 
+from kyc.cli.market import choice_lines
 from kyc.cli.output import Cell, Output, state_cell
 from kyc.cli.ps import step_of
 from kyc.cli.watch import Related, show_event, watch_job
@@ -217,6 +218,8 @@ def why(args: argparse.Namespace, out: Output) -> int:
     out.line(f"{args.id}: {out.paint(state_cell(state))}" + (f", {reason}" if reason else ""))
     for event in told:
         show_event(out, event)
+        for line in choice_lines(event):
+            out.line(f"    {line}")
     return 0
 
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 import msgspec
 
 from kyc.cli.live import JobStatus, status_line
-from kyc.cli.machines import show_offers
+from kyc.cli.market import show_offers
 from kyc.cli.output import Cell, Output, state_cell
 from kyc.cli.see import show_log
 from kyc.cli.watch import Related, show_event, watch_job

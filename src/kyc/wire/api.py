@@ -217,13 +217,18 @@ class JobRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobPlan:
-    """What a job file means. `name` is the name it got (a taken one gets a number); `row` is None for a dry run."""
+    """What a job file means. `name` is the name it got (a taken one gets a number); `row` is None for a dry run.
+
+    An hour of the best offer costs `expected_usd_per_hour`; an hour of work on it, with what start-up and interruptions
+    are expected to add, `expected_usd_per_work_hour`.
+    """
 
     name: str
     spec: dict[str, object]
     warnings: list[str]
     offers: list[OfferRow]
     expected_usd_per_hour: float | None
+    expected_usd_per_work_hour: float | None = None
     row: WorkloadRow | None = None
 
 

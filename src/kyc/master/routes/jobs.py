@@ -40,7 +40,8 @@ async def submit_job(request: JobRequest, served: Served, response: Response) ->
         spec=spec_view(spec),
         warnings=warnings,
         offers=offers,
-        expected_usd_per_hour=round(ranked[0].usd_per_work_hour, 6) if ranked else None,
+        expected_usd_per_hour=offers[0].price_usd_per_hour if offers else None,
+        expected_usd_per_work_hour=round(ranked[0].usd_per_work_hour, 6) if ranked else None,
         row=row,
     )
 

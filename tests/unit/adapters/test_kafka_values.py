@@ -1,0 +1,103 @@
+"""What the Kafka back end computes without a broker: addresses, runs of offsets, the window."""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kyc.adapters.kafka.address import address_of
+from kyc.adapters.kafka.layout import place_of, runs_of
+from kyc.adapters.kafka.log import Runs
+from kyc.adapters.kafka.window import Window
+from kyc.domain.errors import InvalidInputError
+from kyc.domain.snapshot import ChunkId, ChunkRef, StreamAccess
+
+
+def access(url: str, token: str = "") -> StreamAccess:
+    return StreamAccess(url=url, workload="train", token=token)
+
+
+def test_an_address_has_ports_and_a_prefix() -> None:
+    address = address_of(access("kafka://one,two:9093,[::1]:9094?prefix=team.kyc&replication=3&timeout=5"))
+    assert address.servers == "one:9092,two:9093,[::1]:9094"
+    assert (address.prefix, address.replication, address.timeout_s) == ("team.kyc", 3, 5)
+    assert address.settings == {"security.protocol": "PLAINTEXT"}
+
+
+@pytest.mark.parametrize(
+    ("url", "token"),
+    [
+        ("kafka://me:p%40ss@one", ""),
+        ("kafka://me@one", "p@ss"),
+        ("kafka://one?username=me", "p@ss"),
+        ("kafka://one", "me:p@ss"),
+    ],
+)
+def test_the_password_comes_from_the_url_or_the_token_and_is_not_shown(url: str, token: str) -> None:
+    address = address_of(access(url, token))
+    assert address.settings["sasl.username"] == "me"
+    assert address.settings["sasl.password"] == "p@ss"
+    assert address.settings["security.protocol"] == "SASL_SSL"
+    assert "p@ss" not in repr(address)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://one",
+        "kafka://",
+        "kafka://one:port",
+        "kafka://one?acks=0",
+        "kafka://one?prefix=a/b",
+        "kafka://one?replication=many",
+        "kafka://one?security.protocol=TLS",
+        "kafka://one?security.protocol=SASL_SSL",
+        "kafka://me:secret@one?sasl.mechanism=GSSAPI",
+    ],
+)
+def test_a_url_that_makes_no_sense_is_refused_without_showing_a_secret(url: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        address_of(access(url))
+    assert "secret" not in str(caught.value) + caught.value.next_step
+
+
+@given(st.sets(st.integers(0, 200)))
+def test_runs_hold_what_they_were_made_of(offsets: set[int]) -> None:
+    runs = Runs(list(runs_of(offsets)))
+    assert {number for number in range(-1, 203) if number in runs} == offsets
+
+
+@pytest.mark.parametrize("location", ["", "nonsense", "/1.1", "-5/1.1", "7"])
+def test_a_location_of_another_stream_is_just_not_there(location: str) -> None:
+    offset, key = place_of(ChunkRef(id=ChunkId("a"), stored_bytes=1, location=location))
+    assert offset in {-1, 7}
+    assert key.startswith(b"a/")
+
+
+async def test_the_window_is_never_overfull_and_nobody_is_forgotten() -> None:
+    window, rng, used, most = Window(100), Random(5), 0, 0
+
+    async def hold(size: int) -> None:
+        nonlocal used, most
+        await window.enter(size)
+        used += size
+        most = max(most, used)
+        try:
+            for _ in range(rng.randrange(4)):
+                await asyncio.sleep(0)
+        finally:
+            used -= size
+            window.leave(size)
+
+    tasks = [asyncio.ensure_future(hold(rng.randrange(1, 60))) for _ in range(300)]
+    for task in tasks[::7]:
+        await asyncio.sleep(0)
+        task.cancel()
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    assert all(one is None or isinstance(one, asyncio.CancelledError) for one in ended)
+    assert most <= 100
+    await asyncio.wait_for(window.enter(100), 1)

@@ -1,0 +1,46 @@
+"""Where a bucket is and how to sign in."""
+
+from __future__ import annotations
+
+import pytest
+
+from kyc.adapters.objects.address import address_of
+from kyc.domain.errors import InvalidInputError
+from kyc.domain.snapshot import StreamAccess
+
+
+def access(url: str, token: str = "") -> StreamAccess:
+    return StreamAccess(url=url, workload="train", token=token)
+
+
+def test_an_s3_address_has_its_endpoint_and_the_tokens_key() -> None:
+    address = address_of(
+        access("s3://bucket/a/b/?endpoint=http://127.0.0.1:1&region=eu-west-1&timeout=4", "key:sec:ses")
+    )
+    assert address.url == "s3://bucket/a/b"
+    assert address.timeout_s == 4
+    assert address.allows_http
+    assert address.settings == {
+        "endpoint": "http://127.0.0.1:1",
+        "region": "eu-west-1",
+        "access_key_id": "key",
+        "secret_access_key": "sec",
+        "session_token": "ses",
+    }
+    assert "sec" not in repr(address)
+
+
+def test_the_other_clouds_have_their_own_credentials() -> None:
+    assert address_of(access("gs://bucket", "{}")).settings == {"service_account_key": "{}"}
+    assert address_of(access("az://account/box", "sv=1&sig=x")).settings == {"sas_key": "sv=1&sig=x"}
+    assert address_of(access("az://account/box", "a2V5")).settings == {"account_key": "a2V5"}
+    assert address_of(access("s3://bucket")).settings == {}
+
+
+@pytest.mark.parametrize(
+    "url", ["http://bucket", "s3://", "s3://key:secret@bucket", "s3://bucket?acl=public", "gs://bucket?endpoint=x"]
+)
+def test_a_url_that_makes_no_sense_is_refused_without_showing_a_secret(url: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        address_of(access(url))
+    assert "secret" not in str(caught.value)

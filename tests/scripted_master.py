@@ -113,7 +113,7 @@ class ScriptedMaster:
                 )
                 self._send(master.answer(asked))
 
-            do_GET = do_POST = do_PUT = do_HEAD = _serve  # noqa: N815
+            do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _serve  # noqa: N815
 
             def _send(self, answer: Answer) -> None:
                 self.send_response(answer.status)

@@ -1,4 +1,4 @@
-"""The commands about machines and money: instances, launch, terminate, interrupt, cost, cloud."""
+"""The commands about machines: instances, launch, terminate, interrupt, cloud."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kyc.domain.deployment import DeploymentState
 from kyc.domain.errors import InvalidInputError
 from kyc.domain.event import EventKind
 from kyc.sdk.client import Client
-from kyc.wire.api import CostRow, DeploymentRow, EventRow, InstanceRow
+from kyc.wire.api import DeploymentRow, EventRow, InstanceRow
 
 ENDED = frozenset({"terminated", "failed"})
 INSTANCE_ENDINGS = (EventKind.INSTANCE_TERMINATED, EventKind.DEPLOYMENT_DESTROYED, EventKind.DEPLOYMENT_FAILED)
@@ -129,26 +129,6 @@ def interrupt(args: argparse.Namespace, out: Output) -> int:
     else:
         out.line(f"{row.id} is killed without a notice. Watch with `kyc events -f`.")
     return 0
-
-
-def cost(args: argparse.Namespace, out: Output) -> int:
-    """Show what was spent, and what the same time would have cost on demand."""
-    with Client() as client:
-        report = client.cost(args.name)
-    if out.json:
-        out.document(report)
-        return 0
-    columns = ("WORKLOAD", ">SPENT", ">ON DEMAND", ">SAVED", ">SHARE", ">INSTANCE TIME", ">NOW/H")
-    total = [] if args.name else [report.total]
-    out.table(columns, [_cost(row) for row in (*report.rows, *total)])
-    return 0
-
-
-def _cost(row: CostRow) -> list[Cell | str]:
-    share = f"{row.saved_usd / row.on_demand_usd:.0%}" if row.on_demand_usd else "-"
-    name = Cell("bare instances" if row.name == "-" else row.name, "bold")
-    spent = [usd(row.spent_usd), usd(row.on_demand_usd), usd(row.saved_usd), share]
-    return [name, *spent, span(row.instance_seconds), usd(row.per_hour_now_usd)]
 
 
 def cloud(args: argparse.Namespace, out: Output) -> int:

@@ -10,7 +10,7 @@ from kyc.sdk.client import Client
 from kyc.sdk.flows import is_over
 from kyc.wire.api import WorkloadRow
 
-_COLUMNS = ("NAME", "STATE", ">STEP", ">ATTEMPT", ">INSTANCES", ">INTERRUPTED", ">COST", ">SAVED", "SNAPSHOT", "UNSAFE FOR", "DEADLINE")  # fmt: skip  # noqa: E501
+_COLUMNS = ("NAME", "STATE", ">STEP", ">ATTEMPT", ">INSTANCES", ">INTERRUPTED", ">COST", ">SAVED", ">FORECAST", "SNAPSHOT", "UNSAFE FOR", "DEADLINE")  # fmt: skip  # noqa: E501
 
 
 def ps(args: argparse.Namespace, out: Output) -> int:
@@ -37,6 +37,7 @@ def _line(row: WorkloadRow) -> list[Cell | str]:
         str(row.interruptions),
         usd(row.cost_usd),
         usd(row.saved_usd),
+        usd(row.forecast_usd),
         ago(row.last_snapshot_at, now=at),
         span(row.rpo_s),
         "-" if is_over(row.state) else until(row.deadline_at, now=at),

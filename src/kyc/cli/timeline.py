@@ -21,6 +21,8 @@ _WARNING = {
     EventKind.JOB_MIGRATING,
     EventKind.AGENT_TROUBLED,
     EventKind.BUDGET_WARNED,
+    EventKind.BUDGET_HELD,
+    EventKind.JOB_STEERED,
     EventKind.ORPHAN_FOUND,
 }
 _BAD = {
@@ -29,6 +31,7 @@ _BAD = {
     EventKind.JOB_FAILED,
     EventKind.ATTEMPT_FENCED,
     EventKind.BUDGET_STOPPED,
+    EventKind.DEADLINE_MISSED,
 }
 
 
@@ -143,6 +146,23 @@ def _ended(data: Data) -> str:
     return f"{code}{plural(attempts, 'attempt')}, {plural(interruptions, 'interruption')}"
 
 
+def _steered(data: Data) -> str:
+    if "to" not in data:
+        return f"leaves {data.get('from', '')}"
+    left = f"{span(_amount(data, 'work_left_s'))} of work" if data.get("work_left_s") is not None else "unknown work"
+    return f"{data.get('from')} -> {data['to']}: {left} in {span(_amount(data, 'time_left_s'))}, {_prices(data)}"
+
+
+def _prices(data: Data) -> str:
+    spot = usd(_amount(data, "spot_usd_per_hour")) if data.get("spot_usd_per_hour") is not None else "none"
+    dear = usd(_amount(data, "on_demand_usd_per_hour")) if data.get("on_demand_usd_per_hour") is not None else "none"
+    return f"restart {span(_amount(data, 'overhead_s'))}, spot {spot}/h, on-demand {dear}/h"
+
+
+def _repriced(data: Data) -> str:
+    return f"{usd(_amount(data, 'before_usd_per_hour'))}/h -> {usd(_amount(data, 'price_usd_per_hour'))}/h"
+
+
 def _troubled(data: Data) -> str:
     return f"{data.get('instance', '')}" + (f", next: {data['next_step']}" if data.get("next_step") else "")
 
@@ -182,6 +202,8 @@ _FACTS: Mapping[str, Callable[[Data], str]] = {
     EventKind.JOB_STARTED: _started,
     EventKind.JOB_RESUMED: _started,
     EventKind.JOB_PROGRESS: _progress,
+    EventKind.JOB_STEERED: _steered,
+    EventKind.INSTANCE_REPRICED: _repriced,
     EventKind.JOB_MIGRATING: _ended,
     EventKind.JOB_SUCCEEDED: _ended,
     EventKind.JOB_FAILED: _ended,

@@ -10,6 +10,7 @@ from kyc.domain.event import Event, EventKind, LogLines
 from kyc.domain.instance import Instance, InstanceState
 from kyc.domain.interruption import NoticeKind
 from kyc.domain.job import ATTEMPT_EDGES, Attempt, AttemptState, Job, JobState
+from kyc.domain.progress import next_pace
 from kyc.wire import agent as wire
 
 
@@ -98,7 +99,8 @@ class _Reading:
         return LogLines(workload=self.job.name, attempt=self.attempt.id, at=fact.at, text=fact.text)
 
     def progressed(self, fact: wire.Progressed) -> Changes:
-        job = replace(self.job, step=fact.step, step_total=fact.total)
+        pace = next_pace(self.job.pace, self.attempt.id, fact.step, fact.at)
+        job = replace(self.job, step=fact.step, step_total=fact.total, pace=pace)
         event = self._event(EventKind.JOB_PROGRESS, first=fact.first, step=fact.step, total=fact.total)
         return Changes(records=(job,), events=(event,))
 
@@ -114,7 +116,8 @@ class _Reading:
             took_s=fact.took_s,
             missed=fact.missed,
         )
-        return Changes(records=(replace(self.job, last_snapshot_at=fact.at),), events=(event,))
+        attempt = replace(self.attempt, safe_at=fact.at)
+        return Changes(records=(replace(self.job, last_snapshot_at=fact.at), attempt), events=(event,))
 
     def restored(self, fact: wire.Restored) -> Event:
         kind = EventKind.RESTORE_COMPLETED if fact.done else EventKind.RESTORE_STARTED

@@ -85,6 +85,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
                 store=store,
                 clock=clock,
                 intents=engine.intents,
+                budgets=engine.budgets,
                 links=engine.links,
                 pulses=engine.pulses,
                 snapshots=Snapshots(store, stream_host, secrets, clock, home.path / "tmp"),

@@ -286,9 +286,24 @@ class Client:
         with opened_table(path) as (file, sha256):
             return self._call(calls.import_table(sha256), file)
 
-    def cost(self, name: str | None = None) -> api.CostReport:
-        """Return what one workload, or everything, has cost so far; raise NotFoundError."""
-        return self._call(calls.cost(name))
+    def cost(self, name: str | None = None, *, by: str = "workload") -> api.CostReport:
+        """Return what one workload, or everything, has cost so far, by `workload` or `day`; raise NotFoundError."""
+        return self._call(calls.cost(name, by))
+
+    def budgets(self) -> list[api.BudgetRow]:
+        """Return the budgets of the periods and of the jobs that live, with what was spent of them."""
+        return self._call(calls.budgets())
+
+    def set_budget(self, scope: str, limit_usd: float, *, warn_at: float = 0.8) -> api.BudgetRow:
+        """Limit what may be spent in a `day`, a `month`, in `total`, or on a live job by its name.
+
+        Raises NotFoundError for an unknown name, InvalidInputError for a limit below zero or a share outside 0 to 1.
+        """
+        return self._call(calls.set_budget(scope, api.BudgetRequest(limit_usd=limit_usd, warn_at=warn_at)))
+
+    def remove_budget(self, scope: str) -> None:
+        """Remove a budget; raise NotFoundError if there is none."""
+        self._call(calls.remove_budget(scope))
 
     def clouds(self) -> list[api.CloudRow]:
         """Return the registered clouds and whether they work."""

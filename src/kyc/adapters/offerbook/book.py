@@ -25,11 +25,12 @@ _NANO = Decimal("1e-9")
 
 @dataclass(frozen=True, slots=True)
 class Masks:
-    """What a wish leaves: a mask of places, machines or rows each (None: all of them)."""
+    """What a wish leaves: a mask of places, machines or rows each, and so many of the cheapest rows (None: all)."""
 
     places: Mask | None = None
     machines: Mask | None = None
     rows: Mask | None = None
+    cheapest: int | None = None
 
 
 class Book:
@@ -58,17 +59,23 @@ class Book:
         """Map the file; errors as `read_columns`."""
         return Book(*read_columns(path))
 
-    def spread(self, masks: Masks) -> Mask | None:
-        """Return the masks as one over all rows; None if they leave everything."""
-        found: Mask | None = masks.rows
-        for mask, column in ((masks.places, "place"), (masks.machines, "machine")):
-            if mask is not None:
-                wide = mask[self.arrays[column]]
-                found = wide if found is None else found & wide
-        return found
+    def select(self, masks: Masks) -> Rows:
+        """Return the rows that the masks leave, in order: what is quick to tell first, the rest on what is left."""
+        of = self.arrays
+        end = self.rows if masks.cheapest is None else masks.cheapest
+        mask = None if masks.rows is None else masks.rows[:end]
+        if masks.places is not None:
+            placed = masks.places.take(of["place"][:end])
+            mask = placed if mask is None else mask & placed
+        rows = np.arange(end) if mask is None else np.flatnonzero(mask)
+        if masks.machines is not None:
+            rows = rows[masks.machines.take(of["machine"][:end] if mask is None else of["machine"][rows])]
+        return rows
 
-    def dearest(self, price: Decimal) -> int:
-        """Return how many rows cost that much or less."""
+    def dearest(self, price: Decimal | None) -> int:
+        """Return how many rows cost that much or less; all for None."""
+        if price is None:
+            return self.rows
         most = min(int(price / _NANO), np.iinfo(np.int64).max)
         return int(np.searchsorted(self.arrays["nanos"], most, side="right"))
 
@@ -114,15 +121,8 @@ VECTORS: Mapping[str, Callable[[Book, Requirement], Masks]] = {
     "gpu count": lambda b, r: Masks(machines=b.gpu_count >= r.gpu_count),
     "gpu memory": lambda b, r: Masks(machines=_within(b.gpu_memory_mib / 1024, r.gpu_memory_gib)),
     "spot": lambda b, _: Masks(rows=~b.arrays["spot"]),
-    "max price": lambda b, r: Masks(rows=_cheapest(b, r.max_price_usd_per_hour)),
+    "max price": lambda b, r: Masks(cheapest=b.dearest(r.max_price_usd_per_hour)),
 }
-
-
-def _cheapest(book: Book, most: Decimal | None) -> Mask:
-    mask = np.ones(book.rows, dtype=bool)
-    if most is not None:
-        mask[book.dearest(most) :] = False
-    return mask
 
 
 def _within(values: Floats, bound: Bound) -> Mask:

@@ -93,7 +93,7 @@ class _Writing:
         self._rows: dict[str, list[tuple[object, ...]]] = {_MACHINE: [], _PRICE: [], _BAND: []}
         self._machines: set[tuple[str, str]] = set()
         self._left_out: Counter[str] = Counter()
-        self._stated = 0
+        self._stated = self._waiting = 0
 
     def add(self, fact: Fact) -> None:
         match fact:
@@ -105,13 +105,15 @@ class _Writing:
                 self._rows[_BAND].append((fact.cloud, fact.region, fact.instance_type, fact.band))
             case LeftOut():
                 self._left_out[fact.reason] += 1
-        if any(len(rows) >= _BATCH for rows in self._rows.values()):
+        self._waiting += 1
+        if self._waiting >= _BATCH:
             self.flush()
 
     def flush(self) -> None:
         for statement, rows in self._rows.items():
             self._connection.executemany(statement, rows)
             rows.clear()
+        self._waiting = 0
 
     def taken(self) -> Taken:
         """Return what came of it: of several prices for the same thing the newest was kept."""

@@ -44,11 +44,10 @@ class _Search:
 
     def matching(self) -> Rows:
         """The rows that meet one alternative, cheapest first."""
-        found: Mask | None = None
-        for requirement in self.query.any_of:
-            mask = self._meets(requirement)
-            found = mask if found is None else found | mask
-        return np.flatnonzero(found) if found is not None else np.array([], dtype=np.intp)
+        found = [self._meets(requirement) for requirement in self.query.any_of]
+        if not found:
+            return np.array([], dtype=np.intp)
+        return found[0] if len(found) == 1 else np.unique(np.concatenate(found))
 
     def best(self, rows: Rows) -> list[Found]:
         """The rows in the query's order, the best of each group, as many as asked for."""
@@ -92,15 +91,14 @@ class _Search:
             rows += self._ordered(np.flatnonzero(misses == number), most=NEAREST - len(rows)).tolist()
         return rows
 
-    def _meets(self, requirement: Requirement) -> Mask:
+    def _meets(self, requirement: Requirement) -> Rows:
         checks = checks_of(self.query, requirement)
-        masks = _joined([self._masks(check, requirement) for check in checks])
-        wide = self.book.spread(masks)
-        return np.ones(self.book.rows, dtype=bool) if wide is None else wide
+        return self.book.select(_joined([self._masks(check, requirement) for check in checks]))
 
     def _wide(self, check: Check, requirement: Requirement) -> Mask:
-        wide = self.book.spread(self._masks(check, requirement))
-        return np.ones(self.book.rows, dtype=bool) if wide is None else wide
+        mask = np.zeros(self.book.rows, dtype=bool)
+        mask[self.book.select(self._masks(check, requirement))] = True
+        return mask
 
     def _masks(self, check: Check, requirement: Requirement) -> Masks:
         book, query = self.book, self.query
@@ -160,6 +158,7 @@ def _joined(found: Sequence[Masks]) -> Masks:
         places=_both([masks.places for masks in found]),
         machines=_both([masks.machines for masks in found]),
         rows=_both([masks.rows for masks in found]),
+        cheapest=min((masks.cheapest for masks in found if masks.cheapest is not None), default=None),
     )
 
 

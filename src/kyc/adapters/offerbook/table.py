@@ -36,7 +36,7 @@ def read_table(path: Path) -> Iterator[Fact]:
             if packed
             else path.open(encoding="utf-8", newline="") as text
         ):
-            yield from facts_of(csv.DictReader(text), imported_from=path.name)
+            yield from facts_of(csv.reader(text), imported_from=path.name)
     except (OSError, EOFError, zlib.error, csv.Error, UnicodeDecodeError) as error:
         raise InvalidInputError(
             f"{path.name} cannot be read as a table: {error}",
@@ -44,15 +44,20 @@ def read_table(path: Path) -> Iterator[Fact]:
         ) from error
 
 
-def facts_of(lines: csv.DictReader[str], *, imported_from: str) -> Iterator[Fact]:
-    """Yield the facts of a table's lines."""
-    missing = [name for name in _NEEDED if name not in (lines.fieldnames or ())]
+def facts_of(rows: Iterator[list[str]], *, imported_from: str) -> Iterator[Fact]:
+    """Yield the facts of a table's rows; the first names the columns."""
+    names = next(rows, [])
+    missing = [name for name in _NEEDED if name not in names]
     if missing:
         raise InvalidInputError(
             f"{imported_from} has no column {', '.join(missing)}", next_step="docs/catalog.md lists the columns."
         )
     told: set[tuple[str, ...]] = set()
-    for line in lines:
+    for row in rows:
+        if len(row) != len(names):
+            yield LeftOut(reason="a line has another number of columns")
+            continue
+        line = dict(zip(names, row, strict=True))
         if not all(line[name] for name in _NEEDED):
             yield LeftOut(reason="a name is missing")
             continue

@@ -110,6 +110,22 @@ async def test_killing_the_agent_ends_the_work_and_a_new_one_says_so(here: Site,
     assert here.master.story().count("Started") == 1
 
 
+async def test_names_that_are_not_utf8_hurt_nobody(here: Site, tmp_path: Path) -> None:
+    script = """
+    n=0; mkdir checkpoints
+    while [ $n -lt 1000 ]; do n=$((n + 1)); echo $n > "checkpoints/$(printf 'caf\\351')$n"; sleep 0.2; done
+    """
+    async with here.agent(tmp_path / "one") as agent:
+        await start_work(here, run=script)
+        await here.master.until(lambda: len(here.master.told(Committed)) >= 5)
+        assert agent.returncode is None
+        await here.master.want(await here.assignment("release", run=script, epoch=1))
+        await here.master.until(lambda: "Released" in here.master.story())
+    flushed = here.master.told(Committed)[-1]
+    assert isinstance(flushed, Committed)
+    assert flushed.files >= 5
+
+
 async def test_asked_to_end_the_agent_flushes_and_says_so(here: Site, tmp_path: Path) -> None:
     async with here.agent(tmp_path / "one") as agent:
         await start_work(here, run=COUNT)

@@ -9,6 +9,7 @@ from pathlib import Path
 import zstandard
 
 from kyc.domain.errors import DamagedDataError, OutOfSpaceError
+from kyc.wire.text import legible
 
 _NO_SPACE = {28, 122}  # ENOSPC, EDQUOT
 _PERMISSIONS = 0o777
@@ -76,5 +77,5 @@ def _is_inside(path: Path, folder: Path) -> bool:
 
 def _hostile(member: tarfile.TarInfo, what: str) -> DamagedDataError:
     return DamagedDataError(
-        f"the archive has a path that {what}: {member.name}", next_step="Remove it and submit again."
+        f"the archive has a path that {what}: {legible(member.name)}", next_step="Remove it and submit again."
     )

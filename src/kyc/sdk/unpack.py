@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from kyc.domain.errors import ConflictError, DamagedDataError, InvalidInputError, KycError, OutOfSpaceError
+from kyc.wire.text import legible
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,7 @@ def _extract(source: IO[bytes], beside: Path, target: Path) -> Unpacked:
             try:
                 tar.extract(member, beside, filter="data")
             except (tarfile.AbsoluteLinkError, tarfile.LinkOutsideDestinationError, tarfile.SpecialFileError):
-                left_out.append(member.name)
+                left_out.append(legible(member.name))
                 continue
             except tarfile.FilterError as error:
                 raise DamagedDataError(

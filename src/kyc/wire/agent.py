@@ -16,6 +16,7 @@ import msgspec
 from kyc.domain.errors import InvalidInputError
 from kyc.domain.interruption import Notice
 from kyc.domain.snapshot import StreamAccess
+from kyc.wire.text import legible
 
 PROTOCOL_VERSION = 1
 
@@ -206,8 +207,11 @@ _from_master: msgspec.json.Decoder[FromMaster] = msgspec.json.Decoder(FromMaster
 
 
 def frame(message: Message) -> str:
-    """Return the message as the text of one frame."""
-    return _encoder.encode(message).decode()
+    """Return the message as the text of one frame; names of files that are not UTF-8 become legible ones."""
+    try:
+        return _encoder.encode(message).decode()
+    except UnicodeEncodeError:
+        return _encoder.encode(_legible(msgspec.to_builtins(message))).decode()
 
 
 def read_from_agent(text: str | bytes) -> FromAgent:
@@ -218,6 +222,18 @@ def read_from_agent(text: str | bytes) -> FromAgent:
 def read_from_master(text: str | bytes) -> FromMaster:
     """Return the master's message; raise InvalidInputError for anything else, or another version."""
     return _checked(_from_master, text)
+
+
+def _legible(value: object) -> object:
+    match value:
+        case str():
+            return legible(value)
+        case list():
+            return [_legible(one) for one in value]
+        case dict():
+            return {key: _legible(one) for key, one in value.items()}
+        case _:
+            return value
 
 
 M = TypeVar("M", bound=Message)

@@ -142,7 +142,7 @@ class _Reading:
     def troubled(self, fact: wire.Troubled) -> Changes:
         if fact.fatal:
             return self._ended(AttemptState.LOST, fact.what)
-        event = self._event(EventKind.AGENT_TROUBLED, next_step=fact.next_step)
+        event = self._event(EventKind.AGENT_TROUBLED, next_step=fact.next_step, **({"over": True} if fact.over else {}))
         return Changes(events=(replace(event, reason=fact.what),))
 
     def lost(self, kind: EventKind, reason: str) -> Changes:

@@ -178,12 +178,16 @@ class Fenced(Told, frozen=True, kw_only=True, tag="fenced"):
 
 
 class Troubled(Told, frozen=True, kw_only=True, tag="troubled"):
-    """Something the agent cannot mend alone; it goes on trying where that can help. `fatal`: it gave up."""
+    """Something the agent cannot mend alone; it goes on trying where that can help. `fatal`: it gave up.
+
+    One that lasts is told once a minute; `over`: it has ended.
+    """
 
     attempt: str | None
     what: str
     next_step: str = ""
     fatal: bool = False
+    over: bool = False
 
 
 AnyFact = (

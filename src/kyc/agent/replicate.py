@@ -91,6 +91,6 @@ class Replicator:
                 sent_bytes=commit.sent_bytes,
                 took_s=commit.took_s,
                 flushed=commit.flushed,
-                missed=list(commit.missed),
+                missed=[*commit.missed, *commit.special],
             )
         )

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from kyc.domain.errors import OutOfSpaceError, UnreachableError
@@ -59,6 +60,7 @@ class Replicator:
         source = self._snapshotter.source
         self._watcher = Watcher(source.root, source.scope, self._dirt, clock)
         self._last = base.sequence if base else None
+        self._named: set[str] = set()
         self._bytes_per_s = _FIRST_GUESS_BYTES_PER_S
         self._overhead_s = 0.1
 
@@ -163,7 +165,9 @@ class Replicator:
             is_new = commit.sequence != self._last
             self._last = commit.sequence
         if is_new or flushed:
-            await self._tell.commit(commit)
+            unnamed = tuple(special for special in commit.special if special not in self._named)
+            self._named.update(unnamed)
+            await self._tell.commit(replace(commit, special=unnamed))
         return commit
 
     def _learn(self, commit: Commit) -> None:

@@ -114,7 +114,10 @@ class Progressed(Told, frozen=True, kw_only=True, tag="progressed"):
 
 
 class Committed(Told, frozen=True, kw_only=True, tag="committed"):
-    """A snapshot is in the stream. `flushed`: it was the last, taken after the work had stopped."""
+    """A snapshot is in the stream. `flushed`: it was the last, taken after the work had stopped.
+
+    `missed`: files that could not be read whole, and, once each, what is no file, with the reason.
+    """
 
     attempt: str
     epoch: int

@@ -35,12 +35,15 @@ class Changes:
 def read_fact(  # noqa: C901, PLR0911, PLR0912  # one arm for each kind of fact
     fact: wire.AnyFact, known: Known, *, now: datetime
 ) -> Changes:
-    """Return what the fact changes. One about an attempt that is over adds to the timeline at most."""
+    """Return what the fact changes. One about an attempt that is over adds to the timeline at most.
+
+    Its events are of the time when it happened, which was long ago if the master was away; records are of `now`.
+    """
     if isinstance(fact, wire.Noticed):
         return _noticed(fact, known, now=now)
     if known.attempt is None or known.job is None:
         return Changes()
-    reading = _Reading(known.instance, known.attempt, known.job, now)
+    reading = _Reading(known.instance, known.attempt, known.job, now, _when(fact, known.instance, now=now))
     match fact:
         case wire.Printed():
             return Changes(logs=(reading.lines(fact),))
@@ -72,7 +75,7 @@ def _noticed(fact: wire.Noticed, known: Known, *, now: datetime) -> Changes:
     event = Event(
         kind=EventKind.INSTANCE_NOTICED,
         subject=instance.id,
-        at=now,
+        at=_when(fact, instance, now=now),
         data={
             "notice": notice.kind.value,
             "noticed_at": fact.at.isoformat(),
@@ -88,12 +91,18 @@ def _noticed(fact: wire.Noticed, known: Known, *, now: datetime) -> Changes:
     return Changes(records=(noticed,), events=(event,))
 
 
+def _when(fact: wire.AnyFact, instance: Instance, *, now: datetime) -> datetime:
+    """Return when the fact happened, by the instance's clock as far as that can be right."""
+    return min(now, max(instance.requested_at, fact.at))
+
+
 @dataclass(frozen=True, slots=True)
 class _Reading:
     instance: Instance
     attempt: Attempt
     job: Job
     now: datetime
+    at: datetime
 
     def lines(self, fact: wire.Printed) -> LogLines:
         return LogLines(workload=self.job.name, attempt=self.attempt.id, at=fact.at, text=fact.text)
@@ -145,7 +154,7 @@ class _Reading:
     def troubled(self, fact: wire.Troubled) -> Changes:
         if fact.fatal:
             return self._ended(AttemptState.LOST, fact.what)
-        event = self._event(EventKind.AGENT_TROUBLED, next_step=fact.next_step)
+        event = self._event(EventKind.AGENT_TROUBLED, next_step=fact.next_step, **({"over": True} if fact.over else {}))
         return Changes(events=(replace(event, reason=fact.what),))
 
     def lost(self, kind: EventKind, reason: str) -> Changes:
@@ -172,7 +181,7 @@ class _Reading:
 
     def _event(self, kind: EventKind, **data: object) -> Event:
         data = {"attempt": self.attempt.id, "instance": self.instance.id} | data
-        return Event(kind=kind, subject=self.job.name, at=self.now, data=data)
+        return Event(kind=kind, subject=self.job.name, at=self.at, data=data)
 
 
 def attempt_of(fact: wire.AnyFact) -> str | None:

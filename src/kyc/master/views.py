@@ -31,6 +31,7 @@ from kyc.wire.api import (
     SnapshotRow,
     WorkloadRow,
 )
+from kyc.wire.text import legible
 
 BARE = "-"  # the name under which instances without a workload are counted
 _SECRET_NAME = re.compile(r"secret|token|passw|credential|(^|_)(key|pass|pwd|auth)($|_)", re.IGNORECASE)
@@ -153,7 +154,7 @@ def snapshot_row(summary: SnapshotSummary) -> SnapshotRow:
         taken_at=summary.taken_at,
         files=summary.files,
         bytes=summary.bytes,
-        missed=list(summary.missed),
+        missed=[legible(path) for path in summary.missed],
     )
 
 

@@ -18,6 +18,7 @@ import zstandard
 
 from kyc.domain.errors import InvalidInputError
 from kyc.sdk.ignore import Found, walk
+from kyc.wire.text import legible
 
 _LEVEL = 3
 _PERMISSIONS = 0o777
@@ -69,7 +70,7 @@ def pack(folder: Path, target: IO[bytes]) -> Packed:
         archive_bytes=sink.written,
         files=files,
         file_bytes=file_bytes,
-        warnings=tuple(warnings),
+        warnings=tuple(map(legible, warnings)),
     )
 
 
@@ -110,7 +111,7 @@ def _add_file(tar: tarfile.TarFile, path: Path, info: tarfile.TarInfo) -> int | 
         return None
     except OSError as error:
         raise InvalidInputError(
-            f"{path} cannot be packed: {error.strerror or 'it became shorter meanwhile'}",
+            f"{legible(str(path))} cannot be packed: {error.strerror or 'it became shorter meanwhile'}",
             next_step="Run it again, or leave the file out with a line in .kycignore.",
         ) from error
     return info.size

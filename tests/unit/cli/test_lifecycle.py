@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -53,6 +54,17 @@ def test_a_master_that_does_not_start(
     assert words in done.err
     assert wanted[0][2:] == ["-m", "kyc.master", "up", "--home", str(home), "--port", "0", "--public-url", "https://x"]
     assert home.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_full_disk_is_said_although_the_log_has_no_room_for_it(
+    kyc: Kyc, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_master(monkeypatch, "import sys; sys.exit(1)")
+    monkeypatch.setattr("kyc.cli.up.shutil.disk_usage", lambda _: SimpleNamespace(free=4096))
+    done = kyc("up", "--detach")
+    assert done.code == 1
+    assert f"the disk of KYC_HOME {home} is full" in done.err
+    assert "next: Free some space" in done.err
 
 
 def healthy(master: ScriptedMaster, home: Path, pid: int) -> None:

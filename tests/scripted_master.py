@@ -101,9 +101,21 @@ class ScriptedMaster:
             def log_message(self, *_: object) -> None:
                 return
 
+            def _counted(self) -> bytes:
+                return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+            def _chunks(self) -> bytes:
+                """Read it all: what is left on the connection would be taken for the next request."""
+                body = b""
+                while size := int(self.rfile.readline(), 16):
+                    body += self.rfile.read(size)
+                    self.rfile.readline()
+                self.rfile.readline()
+                return body
+
             def _serve(self) -> None:
                 parts = urlsplit(self.path)
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                body = self._chunks() if self.headers.get("Transfer-Encoding") == "chunked" else self._counted()
                 asked = Asked(
                     method=self.command,
                     path=parts.path,

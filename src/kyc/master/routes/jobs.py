@@ -11,11 +11,12 @@ from kyc.master.auth import Served
 from kyc.master.routes.workloads import job_row
 from kyc.master.services import Services
 from kyc.master.views import offer_row, spec_view
+from kyc.planning.misfit import explain_misfit
 from kyc.wire.api import JobPlan, JobRequest
 from kyc.wire.workload_file import check_name, parse_workload
 
 router = APIRouter(prefix="/jobs", tags=["workloads"])
-_NO_OFFER = "no offer meets the job's resources now; it waits until one does"
+_NO_OFFER = "no offer meets the job's resources now, and it waits until one does"
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, responses={200: {"model": JobPlan, "description": "A dry run"}})
@@ -24,7 +25,9 @@ async def submit_job(request: JobRequest, served: Served, response: Response) ->
     parsed = parse_workload(request.file)
     spec = _completed(served, parsed.spec, request)
     offers = await served.intents.rank(spec)
-    warnings = [*parsed.warnings] if offers else [*parsed.warnings, _NO_OFFER]
+    warnings = [*parsed.warnings]
+    if not offers:
+        warnings.append(f"{_NO_OFFER}; {explain_misfit(await served.intents.offers(), spec.any_of)}")
     row = None
     if request.dry_run:
         response.status_code = status.HTTP_200_OK

@@ -17,7 +17,7 @@ from typing import IO
 import zstandard
 
 from kyc.domain.errors import InvalidInputError
-from kyc.sdk.ignore import Found, walk
+from kyc.sdk.ignore import Found, unreadable, walk
 
 _LEVEL = 3
 _PERMISSIONS = 0o777
@@ -108,6 +108,8 @@ def _add_file(tar: tarfile.TarFile, path: Path, info: tarfile.TarInfo) -> int | 
             tar.addfile(info, file)
     except FileNotFoundError:  # removed since it was listed
         return None
+    except PermissionError as error:
+        raise unreadable(path, error) from error
     except OSError as error:
         raise InvalidInputError(
             f"{path} cannot be packed: {error.strerror or 'it became shorter meanwhile'}",

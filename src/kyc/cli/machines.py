@@ -105,7 +105,7 @@ def launch(args: argparse.Namespace, out: Output) -> int:
         if not args.detach:
             related = Related([row.id, *row.instances])
             row = watch_until(
-                client, lambda: _applied(client, row.id), after=after, show=_quietly(out, related), kinds=_APPLIED
+                client, out, lambda: _applied(client, row.id), after=after, show=_quietly(out, related), kinds=_APPLIED
             )
     if out.json:
         out.document(row)
@@ -150,7 +150,7 @@ def wait_for_end(client: Client, out: Output, ids: list[str], *, after: int) -> 
 
     deployments = {client.instance(instance_id).deployment for instance_id in ids}
     related = Related([*ids, *deployments])
-    return watch_until(client, gone, after=after, show=_quietly(out, related), kinds=INSTANCE_ENDINGS)
+    return watch_until(client, out, gone, after=after, show=_quietly(out, related), kinds=INSTANCE_ENDINGS)
 
 
 def _quietly(out: Output, related: Related) -> Callable[[EventRow], None]:

@@ -123,7 +123,8 @@ def _launch(parser: argparse.ArgumentParser) -> None:
 def _terminate(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("ids", metavar="ID", nargs="*", default=[], help="instances' ids")
-    which.add_argument("--all", action="store_true", dest="everything", help="every instance")
+    which.add_argument("--all", action="store_true", dest="everything", help="every instance; asks on a terminal")
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
     parser.add_argument("-d", "--detach", action="store_true", help="do not wait until they are gone")
 
 
@@ -161,7 +162,9 @@ def _catalog(parser: argparse.ArgumentParser) -> None:
 
 
 def _completion(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("shell", choices=("bash", "zsh"), help="for which shell")
+    parser.add_argument(
+        "shell", choices=("bash", "zsh", "tcsh"), help="bash, zsh or tcsh; no other shell can be served"
+    )
 
 
 _HERE, _WORK, _SEE, _BUY = "This machine's master", "Work", "See", "Machines and money"

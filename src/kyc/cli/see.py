@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from kyc.cli.market import choice_lines
 from kyc.cli.output import Cell, Output, state_cell
 from kyc.cli.ps import step_of
-from kyc.cli.watch import Related, show_event, watch_job
+from kyc.cli.watch import Related, show_event, tell_contact, watch_job
 from kyc.cli.words import ago, moment, now, span, until, usd
 from kyc.domain.errors import InvalidInputError, NotFoundError
 from kyc.domain.event import EventKind
@@ -134,7 +134,7 @@ def logs(args: argparse.Namespace, out: Output) -> int:
     with Client() as client:
         if args.follow:
             after = client.last_seq()
-            watch_job(client, args.name, after=after, show=print_log)
+            watch_job(client, out, args.name, after=after, show=print_log)
         else:
             for row in client.all_logs(args.name):
                 show_log(out, row)
@@ -157,7 +157,8 @@ def events(args: argparse.Namespace, out: Output) -> int:
         if args.follow:
             if since is None:
                 after = _before_tail(client, kinds, args.subject)
-            with client.stream_events(after=after, kinds=kinds, subject=args.subject) as stream:
+            contact = tell_contact(out)
+            with client.stream_events(after=after, kinds=kinds, subject=args.subject, on_contact=contact) as stream:
                 for event in stream:
                     show_event(out, event)
         else:

@@ -17,7 +17,7 @@ from typing import IO
 import zstandard
 
 from kyc.domain.errors import InvalidInputError
-from kyc.sdk.ignore import Found, walk
+from kyc.sdk.ignore import Found, unreadable, walk
 from kyc.wire.text import legible
 
 _LEVEL = 3
@@ -109,6 +109,8 @@ def _add_file(tar: tarfile.TarFile, path: Path, info: tarfile.TarInfo) -> int | 
             tar.addfile(info, file)
     except FileNotFoundError:  # removed since it was listed
         return None
+    except PermissionError as error:
+        raise unreadable(path, error) from error
     except OSError as error:
         raise InvalidInputError(
             f"{legible(str(path))} cannot be packed: {error.strerror or 'it became shorter meanwhile'}",

@@ -14,7 +14,7 @@ from kyc.domain.errors import NotFoundError, UnreachableError
 from kyc.sdk import calls, flows
 from kyc.sdk.calls import Call
 from kyc.sdk.discovery import Address, locator
-from kyc.sdk.follow import Follow
+from kyc.sdk.follow import Follow, OnContact
 from kyc.sdk.resume import IDLE_S, PATIENCE_S
 from kyc.sdk.transport import Body, Transport
 from kyc.wire import api
@@ -197,14 +197,19 @@ class Client:
         subject: str | None = None,
         patience_s: float = PATIENCE_S,
         until_s: float | None = None,
+        on_contact: OnContact | None = None,
     ) -> Follow[api.EventRow]:
-        """Yield the events after the number `after`, then new ones as they happen, until closed."""
+        """Yield the events after the number `after`, then new ones as they happen, until closed.
+
+        `on_contact` is told False once when the master is silent, and True once when it answers again.
+        """
         return Follow(
             self._transport,
             lambda cursor: calls.event_stream(after=cursor, kinds=kinds, subject=subject),
             after=after,
             patience_s=patience_s,
             until_s=until_s,
+            on_contact=on_contact,
         )
 
     def last_seq(self) -> int:

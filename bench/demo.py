@@ -9,7 +9,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -32,6 +33,9 @@ def main() -> int:
     except (StageError, KycError) as error:
         print(f"the demonstration could not run: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted; everything that it started has ended", file=sys.stderr)
+        return 130
     print(json.dumps(result))
     return 0 if result["ok"] else 1
 
@@ -39,9 +43,12 @@ def main() -> int:
 def demonstrate() -> dict[str, object]:
     """Run the job with two interruptions beside the same training without any; return the figures."""
     say("Starting a master with a cloud of its own on this machine ...")
-    with tempfile.TemporaryDirectory(prefix="kyc-demo-") as folder, stage() as (client, _):
-        say("Training once as a plain process that nobody interrupts, beside it: the model to compare with.")
-        undisturbed = start_undisturbed(Path(folder) / "undisturbed")
+    say("Training once as a plain process that nobody interrupts, beside it: the model to compare with.")
+    with (
+        tempfile.TemporaryDirectory(prefix="kyc-demo-") as folder,
+        stage() as (client, _),
+        training_undisturbed(Path(folder) / "undisturbed") as undisturbed,
+    ):
         say(f"Submitting the same training as a job to {client.url}. Its timeline, as it happens:")
         follow = follow_events(client)
         plan = client.run_job(DIGITS / "job.yaml", envs={"EPOCHS": str(EPOCHS), "PAUSE_MS": str(PAUSE_MS)})
@@ -59,10 +66,18 @@ def demonstrate() -> dict[str, object]:
         return result_of(recoveries(all_events(client)), cost, bit_identical=same)
 
 
-def start_undisturbed(out: Path) -> subprocess.Popen[bytes]:
-    """Train once more, of the same seed, as a plain process that nobody interrupts."""
+@contextmanager
+def training_undisturbed(out: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Train once more, of the same seed, as a plain process that nobody interrupts; it is killed at the end."""
     command = [sys.executable, str(DIGITS / "train.py"), "--out", str(out), "--epochs", str(EPOCHS)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    # In a session of its own, so that Ctrl-C is ours alone.
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment, start_new_session=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 def interrupt_next(client: Client, name: str, *, last: str, notice_s: float) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,15 +27,33 @@ class StageError(Exception):
 
 
 @contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let what is begun be ended: Ctrl-C takes effect afterwards. Outside of the main thread it changes nothing."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    told: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: told.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if told:
+        raise KeyboardInterrupt
+
+
+@contextmanager
 def stage(*arguments: str) -> Iterator[tuple[Client, Path]]:
     """Start a master in a new KYC_HOME on a free port; yield its client and home; end everything that it started."""
     with tempfile.TemporaryDirectory(prefix="kyc-") as folder:
         home = Path(folder)
         try:
-            kyc(home, "up", "--detach", "--port", "0", *arguments)
+            with uninterrupted():
+                kyc(home, "up", "--detach", "--port", "0", *arguments)
             yield Client(home=home), home
         finally:
-            kyc(home, "down", "--all")
+            with uninterrupted():
+                kyc(home, "down", "--all")
 
 
 def kyc(home: Path, *arguments: str) -> str:
@@ -45,6 +65,7 @@ def kyc(home: Path, *arguments: str) -> str:
         capture_output=True,
         text=True,
         timeout=180,
+        start_new_session=True,  # Ctrl-C is for us to act upon
         check=False,
     )
     if done.returncode != 0:

@@ -6,7 +6,9 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import BinaryIO
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -103,7 +105,7 @@ class ScriptedMaster:
 
             def _serve(self) -> None:
                 parts = urlsplit(self.path)
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                body = _body(self.rfile, self.headers)
                 asked = Asked(
                     method=self.command,
                     path=parts.path,
@@ -113,7 +115,7 @@ class ScriptedMaster:
                 )
                 self._send(master.answer(asked))
 
-            do_GET = do_POST = do_PUT = do_HEAD = _serve  # noqa: N815
+            do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _serve  # noqa: N815
 
             def _send(self, answer: Answer) -> None:
                 self.send_response(answer.status)
@@ -138,6 +140,18 @@ class ScriptedMaster:
                 self.close_connection = True
 
         return Handler
+
+
+def _body(stream: BinaryIO, headers: Message) -> bytes:
+    """Read it all: what is left on the connection would be taken for the next request."""
+    if headers.get("Transfer-Encoding") != "chunked":
+        return stream.read(int(headers.get("Content-Length") or 0))
+    body = b""
+    while size := int(stream.readline(), 16):
+        body += stream.read(size)
+        stream.readline()
+    stream.readline()
+    return body
 
 
 def sse(*rows: object, name: str = "log", first: int = 1) -> bytes:

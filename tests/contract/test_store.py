@@ -14,6 +14,7 @@ import pytest
 from kyc.adapters.fake.store import FakeStore
 from kyc.adapters.sql.database import sqlite_url
 from kyc.adapters.sql.store import SqlStore
+from kyc.domain.budget import Budget, BudgetPeriod, BudgetStage
 from kyc.domain.deployment import Deployment, DeploymentState
 from kyc.domain.errors import ConflictError, StaleWriteError
 from kyc.domain.event import Event, EventKind, LogLines
@@ -145,6 +146,24 @@ class TestRecords:
         await store.save(instance(), other, over, replace(instance("i-4"), workload=None))
         assert [found.id for found in await store.instances(workload=TRAIN)] == ["i-1", "i-3"]
         assert [found.id for found in await store.instances(workload=TRAIN, live_only=True)] == ["i-1"]
+
+    async def test_budgets_come_back_and_a_removed_one_is_over(self, store: Store) -> None:
+        assert await store.budget(BudgetPeriod.DAY) is None
+        day = Budget(id=BudgetPeriod.DAY, limit_usd=Decimal("12.345678901"), set_at=NOW, warn_at=Decimal("0.75"))
+        total = Budget(id=BudgetPeriod.TOTAL, limit_usd=Decimal(0), set_at=NOW)
+        await store.save(day, total)
+        stored = await store.budget(BudgetPeriod.DAY)
+        assert stored == replace(day, version=1)
+        await store.save(replace(stored, stage=BudgetStage.HELD, stage_of="2025-03-01"))
+        with pytest.raises(StaleWriteError):
+            await store.save(replace(stored, removed=True))
+        with pytest.raises(ConflictError):
+            await store.save(day)
+        held, _ = await store.budgets()
+        assert (held.stage, held.stage_of, held.version) == (BudgetStage.HELD, "2025-03-01", 2)
+        await store.save(replace(held, removed=True))
+        assert [found.id for found in await store.budgets(live_only=True)] == [BudgetPeriod.TOTAL]
+        assert [found.id for found in await store.budgets()] == [BudgetPeriod.DAY, BudgetPeriod.TOTAL]
 
 
 class TestGuards:

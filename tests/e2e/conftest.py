@@ -6,9 +6,9 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,13 +27,14 @@ class Kyc:
 
     home: Path
     client: Client
+    env: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, *arguments: str, check: bool = True, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
         """Run the command line."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith("KYC_")}
         done = subprocess.run(
             [sys.executable, "-m", "kyc.cli.main", *arguments],
-            env=environment | {"KYC_HOME": str(self.home), "NO_COLOR": "1"},
+            env=environment | self.env | {"KYC_HOME": str(self.home), "NO_COLOR": "1"},
             capture_output=True,
             text=True,
             timeout=timeout_s,
@@ -62,10 +63,10 @@ class Kyc:
 
 
 @contextmanager
-def living(home: Path, *options: str) -> Iterator[Kyc]:
+def living(home: Path, *options: str, env: Mapping[str, str] | None = None) -> Iterator[Kyc]:
     """A kyc that is up, and ended with everything that it ran."""
     with Client(home=home) as client:
-        made = Kyc(home, client)
+        made = Kyc(home, client, env or {})
         made.up(*options)
         try:
             yield made

@@ -21,6 +21,7 @@ from kyc.adapters.fake.keeper import FakeKeeper
 from kyc.adapters.fake.provisioner import FakeProvisioner
 from kyc.adapters.fake.store import FakeStore
 from kyc.adapters.system.clock import SystemClock
+from kyc.control.budgets import Budgets
 from kyc.control.context import Context
 from kyc.control.intent import Intents
 from kyc.control.link import Links
@@ -128,6 +129,7 @@ def make_stand(folder: Path, *, store: Store | None = None, limit_bytes: int = 1
         store=used,
         clock=context.clock,
         intents=Intents(context),
+        budgets=Budgets(context),
         links=Links(context, pulses),
         pulses=pulses,
         snapshots=snapshots,

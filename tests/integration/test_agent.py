@@ -7,12 +7,17 @@ import hashlib
 import os
 import signal
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 import pytest
 
-from kyc.wire.agent import Committed, Exited, Printed, Released, Restored, Started
+from kyc.domain.ids import WorkloadName
+from kyc.domain.job import Job, JobState
+from kyc.domain.workload import JobSpec
+from kyc.master.views import workload_row
+from kyc.wire.agent import Committed, Exited, Printed, Released, Restored, Started, Troubled
 from tests.integration.agent_stage import Site, site
 from tests.unit.agent.test_enrol import archive_of
 
@@ -23,6 +28,15 @@ while [ $n -lt 1000 ]; do
     n=$((n + 1)); echo $n > checkpoints/new; mv checkpoints/new checkpoints/step; echo "epoch $n/1000"; sleep 0.05
 done
 """
+
+NAME = WorkloadName("train")
+RUNNING = Job(
+    name=NAME,
+    spec=JobSpec(name=NAME, run=COUNT),
+    state=JobState.RUNNING,
+    requested_at=datetime(2026, 1, 1, tzinfo=UTC),
+    sealed_key="",
+)
 
 
 @pytest.fixture
@@ -108,6 +122,42 @@ async def test_killing_the_agent_ends_the_work_and_a_new_one_says_so(here: Site,
         await here.master.until(lambda: "Troubled" in here.master.story())
     assert len({body["secret"] for body in here.desk.bodies}) == 1
     assert here.master.story().count("Started") == 1
+
+
+async def test_names_that_are_not_utf8_hurt_nobody(here: Site, tmp_path: Path) -> None:
+    script = """
+    n=0; mkdir checkpoints
+    while [ $n -lt 1000 ]; do n=$((n + 1)); echo $n > "checkpoints/$(printf 'caf\\351')$n"; sleep 0.2; done
+    """
+    async with here.agent(tmp_path / "one") as agent:
+        await start_work(here, run=script)
+        await here.master.until(lambda: len(here.master.told(Committed)) >= 5)
+        assert agent.returncode is None
+        await here.master.want(await here.assignment("release", run=script, epoch=1))
+        await here.master.until(lambda: "Released" in here.master.story())
+    flushed = here.master.told(Committed)[-1]
+    assert isinstance(flushed, Committed)
+    assert flushed.files >= 5
+
+
+async def test_a_stream_that_is_away_is_told_and_what_is_not_safe_grows_old(here: Site, tmp_path: Path) -> None:
+    async with here.agent(tmp_path / "one"):
+        await start_work(here, run=COUNT)
+        await here.master.until(lambda: "Committed" in here.master.story())
+        await here.host.stop()
+        await here.master.until(lambda: "Troubled" in here.master.story())
+        since = here.master.pulses[-1].dirty_since
+        await pulses(here, 3)
+        row = workload_row(RUNNING, [], here.master.pulses[-1], now=here.master.pulses[-1].at)
+        assert since is not None
+        assert here.master.pulses[-1].dirty_since == since
+        assert (row.rpo_s or 0.0) > 1.9
+        await here.host.ensure()
+        await here.master.until(lambda: len(here.master.told(Troubled)) == 2, within_s=30)
+        await here.master.until(lambda: here.master.pulses[-1].dirty_since != since)
+    begun, over = (fact for fact in here.master.told(Troubled) if isinstance(fact, Troubled))
+    assert "cannot take snapshots" in begun.what
+    assert (begun.fatal, begun.over, over.over) == (False, False, True)
 
 
 async def test_asked_to_end_the_agent_flushes_and_says_so(here: Site, tmp_path: Path) -> None:

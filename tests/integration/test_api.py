@@ -15,6 +15,7 @@ from kyc.domain.event import Event, EventKind, LogLines
 from kyc.domain.ids import InstanceId, WorkloadName
 from kyc.domain.instance import InstanceState
 from kyc.wire.api import (
+    BudgetRow,
     CatalogReport,
     CloudRow,
     CostReport,
@@ -101,6 +102,7 @@ class TestJobs:
         assert plan.offers == []
         assert plan.expected_usd_per_hour is None
         assert "no offer" in plan.warnings[-1]
+        assert "CPUs, not 1000+" in plan.warnings[-1]
 
     async def test_secrets_among_the_variables_are_not_shown(self, client: httpx.AsyncClient) -> None:
         file = JOB + "envs: {EPOCHS: '20', HF_TOKEN: abc123, AWS_SECRET_ACCESS_KEY: def456}\n"
@@ -329,6 +331,32 @@ class TestEvents:
     async def test_a_wrong_place_to_resume(self, client: httpx.AsyncClient) -> None:
         response = await client.get("/events/stream", headers={"Last-Event-ID": "yesterday"})
         assert "Last-Event-ID" in told(response, 422).detail
+
+
+class TestBudgets:
+    async def test_set_list_and_remove(self, stand: Stand, client: httpx.AsyncClient) -> None:
+        assert read(await client.get("/budgets"), list[BudgetRow]) == []
+        row = read(await client.put("/budgets/day", json={"limit_usd": 12.5}), BudgetRow)
+        assert (row.scope, row.limit_usd, row.left_usd, row.share, row.stage) == ("day", 12.5, 12.5, 0, "open")
+        assert row.ends_at is not None
+        await client.post("/jobs", json={"file": JOB + "budget: 3 USD\n"})
+        await client.put("/budgets/day", json={"limit_usd": 0, "warn_at": 0.5})
+        day, job = read(await client.get("/budgets"), list[BudgetRow])
+        assert (day.stage, day.share, day.warn_at) == ("spent", 1, 0.5)
+        assert (job.scope, job.limit_usd, job.forecast_usd) == ("train", 3, None)
+        assert "budget" in told(await client.post("/deployments", json={}), 403).next_step
+        assert (await client.delete("/budgets/train")).status_code == 204
+        assert (await client.delete("/budgets/day")).status_code == 204
+        assert read(await client.get("/budgets"), list[BudgetRow]) == []
+        assert (await client.post("/deployments", json={})).status_code == 201
+
+    @pytest.mark.parametrize(
+        "wrong", [{"limit_usd": -1}, {"limit_usd": 1, "warn_at": 0}, {"limit_usd": 1, "warn_at": 2}]
+    )
+    async def test_what_makes_no_sense(self, client: httpx.AsyncClient, wrong: dict[str, float]) -> None:
+        assert told(await client.put("/budgets/day", json=wrong), 422).next_step
+        assert told(await client.put("/budgets/nobody", json={"limit_usd": 1}), 404).next_step
+        assert told(await client.delete("/budgets/month"), 404).next_step
 
 
 class TestTheRest:

@@ -62,7 +62,7 @@ class TestArchives:
             raise OSError(errno.ENOSPC, "No space left on device")
 
         monkeypatch.setattr(archives_module.os, "fsync", full)
-        problem = told(await client.put(f"/archives/{hashlib.sha256(b'x').hexdigest()}", content=b"x"), 503)
+        problem = told(await client.put(f"/archives/{hashlib.sha256(b'x').hexdigest()}", content=b"x"), 507)
         assert "full" in problem.detail
         assert "Free some space" in problem.next_step
         assert list((tmp_path / "archives").iterdir()) == []

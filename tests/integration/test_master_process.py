@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import json
+import logging
 import os
 import signal
 import socket
@@ -63,6 +65,19 @@ def _umask() -> Iterator[None]:
     before = os.umask(0o022)
     yield
     os.umask(before)
+
+
+@pytest.fixture(autouse=True)
+def _log() -> Iterator[None]:
+    """Close the log of a master that ran in this process."""
+    root = logging.getLogger()
+    before, level = root.handlers, root.level
+    yield
+    for handler in root.handlers:
+        if handler not in before:
+            handler.close()
+    root.handlers = before
+    root.setLevel(level)
 
 
 def never(_start: Start) -> AbstractAsyncContextManager[Services]:
@@ -127,6 +142,26 @@ def hanging_on(url: str, token: str) -> Iterator[None]:
         assert answer.readline() == b"retry: 1000\n"
         yield
         answer.close()
+
+
+@pytest.mark.parametrize("written", [0, 1])
+def test_a_full_disk_is_said_and_leaves_no_empty_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, written: int
+) -> None:
+    """The first file written is the port, the second the master's id."""
+    room = iter([None] * written)
+
+    def sync(_number: int) -> None:
+        if next(room, "none") == "none":
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("kyc.master.home.os.fsync", sync)
+    home = tmp_path / "home"
+    assert main(["up", "--home", str(home), "--port", "0"], build=never) == 1
+    said = capsys.readouterr().err
+    assert f"error: the disk of KYC_HOME {home} is full\nnext: Free some space" in said
+    assert "Traceback" not in said
+    assert sorted(path.name for path in home.iterdir()) == ["lock", "logs", "port"][: 2 + written]
 
 
 def test_a_port_in_use_is_said_with_what_to_do() -> None:

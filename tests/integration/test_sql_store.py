@@ -29,6 +29,7 @@ from kyc.domain.event import Event, EventKind
 from kyc.domain.ids import InstanceId, WorkloadName
 from kyc.domain.job import Job, JobState
 from kyc.domain.workload import JobSpec
+from kyc.wire.problem import problem_of
 
 NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
 ME = InstanceId("i-1")
@@ -147,9 +148,10 @@ class TestRefusals:
             for n in range(1000):
                 await store.save(job(n), events=[event(n)])
 
-        with pytest.raises(UnreachableError, match="full") as refused:
+        with pytest.raises(database.DatabaseFullError, match="full") as refused:
             await fill()
         assert "Free some space" in refused.value.next_step
+        assert problem_of(refused.value).status == 507  # told to people as a full disk, not as a master that is away
         kept = len(await store.jobs())
         assert kept == await store.last_event_seq() > 0
         pages = 10_000

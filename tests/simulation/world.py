@@ -14,13 +14,17 @@ from kyc.adapters.fake.clock import FakeClock
 from kyc.adapters.fake.cloud import FakeCloud, FakeMachine
 from kyc.adapters.fake.provisioner import FakeProvisioner
 from kyc.adapters.fake.store import FakeStore
+from kyc.control.budgets import Budgets
 from kyc.control.context import Context
+from kyc.control.deadlines import Deadlines
 from kyc.control.fleet import Fleet
 from kyc.control.intent import Intents
 from kyc.control.jobs import Jobs
 from kyc.control.link import Links
+from kyc.control.loop import Tick
 from kyc.control.observe import Observer
 from kyc.control.pulse import Pulses
+from kyc.control.repricing import Repricing
 from kyc.domain.errors import StaleWriteError, UnreachableError
 from kyc.domain.event import Event, EventKind
 from kyc.domain.ids import InstanceId, WorkloadName
@@ -183,6 +187,9 @@ class SimAgent:
             return
         self.step += 1
         self.world.work_done.append((wanted.workload, wanted.epoch, self.step))
+        if self.world.prints_steps and self.step % 2 == 0:
+            total, first = self.world.steps_of_work, self.step - 1
+            self.tell(wire.Progressed(at=now, attempt=wanted.attempt, first=first, step=self.step, total=total))
         if self.step % 4 == 0 and not self._commit(wanted, flushed=False):
             return
         if self.step >= self.world.steps_of_work and self._commit(wanted, flushed=True):
@@ -248,10 +255,18 @@ class Master:
         self.jobs = Jobs(self.context)
         self.fleet = Fleet(self.context, lambda instance_id, _: f"#!/bin/sh\n# {instance_id}\n")
         self.observer = Observer(self.context, self.pulses)
+        self.repricing = Repricing(self.context)
+        self.budgets = Budgets(self.context)
+        self.deadlines = Deadlines(self.context)
+
+    def ticks(self) -> list[Tick]:
+        """Every loop's tick, in the order of a change's way through them."""
+        loops = (self.observer, self.repricing, self.budgets, self.deadlines, self.jobs, self.fleet)
+        return [loop.tick for loop in loops]
 
     async def tick(self) -> None:
         """Run every loop once; what cannot be done now is for the next tick."""
-        for tick in (self.observer.tick, self.jobs.tick, self.fleet.tick):
+        for tick in self.ticks():
             with suppress(UnreachableError, StaleWriteError):
                 await tick()
         self.context.signal.notify()
@@ -269,6 +284,7 @@ class World:
         self.provisioner = FakeProvisioner(self.clock, {"fake": self.cloud}, delay_s=0.4)
         self.log = Log()
         self.steps_of_work = steps_of_work
+        self.prints_steps = False
         self.work_done: list[tuple[str, int, int]] = []
         self.agents: dict[InstanceId, SimAgent] = {}
         self.master: Master | None = None

@@ -100,6 +100,27 @@ def test_news_that_comes_late_changes_nothing() -> None:
     assert read(wire.Prepared(at=START, attempt=ATTEMPT.id)) == Changes()
 
 
+@pytest.mark.parametrize(
+    ("told_s", "at_s"),
+    [(0.4, 0.4), (3600, 1), (-3600, 0)],  # the master was away; a clock that is fast; one that is slow
+)
+def test_an_event_is_of_the_time_when_it_happened(told_s: float, at_s: float) -> None:
+    told_at = START + timedelta(seconds=told_s)
+    committed = wire.Committed(
+        at=told_at, attempt=ATTEMPT.id, epoch=1, sequence=1, files=1, bytes=1, sent_bytes=1, took_s=0, flushed=False
+    )
+    notice = Notice(kind=NoticeKind.REBALANCE, noticed_at=told_at)
+    for fact in (committed, wire.Noticed(at=told_at, notice=notice)):
+        (event,) = read(fact).events
+        assert event.at == START + timedelta(seconds=at_s)
+
+
+def test_a_trouble_is_told_with_its_end() -> None:
+    begun = read(wire.Troubled(at=START, attempt=ATTEMPT.id, what="cannot take snapshots"))
+    over = read(wire.Troubled(at=START, attempt=ATTEMPT.id, what="can take snapshots again", over=True))
+    assert [event.data.get("over") for event in (*begun.events, *over.events)] == [None, True]
+
+
 def test_what_was_printed_is_kept() -> None:
     changes = read(wire.Printed(at=START, attempt=ATTEMPT.id, text="one\ntwo\n"))
     assert [lines.text for lines in changes.logs] == ["one\ntwo\n"]

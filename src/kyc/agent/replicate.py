@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from functools import partial
 
 from kyc.agent.engine import Replication, Session
 from kyc.agent.race import first_of, together
+from kyc.agent.trouble import Trouble
 from kyc.agent.world import World
 from kyc.domain.errors import CredentialError, FencedError, KycError, NotAllowedError, OutOfSpaceError, UnreachableError
 from kyc.snapshot.workload import Commit, Tell
@@ -16,7 +18,6 @@ log = logging.getLogger(__name__)
 NOTICED_INTERVAL = timedelta(seconds=0.5)  # little is left for the last flush, when the time for it is short
 _AGAIN_S = 5.0
 _RESERVE_S = 0.3  # before the end: time to say which files were not flushed
-_TROUBLED_AFTER = 3  # failures in a row
 _HOPELESS = (FencedError, CredentialError, NotAllowedError)
 
 
@@ -26,7 +27,7 @@ class Replicator:
     def __init__(self, world: World, wanted: Assignment, session: Session) -> None:
         self._world = world
         self._wanted = wanted
-        self._failures = 0
+        self._trouble = Trouble("take snapshots", partial(world.trouble, wanted.attempt), world.clock)
         self._interval = timedelta(seconds=wanted.snapshot_interval_s)
         self.now: Replication = session.replicate(
             interval=self._interval, tell=Tell(commit=self._committed, trouble=self._not_taken)
@@ -42,7 +43,7 @@ class Replicator:
                 except _HOPELESS:
                     raise
                 except KycError as error:
-                    self._world.trouble(self._wanted.attempt, f"cannot take snapshots: {error}", error.next_step)
+                    self._trouble.note(error)
                 await self._world.clock.sleep_s(_AGAIN_S)
 
     async def flush(self) -> Commit | None:
@@ -75,12 +76,10 @@ class Replicator:
         self.now.hurry(min(self._interval, NOTICED_INTERVAL))
 
     async def _not_taken(self, error: KycError) -> None:
-        self._failures += 1
-        if self._failures == _TROUBLED_AFTER:
-            self._world.trouble(self._wanted.attempt, f"cannot take snapshots: {error}", error.next_step)
+        self._trouble.note(error)
 
     async def _committed(self, commit: Commit) -> None:
-        self._failures = 0
+        self._trouble.end()
         self._world.tell(
             Committed(
                 at=self._world.clock.now(),
@@ -92,6 +91,6 @@ class Replicator:
                 sent_bytes=commit.sent_bytes,
                 took_s=commit.took_s,
                 flushed=commit.flushed,
-                missed=list(commit.missed),
+                missed=[*commit.missed, *commit.special],
             )
         )

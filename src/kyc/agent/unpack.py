@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import tarfile
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import zstandard
 
 from kyc.domain.errors import DamagedDataError, OutOfSpaceError
+from kyc.wire.text import legible
 
 _NO_SPACE = {28, 122}  # ENOSPC, EDQUOT
 _PERMISSIONS = 0o777
@@ -17,8 +19,9 @@ _PERMISSIONS = 0o777
 def unpack(archive: Path, folder: Path) -> None:
     """Unpack the tar.zst into the folder, which is there.
 
-    Files, folders, symbolic and hard links only, no owners, no set-user-id bits. Raises DamagedDataError for an archive
-    that cannot be read or has a path or a link that leaves the folder, OutOfSpaceError for a full disk.
+    Files, folders, symbolic and hard links only, no owners, no set-user-id bits. A symbolic link may point anywhere:
+    those that lead outside are made last. Raises DamagedDataError for an archive that cannot be read, or has a path or
+    a hard link that leaves the folder, OutOfSpaceError for a full disk.
     """
     try:
         with (
@@ -27,9 +30,15 @@ def unpack(archive: Path, folder: Path) -> None:
             tarfile.open(fileobj=plain, mode="r|") as members,
         ):
             members.extraction_filter = lambda member, _: member  # ours is below
+            outward: list[tarfile.TarInfo] = []
             for member in members:
-                members.extract(_checked(member, folder.resolve()), folder)
-    except (tarfile.TarError, zstandard.ZstdError, EOFError) as error:
+                if member.issym() and _stays_inside(member.name) and not _points_inside(member):
+                    outward.append(member)
+                else:
+                    members.extract(_checked(member, folder.resolve()), folder)
+            for member in outward:
+                _link_outward(member, folder)
+    except (tarfile.TarError, zstandard.ZstdError, EOFError, KeyError) as error:  # KeyError: a link to no member
         raise DamagedDataError(f"the archive cannot be unpacked: {error}", next_step="Submit the job again.") from error
     except OSError as error:
         if error.errno in _NO_SPACE:
@@ -48,8 +57,6 @@ def _checked(member: tarfile.TarInfo, folder: Path) -> tarfile.TarInfo:
         raise _hostile(member, "is neither a file, a folder nor a link")
     if not _stays_inside(member.name):
         raise _hostile(member, "would leave the workdir")
-    if member.issym() and not _stays_inside(posixpath.join(posixpath.dirname(member.name), member.linkname)):
-        raise _hostile(member, f"points out of the workdir, to {member.linkname}")
     if member.islnk() and not (_stays_inside(member.linkname) and _is_inside(folder / member.linkname, folder)):
         raise _hostile(member, f"links out of the workdir, to {member.linkname}")
     target = folder / member.name
@@ -61,6 +68,18 @@ def _checked(member: tarfile.TarInfo, folder: Path) -> tarfile.TarInfo:
     member.uname = member.gname = ""
     member.mode &= _PERMISSIONS
     return member
+
+
+def _link_outward(member: tarfile.TarInfo, folder: Path) -> None:
+    place = folder / member.name
+    if os.path.lexists(place) or not _is_inside(place.parent, folder.resolve()):
+        raise _hostile(member, "would lie where something else does, or behind another link")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    os.symlink(member.linkname, place)  # noqa: PTH211  # a Path would tidy the text, and the text is the content
+
+
+def _points_inside(link: tarfile.TarInfo) -> bool:
+    return _stays_inside(posixpath.join(posixpath.dirname(link.name), link.linkname))
 
 
 def _stays_inside(path: str) -> bool:
@@ -76,5 +95,5 @@ def _is_inside(path: Path, folder: Path) -> bool:
 
 def _hostile(member: tarfile.TarInfo, what: str) -> DamagedDataError:
     return DamagedDataError(
-        f"the archive has a path that {what}: {member.name}", next_step="Remove it and submit again."
+        f"the archive has a path that {what}: {legible(member.name)}", next_step="Remove it and submit again."
     )

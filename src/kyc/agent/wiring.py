@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from kyc.adapters.process.runtime import ProcessRuntime
 from kyc.adapters.system.clock import SystemClock
@@ -12,12 +11,9 @@ from kyc.agent.app import Parts
 from kyc.agent.engine import Session, Tree
 from kyc.agent.load import gauge_for
 from kyc.agent.settings import Settings
-from kyc.domain.errors import InvalidInputError
 from kyc.domain.interruption import Notice
-from kyc.domain.snapshot import StreamAccess
 from kyc.ports.clock import Clock
 from kyc.ports.notices import NoticeSource
-from kyc.ports.stream import Stream
 
 
 def wire(settings: Settings, env: Mapping[str, str]) -> Parts:
@@ -42,28 +38,9 @@ class LazyEngine:
     async def open(self, tree: Tree) -> Session:
         """Open a session on the tree's stream."""
         from kyc.agent.session import StreamEngine  # noqa: PLC0415
+        from kyc.streams import connect  # noqa: PLC0415
 
         return await StreamEngine(connect, self._clock).open(tree)
-
-
-def connect(access: StreamAccess) -> Stream:
-    """Return the stream back end that the access names; raise InvalidInputError for a URL nobody knows."""
-    scheme = urlsplit(access.url).scheme
-    match scheme:
-        case "nats" | "tls":
-            from kyc.adapters.nats.stream import NatsStream, address_of  # noqa: PLC0415
-
-            return NatsStream(address_of(access))
-        case "kafka":
-            from kyc.adapters.kafka.open import open_stream  # noqa: PLC0415
-
-            return open_stream(access)
-        case "file":
-            from kyc.adapters.directory.stream import DirectoryStream, path_of  # noqa: PLC0415
-
-            return DirectoryStream(path_of(access.url))
-        case _:
-            raise InvalidInputError(f"no stream back end for {scheme}:// is known", next_step="Update the agent.")
 
 
 def notices_at(url: str | None, clock: Clock) -> NoticeSource:

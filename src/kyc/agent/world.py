@@ -7,6 +7,7 @@ import binascii
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -14,6 +15,7 @@ from kyc.agent.backoff import Uniform, wait_s
 from kyc.agent.engine import Engine, Tree
 from kyc.agent.notices import Watch
 from kyc.agent.settings import Settings
+from kyc.agent.trouble import Trouble
 from kyc.domain.errors import InvalidInputError, UnreachableError
 from kyc.ports.clock import Clock
 from kyc.ports.runtime import Command, Runtime
@@ -79,19 +81,26 @@ class World:
         return Command(name=name, script=script, folder=self.folder(wanted.workload), env=env | wanted.envs | more)
 
     async def insist(self, attempt: str, what: str, call: Callable[[], Awaitable[T]]) -> T:
-        """Return the call's result, however often the other side is unreachable; say so after the third time."""
+        """Return the result, however often the other side is unreachable; from the third time on that is told."""
         failures = 0
+        trouble = Trouble(what, partial(self.trouble, attempt), self.clock)
         while True:
             try:
-                return await call()
+                result = await call()
             except UnreachableError as error:
                 failures += 1
                 log.warning("unreachable", extra={"what": what, "reason": str(error), "failures": failures})
-                if failures == _TROUBLED_AFTER:
-                    self.trouble(attempt, f"cannot {what}: {error}", error.next_step)
+                if failures >= _TROUBLED_AFTER:
+                    trouble.note(error)
                 await self.clock.sleep_s(wait_s(failures, self.rng))
+            else:
+                trouble.end()
+                return result
 
-    def trouble(self, attempt: str | None, what: str, next_step: str, *, fatal: bool = False) -> None:
-        """Tell a trouble."""
-        log.warning("troubled", extra={"attempt": attempt, "what": what, "fatal": fatal})
-        self.tell(Troubled(at=self.clock.now(), attempt=attempt, what=what, next_step=next_step, fatal=fatal))
+    def trouble(
+        self, attempt: str | None, what: str, next_step: str = "", *, fatal: bool = False, over: bool = False
+    ) -> None:
+        """Tell a trouble, or that it is over."""
+        log.warning("troubled", extra={"attempt": attempt, "what": what, "fatal": fatal, "over": over})
+        at = self.clock.now()
+        self.tell(Troubled(at=at, attempt=attempt, what=what, next_step=next_step, fatal=fatal, over=over))

@@ -123,12 +123,26 @@ def _launch(parser: argparse.ArgumentParser) -> None:
 def _terminate(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("ids", metavar="ID", nargs="*", default=[], help="instances' ids")
-    which.add_argument("--all", action="store_true", dest="everything", help="every instance")
+    which.add_argument("--all", action="store_true", dest="everything", help="every instance; asks on a terminal")
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
     parser.add_argument("-d", "--detach", action="store_true", help="do not wait until they are gone")
 
 
 def _cost(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", nargs="?", help="one workload (default: everything)")
+    parser.add_argument(
+        "--by", choices=("workload", "day"), default="workload", help="a row for each (default workload)"
+    )
+    parser.add_argument("--csv", action="store_true", help="print CSV, amounts to a millionth of a dollar")
+
+
+def _budget(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("verb", choices=("set", "list", "remove"), help="what to do")
+    parser.add_argument("scope", metavar="SCOPE", nargs="?", help="day, month, total, or a job's name")
+    parser.add_argument("limit", metavar="USD", nargs="?", help="the limit, such as 12 or '12 USD'; 0: spend nothing")
+    parser.add_argument(
+        "--warn-at", metavar="SHARE", type=float, default=0.8, help="warn when this share is spent (default 0.8)"
+    )
 
 
 def _cloud(parser: argparse.ArgumentParser) -> None:
@@ -148,7 +162,9 @@ def _catalog(parser: argparse.ArgumentParser) -> None:
 
 
 def _completion(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("shell", choices=("bash", "zsh"), help="for which shell")
+    parser.add_argument(
+        "shell", choices=("bash", "zsh", "tcsh"), help="bash, zsh or tcsh; no other shell can be served"
+    )
 
 
 _HERE, _WORK, _SEE, _BUY = "This machine's master", "Work", "See", "Machines and money"
@@ -186,7 +202,8 @@ COMMANDS = (
     Command(name="launch", group=_BUY, handler="machines:launch", add=_launch, help="buy bare instances"),
     Command(name="terminate", group=_BUY, handler="machines:terminate", add=_terminate, help="give instances back"),
     Command(name="interrupt", group=_BUY, handler="machines:interrupt", add=_interrupt, help="force an interruption"),
-    Command(name="cost", group=_BUY, handler="machines:cost", add=_cost, help="show what was spent and saved"),
+    Command(name="cost", group=_BUY, handler="money:cost", add=_cost, help="show what was spent and saved"),
+    Command(name="budget", group=_BUY, handler="money:budget", add=_budget, help="limit what may be spent"),
     Command(name="cloud", group=_BUY, handler="machines:cloud", add=_cloud, help="list the clouds"),
 )
 BY_NAME = {command.name: command for command in COMMANDS}

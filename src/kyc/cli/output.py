@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ STATE_STYLES = {
     "destroyed": "dim",
 }
 _GAP = "  "
+_COLORS = re.compile(r"(\x1b\[[0-9;]*m)")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_RESET = "\x1b[0m"
 
 
 class Sink(Protocol):
@@ -52,10 +56,14 @@ def state_cell(state: str) -> Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """Where a command prints. `json`: one document, or one object a line for what goes on and on."""
+    """Where a command prints. `json`: one document, or one object a line for what goes on and on.
+
+    `terminal`: what is printed must not be able to do more to it than write and colour.
+    """
 
     json: bool = False
     color: bool = False
+    terminal: bool = False
     stdout: Sink
     stderr: Sink
 
@@ -69,7 +77,7 @@ class Output:
 
     def line(self, text: str = "") -> None:
         """Print a line, at once."""
-        self.stdout.write(text + "\n")
+        self.stdout.write((harmless(text) if self.terminal else text) + "\n")
         self.stdout.flush()
 
     def note(self, text: str) -> None:
@@ -93,15 +101,16 @@ class Output:
                 self._aligned(cell, width, right=name.startswith(">"))
                 for cell, width, name in zip(line, widths, columns, strict=True)
             ]
-            self.stdout.write(_GAP.join(parts).rstrip() + "\n")
-        self.stdout.flush()
+            self.line(_GAP.join(parts).rstrip())
 
     def facts(self, facts: Mapping[str, Cell | str]) -> None:
         """Print names and values, one a line; what is empty or not known is left out."""
         shown = {name: _cell(value) for name, value in facts.items() if _cell(value).text not in {"", NONE}}
         width = max((len(name) for name in shown), default=0)
         for name, cell in shown.items():
-            self.line(self.paint(Cell(name.ljust(width), "dim")) + _GAP + self.paint(cell))
+            for number, line in enumerate(cell.text.splitlines()):
+                label = Cell((name if number == 0 else "").ljust(width), "dim")
+                self.line(self.paint(label) + _GAP + self.paint(Cell(line, cell.style)))
 
     def _aligned(self, cell: Cell, width: int, *, right: bool) -> str:
         blank = " " * (width - len(cell.text))
@@ -110,8 +119,29 @@ class Output:
 
 def output_for(*, json: bool, env: Mapping[str, str]) -> Output:
     """Return the output of this process: coloured only on a terminal, and not if NO_COLOR says so."""
-    color = not json and sys.stdout.isatty() and not env.get("NO_COLOR") and env.get("TERM") != "dumb"
-    return Output(json=json, color=color, stdout=sys.stdout, stderr=sys.stderr)
+    terminal = not json and sys.stdout.isatty()
+    color = terminal and not env.get("NO_COLOR") and env.get("TERM") != "dumb"
+    return Output(json=json, color=color, terminal=terminal, stdout=sys.stdout, stderr=sys.stderr)
+
+
+def harmless(text: str) -> str:
+    """Return the text with its colours, and every other control character made visible: `^[` for escape.
+
+    A line that is written over itself, as by a progress bar, is what it was at its end.
+    """
+    lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+    return "\n".join(_harmless_line(line) for line in lines)
+
+
+def _harmless_line(line: str) -> str:
+    pieces = _COLORS.split(line)
+    safe = "".join(piece if _COLORS.fullmatch(piece) else _CONTROL.sub(_visible, piece) for piece in pieces)
+    return safe if len(pieces) == 1 or safe.endswith(_RESET) else safe + _RESET
+
+
+def _visible(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"^{chr(code ^ 0x40)}" if code < 0x80 else f"\\x{code:02x}"
 
 
 def _cell(value: Cell | str) -> Cell:

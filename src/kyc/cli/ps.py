@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 
 from kyc.cli.output import Cell, Output, state_cell
-from kyc.cli.words import ago, now, span, until, usd
+from kyc.cli.words import ago, now, span, until, usd, usd_column
 from kyc.sdk.client import Client
 from kyc.sdk.flows import is_over
 from kyc.wire.api import WorkloadRow
 
-_COLUMNS = ("NAME", "STATE", ">STEP", ">ATTEMPT", ">INSTANCES", ">INTERRUPTED", ">COST", ">SAVED", "SNAPSHOT", "UNSAFE FOR", "DEADLINE")  # fmt: skip  # noqa: E501
+_COLUMNS = ("NAME", "STATE", ">STEP", ">ATTEMPT", ">INSTANCES", ">INTERRUPTED", ">COST", ">SAVED", ">FORECAST", "SNAPSHOT", "UNSAFE FOR", "DEADLINE")  # fmt: skip  # noqa: E501
 
 
 def ps(args: argparse.Namespace, out: Output) -> int:
@@ -20,13 +20,14 @@ def ps(args: argparse.Namespace, out: Output) -> int:
     if out.json:
         out.document(rows)
     elif rows:
-        out.table(_COLUMNS, [_line(row) for row in rows])
+        costs, saved = usd_column(row.cost_usd for row in rows), usd_column(row.saved_usd for row in rows)
+        out.table(_COLUMNS, [_line(*line) for line in zip(rows, costs, saved, strict=True)])
     else:
         out.line("No workloads yet. Start one with `kyc run FILE`.")
     return 0
 
 
-def _line(row: WorkloadRow) -> list[Cell | str]:
+def _line(row: WorkloadRow, cost: str, saved: str) -> list[Cell | str]:
     at = now()
     return [
         Cell(row.name, "bold"),
@@ -35,8 +36,9 @@ def _line(row: WorkloadRow) -> list[Cell | str]:
         str(row.attempt),
         str(row.instances),
         str(row.interruptions),
-        usd(row.cost_usd),
-        usd(row.saved_usd),
+        cost,
+        saved,
+        usd(row.forecast_usd),
         ago(row.last_snapshot_at, now=at),
         span(row.rpo_s),
         "-" if is_over(row.state) else until(row.deadline_at, now=at),

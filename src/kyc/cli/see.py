@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from kyc.cli.market import choice_lines
 from kyc.cli.output import Cell, Output, state_cell
 from kyc.cli.ps import step_of
-from kyc.cli.watch import Related, show_event, watch_job
+from kyc.cli.watch import Related, show_event, tell_contact, watch_job
 from kyc.cli.words import ago, moment, now, span, until, usd
 from kyc.domain.errors import InvalidInputError, NotFoundError
 from kyc.domain.event import EventKind
@@ -69,6 +69,9 @@ def _show_workload(out: Output, detail: WorkloadDetail) -> None:
             "deadline": until(row.deadline_at, now=at),
             "interruptions": str(row.interruptions),
             "cost": f"{usd(row.cost_usd)}, {usd(row.saved_usd)} saved against on-demand",
+            "forecast": "" if row.forecast_usd is None else f"{usd(row.forecast_usd)} at its end",
+            "budget": "" if row.budget_usd is None else f"{usd(row.budget_usd)}, {row.budget_stage}",
+            "course": f"{row.course.replace('_', '-')}: {row.course_reason}" if row.course_reason else "",
             "last snapshot": ago(row.last_snapshot_at, now=at),
             "unsafe for": span(row.rpo_s),
             "run": " ".join(str(detail.spec.get("run", "")).split()),
@@ -131,7 +134,7 @@ def logs(args: argparse.Namespace, out: Output) -> int:
     with Client() as client:
         if args.follow:
             after = client.last_seq()
-            watch_job(client, args.name, after=after, show=print_log)
+            watch_job(client, out, args.name, after=after, show=print_log)
         else:
             for row in client.all_logs(args.name):
                 show_log(out, row)
@@ -154,7 +157,8 @@ def events(args: argparse.Namespace, out: Output) -> int:
         if args.follow:
             if since is None:
                 after = _before_tail(client, kinds, args.subject)
-            with client.stream_events(after=after, kinds=kinds, subject=args.subject) as stream:
+            contact = tell_contact(out)
+            with client.stream_events(after=after, kinds=kinds, subject=args.subject, on_contact=contact) as stream:
                 for event in stream:
                     show_event(out, event)
         else:

@@ -21,6 +21,8 @@ _WARNING = {
     EventKind.JOB_MIGRATING,
     EventKind.AGENT_TROUBLED,
     EventKind.BUDGET_WARNED,
+    EventKind.BUDGET_HELD,
+    EventKind.JOB_STEERED,
     EventKind.ORPHAN_FOUND,
 }
 _BAD = {
@@ -29,6 +31,7 @@ _BAD = {
     EventKind.JOB_FAILED,
     EventKind.ATTEMPT_FENCED,
     EventKind.BUDGET_STOPPED,
+    EventKind.DEADLINE_MISSED,
 }
 
 
@@ -40,7 +43,7 @@ def describe(event: EventRow) -> str:
 def cells(event: EventRow) -> list[Cell]:
     """Return the event's line in its parts, each with its style; the reason comes last."""
     style = _style(event.kind)
-    facts = _FACTS.get(event.kind, _others)(event.data)
+    facts = _FACTS.get(event.kind, _others)(_untold(event))
     reason = f"{' · ' if facts else ''}{event.reason}" if event.reason else ""
     whole_dim = "dim" if style == "dim" else ""
     return [
@@ -50,6 +53,12 @@ def cells(event: EventRow) -> list[Cell]:
         Cell(facts, whole_dim),
         Cell(reason, "dim"),
     ]
+
+
+def _untold(event: EventRow) -> Data:
+    """Return the data without the exit code where the reason tells it."""
+    told = event.data.get("exit_code") is not None and event.reason.endswith(f"with code {event.data['exit_code']}")
+    return {key: value for key, value in event.data.items() if key != "exit_code"} if told else event.data
 
 
 def _style(kind: str) -> str:
@@ -95,7 +104,8 @@ def _ready(data: Data) -> str:
 
 
 def _lost(data: Data) -> str:
-    return f"silent for {span(_amount(data, 'silent_s'))}"
+    silent_s = _amount(data, "silent_s")
+    return f"silent for {span(silent_s)}" if silent_s >= 1 else ""
 
 
 def _attempt(data: Data) -> str:
@@ -128,7 +138,7 @@ def _restored(data: Data) -> str:
 
 
 def _started(data: Data) -> str:
-    start = "from the beginning" if data.get("sequence") is None else f"behind snapshot #{data['sequence']}"
+    start = "from the beginning" if data.get("sequence") is None else f"from snapshot #{data['sequence']}"
     return f"{data.get('attempt', '')} on {data.get('instance', '')}, {start}, epoch {data.get('epoch')}"
 
 
@@ -143,13 +153,56 @@ def _ended(data: Data) -> str:
     return f"{code}{plural(attempts, 'attempt')}, {plural(interruptions, 'interruption')}"
 
 
+def _steered(data: Data) -> str:
+    if "to" not in data:
+        return f"leaves {data.get('from', '')}"
+    left = f"{span(_amount(data, 'work_left_s'))} of work" if data.get("work_left_s") is not None else "unknown work"
+    return f"{data.get('from')} -> {data['to']}: {left} in {span(_amount(data, 'time_left_s'))}, {_prices(data)}"
+
+
+def _prices(data: Data) -> str:
+    spot = usd(_amount(data, "spot_usd_per_hour")) if data.get("spot_usd_per_hour") is not None else "none"
+    dear = usd(_amount(data, "on_demand_usd_per_hour")) if data.get("on_demand_usd_per_hour") is not None else "none"
+    return f"restart {span(_amount(data, 'overhead_s'))}, spot {spot}/h, on-demand {dear}/h"
+
+
+def _repriced(data: Data) -> str:
+    return f"{usd(_amount(data, 'before_usd_per_hour'))}/h -> {usd(_amount(data, 'price_usd_per_hour'))}/h"
+
+
 def _troubled(data: Data) -> str:
     return f"{data.get('instance', '')}" + (f", next: {data['next_step']}" if data.get("next_step") else "")
 
 
+def _orphan(data: Data) -> str:
+    where = f"{data.get('cloud', '')}/{data.get('zone', '')}"
+    return f"{data.get('instance') or 'an instance'} in {where}"
+
+
 def _others(data: Data) -> str:
-    shown = {key: value for key, value in data.items() if value not in (None, "", [])}
-    return " ".join(f"{key}={value}" for key, value in shown.items())
+    """Return any data as words: `offer a/b, took 0.8 s`."""
+    return ", ".join(_words(key, value) for key, value in data.items() if value not in (None, "", [], {}))
+
+
+def _words(key: str, value: object) -> str:
+    amount = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    for suffix, words in _UNITS.items():
+        if amount is not None and key.endswith(suffix):
+            return f"{key.removesuffix(suffix).replace('_', ' ')} {words(amount)}"
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return f"{key.replace('_', ' ')} {text}"
+
+
+def _per_hour(amount: float) -> str:
+    return f"{usd(amount)}/h"
+
+
+_UNITS: Mapping[str, Callable[[float], str]] = {
+    "_usd_per_hour": _per_hour,
+    "_usd": usd,
+    "_bytes": size,
+    "_s": span,
+}
 
 
 def _files(data: Data) -> str:
@@ -182,9 +235,13 @@ _FACTS: Mapping[str, Callable[[Data], str]] = {
     EventKind.JOB_STARTED: _started,
     EventKind.JOB_RESUMED: _started,
     EventKind.JOB_PROGRESS: _progress,
+    EventKind.JOB_STEERED: _steered,
+    EventKind.INSTANCE_REPRICED: _repriced,
     EventKind.JOB_MIGRATING: _ended,
     EventKind.JOB_SUCCEEDED: _ended,
     EventKind.JOB_FAILED: _ended,
     EventKind.JOB_STOPPED: _ended,
     EventKind.AGENT_TROUBLED: _troubled,
+    EventKind.ORPHAN_FOUND: _orphan,
+    EventKind.ORPHAN_REMOVED: _orphan,
 }

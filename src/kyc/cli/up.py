@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +15,7 @@ from pathlib import Path
 
 from kyc.cli.live import is_live, status_line
 from kyc.cli.output import Cell, Output
-from kyc.domain.errors import InvalidInputError, KycError, UnreachableError
+from kyc.domain.errors import InvalidInputError, KycError, OutOfSpaceError, UnreachableError
 from kyc.sdk.client import Client
 from kyc.sdk.discovery import TOKEN_FILE, MasterFile, home_folder, read_master_file
 
@@ -21,6 +23,7 @@ _LOOK_S = 0.05
 _PATIENCE_S = 120.0
 _TELL_AFTER_S = 2.0
 _LAST_WORDS = 12
+_LEAST_FREE_BYTES = 1 << 20
 _OPTIONS = ("host", "port", "public_url", "stream", "state", "local_mode", "terraform")
 
 
@@ -140,9 +143,17 @@ def _failure(log: Path, code: int) -> KycError:
     kind = InvalidInputError if code == 2 else KycError
     if message:
         return kind(message, next_step=next_step)
+    if shutil.disk_usage(log.parent).free < _LEAST_FREE_BYTES:
+        return _full(log.parent.parent)  # and so was the log: what the master said had no room
     told = lines[-1:] if any(line.startswith("Traceback") for line in lines) else lines[-_LAST_WORDS:]
     last = " | ".join(line.strip() for line in told) or "it said nothing"
     return KycError(f"the master ended with code {code}: {last}", next_step=f"See {log} and master.log beside it.")
+
+
+def _full(home: Path) -> OutOfSpaceError:
+    return OutOfSpaceError(
+        f"the disk of KYC_HOME {home} is full", next_step="Free some space there, then start the master again."
+    )
 
 
 def _tell(out: Output, home: Path, master: MasterFile, *, already: bool) -> None:
@@ -164,6 +175,8 @@ def _log_file(home: Path) -> Path:
         log.parent.mkdir(mode=0o700, exist_ok=True)
         log.touch(mode=0o600)
     except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise _full(home) from error
         raise InvalidInputError(
             f"KYC_HOME {home} cannot be used: {error.strerror}",
             next_step="Set KYC_HOME to a folder in which you may write.",

@@ -49,8 +49,23 @@ def show_event(out: Output, event: EventRow) -> None:
         out.line("".join(out.paint(cell) for cell in cells(event)).rstrip())
 
 
+def tell_contact(out: Output) -> Callable[[bool], None]:
+    """Return what tells a person that the master went silent, and that it is back."""
+
+    def tell(in_contact: bool) -> None:
+        out.note("the master answers again" if in_contact else "the master does not answer; trying again")
+
+    return tell
+
+
 def watch_until(
-    client: Client, check: Callable[[], R | None], *, after: int, show: Callable[[EventRow], None], kinds: Sequence[str]
+    client: Client,
+    out: Output,
+    check: Callable[[], R | None],
+    *,
+    after: int,
+    show: Callable[[EventRow], None],
+    kinds: Sequence[str],
 ) -> R:
     """Return what `check` returns once it is not None: asked now, and after each event of these kinds.
 
@@ -59,7 +74,7 @@ def watch_until(
     found = check()
     if found is not None:
         return found
-    with client.stream_events(after=after) as events:
+    with client.stream_events(after=after, on_contact=tell_contact(out)) as events:
         for event in events:
             show(event)
             found = check() if event.kind in kinds else None
@@ -68,13 +83,14 @@ def watch_until(
     raise AssertionError("a stream that nobody closes has no end")
 
 
-def watch_job(client: Client, name: str, *, after: int, show: Callable[[Row], None]) -> WorkloadRow:
+def watch_job(client: Client, out: Output, name: str, *, after: int, show: Callable[[Row], None]) -> WorkloadRow:
     """Return the job's row at its end; show every event after the number `after`, and all that the job prints.
 
     Both come over connections of their own, each read by a thread that ends with this call.
     """
     rows: queue.SimpleQueue[Row | _Failed] = queue.SimpleQueue()
-    with client.stream_events(after=after) as events, client.stream_logs(name) as logs:
+    contact = tell_contact(out)  # the one stream tells it for both
+    with client.stream_events(after=after, on_contact=contact) as events, client.stream_logs(name) as logs:
         threads = [threading.Thread(target=_pump, args=(stream, rows)) for stream in (events, logs)]
         for thread in threads:
             thread.start()

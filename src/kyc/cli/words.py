@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 NONE = "-"
@@ -53,8 +54,30 @@ def usd(amount: float | None) -> str:
         return NONE
     sign = "-" if amount < 0 else ""
     amount = abs(amount)
-    digits = 2 if amount >= 1 or amount == 0 else 4 if amount >= 0.001 else 6
-    return f"{sign}${amount:.{digits}f}"
+    return f"{sign}${amount:.{_digits(amount)}f}"
+
+
+def usd_column(amounts: Iterable[float | None]) -> list[str]:
+    """Return the amounts of one column, all with as many digits as the smallest one needs."""
+    rows = list(amounts)
+    known = [abs(amount) for amount in rows if amount]
+    digits = max((_digits(amount) for amount in known), default=2)
+    if known and max(known) >= 1:  # beside dollars nobody reads the millionths
+        digits = min(digits, 4)
+    return [_in_digits(amount, digits) for amount in rows]
+
+
+def _in_digits(amount: float | None, digits: int) -> str:
+    if amount is None:
+        return NONE
+    least = 10.0**-digits
+    if 0 < amount < least / 2:
+        return f"<${least:.{digits}f}"
+    return f"{'-' if amount < 0 else ''}${abs(amount):.{digits}f}"
+
+
+def _digits(amount: float) -> int:
+    return 2 if amount >= 1 or amount == 0 else 4 if amount >= 0.001 else 6
 
 
 def clock(at: datetime) -> str:

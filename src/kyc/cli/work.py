@@ -47,8 +47,8 @@ def _follow(client: Client, out: Output, plan: JobPlan, after: int) -> int:
     else:
         out.line(f"{plan.name} is submitted; following it. Ctrl-C leaves it running.")
     try:
-        with status_line(out, f"{plan.name} queued") as (above, set_status):
-            row = watch_job(client, plan.name, after=after, show=_shower(above, plan.name, set_status))
+        with status_line(out, JobStatus(plan.name).words) as (above, set_status):
+            row = watch_job(client, above, plan.name, after=after, show=_shower(above, plan.name, set_status))
     except KeyboardInterrupt:
         out.note(f"{plan.name} goes on. Its output: `kyc logs {plan.name} -f`. Stop it: `kyc stop {plan.name}`.")
         return _INTERRUPTED
@@ -117,7 +117,7 @@ def _show_dry_run(out: Output, plan: JobPlan) -> None:
     )
     out.line()
     if not plan.offers:
-        out.line("No offer meets its resources now; it would wait until one does.")
+        out.line("Nothing would start now. Nothing was started.")  # the warning has said why
         return
     best = plan.offers[0]
     show_offers(out, plan.offers[:_SHOWN_OFFERS], chosen=best.id)
@@ -168,7 +168,8 @@ def stop(args: argparse.Namespace, out: Output) -> int:
         out.line(f"{row.name} stops. Watch with `kyc events -f`.")
     else:
         ended = f"{row.name} is {out.paint(state_cell(row.state))} after {span(_lasted_s(row))}"
-        out.line(f"{ended}. Its files: `kyc restore {row.name} --to DIR`.")
+        files = f"Its files: `kyc restore {row.name} --to DIR`." if row.last_snapshot_at else "It has no snapshot."
+        out.line(f"{ended}. {files}")
     return 0
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from kyc.control.budgets import Budgets
 from kyc.control.context import Context
+from kyc.control.deadlines import Deadlines
 from kyc.control.fleet import Fleet, UserData
 from kyc.control.intent import Intents
 from kyc.control.jobs import Jobs
@@ -14,8 +16,13 @@ from kyc.control.loop import run_loop
 from kyc.control.observe import Observer
 from kyc.control.prices import Prices
 from kyc.control.pulse import Pulses
+from kyc.control.repricing import Repricing
+from kyc.control.signal import Signal
 from kyc.control.stream import StreamKeeper
 from kyc.planning.liveness import Patience
+
+BUDGETS_PERIOD_S = 5  # well below what a budget keeps back for its end (planning.budget.ENDING_TAKES)
+REPRICING_PERIOD_S = 15  # catalogs change by the minute at most; a change counts from its own time
 
 
 @dataclass(slots=True)
@@ -29,11 +36,13 @@ class Engine:
     pulses: Pulses = field(init=False)
     links: Links = field(init=False)
     intents: Intents = field(init=False)
+    budgets: Budgets = field(init=False)
 
     def __post_init__(self) -> None:
         self.pulses = Pulses(self.context.clock)
         self.links = Links(self.context, self.pulses)
         self.intents = Intents(self.context)
+        self.budgets = Budgets(self.context)
 
     async def run(self) -> None:
         """Run every loop: jobs and fleet at each change, observation every second and at each doubt."""
@@ -42,8 +51,12 @@ class Engine:
         keeper = StreamKeeper(self.context)
         async with Fleet(self.context, self.user_data) as fleet, asyncio.TaskGroup() as loops:
             loops.create_task(run_loop("stream", keeper.tick, signal=doubt, period_s=1))
+            loops.create_task(run_loop("deadlines", Deadlines(self.context).tick, signal=signal, period_s=1))
             loops.create_task(run_loop("jobs", Jobs(self.context).tick, signal=signal, period_s=1))
             loops.create_task(run_loop("fleet", fleet.tick, signal=signal, period_s=1))
+            repricing = Repricing(self.context)
+            loops.create_task(run_loop("repricing", repricing.tick, signal=Signal(), period_s=REPRICING_PERIOD_S))
+            loops.create_task(run_loop("budgets", self.budgets.tick, signal=Signal(), period_s=BUDGETS_PERIOD_S))
             loops.create_task(run_loop("observe", observer.tick, signal=doubt, period_s=1))
             if self.prices is not None:
                 loops.create_task(run_loop("prices", self.prices.tick, signal=self.prices.signal, period_s=60))

@@ -10,6 +10,7 @@ from kyc.domain.event import Event, EventKind, LogLines
 from kyc.domain.instance import Instance, InstanceState
 from kyc.domain.interruption import NoticeKind
 from kyc.domain.job import ATTEMPT_EDGES, Attempt, AttemptState, Job, JobState
+from kyc.domain.progress import next_pace
 from kyc.wire import agent as wire
 
 
@@ -34,12 +35,15 @@ class Changes:
 def read_fact(  # noqa: C901, PLR0911, PLR0912  # one arm for each kind of fact
     fact: wire.AnyFact, known: Known, *, now: datetime
 ) -> Changes:
-    """Return what the fact changes. One about an attempt that is over adds to the timeline at most."""
+    """Return what the fact changes. One about an attempt that is over adds to the timeline at most.
+
+    Its events are of the time when it happened, which was long ago if the master was away; records are of `now`.
+    """
     if isinstance(fact, wire.Noticed):
         return _noticed(fact, known, now=now)
     if known.attempt is None or known.job is None:
         return Changes()
-    reading = _Reading(known.instance, known.attempt, known.job, now)
+    reading = _Reading(known.instance, known.attempt, known.job, now, _when(fact, known.instance, now=now))
     match fact:
         case wire.Printed():
             return Changes(logs=(reading.lines(fact),))
@@ -71,7 +75,7 @@ def _noticed(fact: wire.Noticed, known: Known, *, now: datetime) -> Changes:
     event = Event(
         kind=EventKind.INSTANCE_NOTICED,
         subject=instance.id,
-        at=now,
+        at=_when(fact, instance, now=now),
         data={
             "notice": notice.kind.value,
             "noticed_at": fact.at.isoformat(),
@@ -87,18 +91,25 @@ def _noticed(fact: wire.Noticed, known: Known, *, now: datetime) -> Changes:
     return Changes(records=(noticed,), events=(event,))
 
 
+def _when(fact: wire.AnyFact, instance: Instance, *, now: datetime) -> datetime:
+    """Return when the fact happened, by the instance's clock as far as that can be right."""
+    return min(now, max(instance.requested_at, fact.at))
+
+
 @dataclass(frozen=True, slots=True)
 class _Reading:
     instance: Instance
     attempt: Attempt
     job: Job
     now: datetime
+    at: datetime
 
     def lines(self, fact: wire.Printed) -> LogLines:
         return LogLines(workload=self.job.name, attempt=self.attempt.id, at=fact.at, text=fact.text)
 
     def progressed(self, fact: wire.Progressed) -> Changes:
-        job = replace(self.job, step=fact.step, step_total=fact.total)
+        pace = next_pace(self.job.pace, self.attempt.id, fact.step, fact.at)
+        job = replace(self.job, step=fact.step, step_total=fact.total, pace=pace)
         event = self._event(EventKind.JOB_PROGRESS, first=fact.first, step=fact.step, total=fact.total)
         return Changes(records=(job,), events=(event,))
 
@@ -114,7 +125,8 @@ class _Reading:
             took_s=fact.took_s,
             missed=fact.missed,
         )
-        return Changes(records=(replace(self.job, last_snapshot_at=fact.at),), events=(event,))
+        attempt = replace(self.attempt, safe_at=fact.at)
+        return Changes(records=(replace(self.job, last_snapshot_at=fact.at), attempt), events=(event,))
 
     def restored(self, fact: wire.Restored) -> Event:
         kind = EventKind.RESTORE_COMPLETED if fact.done else EventKind.RESTORE_STARTED
@@ -142,7 +154,7 @@ class _Reading:
     def troubled(self, fact: wire.Troubled) -> Changes:
         if fact.fatal:
             return self._ended(AttemptState.LOST, fact.what)
-        event = self._event(EventKind.AGENT_TROUBLED, next_step=fact.next_step)
+        event = self._event(EventKind.AGENT_TROUBLED, next_step=fact.next_step, **({"over": True} if fact.over else {}))
         return Changes(events=(replace(event, reason=fact.what),))
 
     def lost(self, kind: EventKind, reason: str) -> Changes:
@@ -169,7 +181,7 @@ class _Reading:
 
     def _event(self, kind: EventKind, **data: object) -> Event:
         data = {"attempt": self.attempt.id, "instance": self.instance.id} | data
-        return Event(kind=kind, subject=self.job.name, at=self.now, data=data)
+        return Event(kind=kind, subject=self.job.name, at=self.at, data=data)
 
 
 def attempt_of(fact: wire.AnyFact) -> str | None:

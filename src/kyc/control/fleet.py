@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from kyc.control.context import Context, write_fresh
 from kyc.control.enginelog import timeline_log
+from kyc.control.gate import NEXT_STEP, spent_for
 from kyc.domain.deployment import Deployment, DeploymentState
-from kyc.domain.errors import KycError, UnreachableError
+from kyc.domain.errors import KycError, QuotaError, UnreachableError
 from kyc.domain.event import Event, EventKind
 from kyc.domain.ids import DeploymentId, InstanceId
 from kyc.domain.instance import Instance, InstanceState
@@ -108,6 +109,10 @@ class Fleet:
     async def _converge(self, plan: Converge) -> bool:
         """Run Terraform and record what came of it; False if it failed and has to be tried again."""
         deployment = plan.deployment
+        spent = await self._spent(plan)
+        if spent:
+            refused = QuotaError(f"{spent}: nothing more is bought", next_step=NEXT_STEP)
+            return await write_fresh(lambda: self._failed(deployment, refused))
         await self._mark_provisioning(deployment, plan.wanted)
         user_data = await self._user_data(deployment, plan.wanted)
         started = self.context.clock.monotonic_s()
@@ -123,6 +128,15 @@ class Fleet:
         took_s = round(self.context.clock.monotonic_s() - started, 3)
         await write_fresh(lambda: self._done(deployment, plan.wanted, provisioned, took_s))
         return True
+
+    async def _spent(self, plan: Converge) -> str:
+        """Return which budget forbids this purchase; empty if none does, or if part of it may exist already."""
+        if plan.deployment.state is not DeploymentState.REQUESTED or not plan.wanted:
+            return ""
+        instances = await self._instances(plan.deployment)
+        if any(instance.state is not _S.REQUESTED for instance in instances):
+            return ""
+        return await spent_for(self.context, instances[0].workload) if instances else ""
 
     async def _user_data(self, deployment: Deployment, wanted: tuple[InstanceId, ...]) -> dict[InstanceId, str]:
         if not wanted:

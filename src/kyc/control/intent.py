@@ -8,6 +8,7 @@ import os
 from dataclasses import dataclass, replace
 
 from kyc.control.context import Context, write_fresh
+from kyc.control.gate import NEXT_STEP, refusal_of
 from kyc.domain.deployment import Deployment, DeploymentState
 from kyc.domain.errors import (
     CapacityUnavailableError,
@@ -15,6 +16,7 @@ from kyc.domain.errors import (
     InvalidInputError,
     NotAllowedError,
     NotFoundError,
+    QuotaError,
 )
 from kyc.domain.event import Event, EventKind
 from kyc.domain.ids import InstanceId, WorkloadName, new_deployment_id, new_instance_id
@@ -73,10 +75,16 @@ class Intents:
         return await self.context.rank(spec.any_of, WorkAhead(data_at=self.context.data_at))
 
     async def launch(self, offer_id: str | None, count: int) -> Deployment:
-        """Store a deployment of bare instances; of the cheapest spot offer if none is named."""
+        """Store a deployment of bare instances; of the cheapest spot offer if none is named.
+
+        Raise QuotaError if a budget does not allow it.
+        """
         if not 1 <= count <= MOST_AT_ONCE:
             raise InvalidInputError(f"{count} instances at once", next_step=f"Ask for 1 to {MOST_AT_ONCE}.")
         offer = await self._offer(offer_id)
+        refused = await refusal_of(self.context, offer, None, count=count)
+        if refused:
+            raise QuotaError(refused, next_step=NEXT_STEP)
         now, rng = self.context.clock.now(), self.context.rng
         deployment_id = new_deployment_id(rng)
         instances = [

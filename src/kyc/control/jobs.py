@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import assert_never
 
 from kyc.control.context import Context
+from kyc.control.gate import refusal_of
 from kyc.domain.deployment import Deployment, DeploymentState
 from kyc.domain.event import Event, EventKind
 from kyc.domain.ids import DeploymentId, InstanceId, WorkloadName, attempt_id, new_deployment_id, new_instance_id
@@ -88,8 +89,13 @@ class Jobs:
     async def _place(self, view: JobView, step: _Step, action: Place) -> None:
         ahead = await self._ahead(view)
         ranking = await self.context.rank(step.job.spec.any_of, ahead, avoid=action.avoid)
+        ranking = replace(ranking, best_first=[one for one in ranking.best_first if action.allows(one.offer)])
         if not ranking.best_first:
-            step.wait_for_offers()
+            step.wait(_no_offer(action))
+            return
+        refused = await refusal_of(self.context, ranking.best_first[0].offer, step.job, to_save=action.to_save)
+        if refused:
+            step.wait(refused)
             return
         if step.job.attempts == 0:
             await self._make_place_in_stream(step.job.name)
@@ -168,7 +174,7 @@ class _Step:
         self._put(instance.id, instance)
         self._put(deployment.id, deployment)
         self._put(attempt.id, attempt)
-        moved = job if job.state in {JobState.PLACING, JobState.MIGRATING} else job.to(JobState.PLACING)
+        moved = job if job.state in _ON_ITS_WAY else job.to(JobState.PLACING)
         self._set_job(replace(moved, attempts=number, reason=action.reason))
         self._tell_placement(action, instance, attempt, ranking)
 
@@ -182,8 +188,7 @@ class _Step:
             self._tell(EventKind.REPLACEMENT_REQUESTED, self.job.name, action.reason, **data)
         self._tell(EventKind.INSTANCE_REQUESTED, instance.id, action.reason, deployment=instance.deployment_id, **about)
 
-    def wait_for_offers(self) -> None:
-        reason = "no offer meets the requirements now"
+    def wait(self, reason: str) -> None:
         if self.job.reason != reason:
             self._set_job(replace(self.job, reason=reason))
 
@@ -237,7 +242,15 @@ class _Step:
         self.events.append(Event(kind=kind, subject=subject, at=self._now, data=data, reason=reason))
 
 
+def _no_offer(action: Place) -> str:
+    kind = "" if action.purchase is None else f"{action.purchase.value.replace('_', '-')} "
+    below = "" if action.below_usd_per_hour is None else f" below ${action.below_usd_per_hour.normalize():f}/h"
+    return f"no {kind}offer{below} meets the requirements now"
+
+
+_ON_ITS_WAY = frozenset({JobState.PLACING, JobState.MIGRATING, JobState.RUNNING})
 _MOVED = {
+    JobState.QUEUED: EventKind.JOB_QUEUED,
     JobState.MIGRATING: EventKind.JOB_MIGRATING,
     JobState.SUCCEEDED: EventKind.JOB_SUCCEEDED,
     JobState.FAILED: EventKind.JOB_FAILED,

@@ -9,6 +9,7 @@ from enum import StrEnum
 from kyc.domain.ids import DeploymentId, InstanceId, WorkloadName
 from kyc.domain.interruption import Notice
 from kyc.domain.machine import advance, is_final
+from kyc.domain.money import PriceChange
 from kyc.domain.offer import Offer
 
 
@@ -63,6 +64,9 @@ class Instance:
     end_reason: str = ""
     crashed: bool = False  # it ended by itself: the provider is not to blame, and another one may end the same way
     agent_hash: str = ""  # of the secret the agent chose when it enrolled
+    prices: tuple[
+        PriceChange, ...
+    ] = ()  # what changed since it was requested; before the first the offer's price holds
     version: int = 0
 
     def to(self, state: InstanceState, **changes: object) -> Instance:
@@ -74,6 +78,14 @@ class Instance:
     def is_over(self) -> bool:
         """Whether nothing of it runs or bills any more."""
         return is_final(INSTANCE_EDGES, self.state)
+
+    @property
+    def price_now(self) -> PriceChange:
+        """What it costs now, and since when; the offer's own price from the request on, as long as nothing changed."""
+        if self.prices:
+            return self.prices[-1]
+        price, list_price = self.offer.price_usd_per_hour, self.offer.on_demand_usd_per_hour
+        return PriceChange(at=self.requested_at, usd_per_hour=price, on_demand_usd_per_hour=list_price)
 
     @property
     def is_doomed(self) -> bool:

@@ -6,15 +6,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from kyc.domain.budget import BudgetStage
+from kyc.domain.course import ANYWHERE, Course, Leave
 from kyc.domain.ids import AttemptId, InstanceId, WorkloadName
 from kyc.domain.machine import advance, is_final
+from kyc.domain.progress import Pace
 from kyc.domain.workload import JobSpec
 
 
 class JobState(StrEnum):
     """Where a job is in its life."""
 
-    QUEUED = "queued"  # stored; nothing bought for it yet
+    QUEUED = "queued"  # stored; nothing is bought for it now
     PLACING = "placing"  # an instance is requested
     STARTING = "starting"  # the instance is preparing: files, set-up
     RUNNING = "running"
@@ -27,10 +30,10 @@ class JobState(StrEnum):
 _J = JobState
 JOB_EDGES: dict[JobState, frozenset[JobState]] = {
     _J.QUEUED: frozenset({_J.PLACING, _J.FAILED, _J.STOPPED}),
-    _J.PLACING: frozenset({_J.STARTING, _J.RUNNING, _J.FAILED, _J.STOPPED}),
-    _J.STARTING: frozenset({_J.RUNNING, _J.PLACING, _J.MIGRATING, _J.FAILED, _J.STOPPED}),
-    _J.RUNNING: frozenset({_J.MIGRATING, _J.SUCCEEDED, _J.FAILED, _J.STOPPED}),
-    _J.MIGRATING: frozenset({_J.RUNNING, _J.SUCCEEDED, _J.FAILED, _J.STOPPED}),
+    _J.PLACING: frozenset({_J.QUEUED, _J.STARTING, _J.RUNNING, _J.FAILED, _J.STOPPED}),
+    _J.STARTING: frozenset({_J.QUEUED, _J.RUNNING, _J.PLACING, _J.MIGRATING, _J.FAILED, _J.STOPPED}),
+    _J.RUNNING: frozenset({_J.QUEUED, _J.MIGRATING, _J.SUCCEEDED, _J.FAILED, _J.STOPPED}),
+    _J.MIGRATING: frozenset({_J.QUEUED, _J.RUNNING, _J.SUCCEEDED, _J.FAILED, _J.STOPPED}),
     _J.SUCCEEDED: frozenset(),
     _J.FAILED: frozenset(),
     _J.STOPPED: frozenset(),
@@ -76,12 +79,18 @@ class Job:
     attempts: int = 0
     interruptions: int = 0
     stop_requested: bool = False
+    stop_reason: str = ""  # empty: a person asked for it
+    course: Course = ANYWHERE
+    leave: Leave | None = None
+    budget_stage: BudgetStage = BudgetStage.OPEN
     started_at: datetime | None = None
     ended_at: datetime | None = None
     exit_code: int | None = None
     last_snapshot_at: datetime | None = None
     step: int | None = None
     step_total: int | None = None
+    pace: Pace | None = None
+    deadline_missed: bool = False
     reason: str = ""
     version: int = 0
 
@@ -89,6 +98,11 @@ class Job:
         """Return the job in the new state with the changes applied; raise TransitionError if it cannot."""
         advance(JOB_EDGES, self.state, state, story=f"job {self.name}")
         return replace(self, state=state, **changes)  # type: ignore[arg-type]  # names are the fields'
+
+    @property
+    def deadline_at(self) -> datetime | None:
+        """When it is to be done; None if nobody said."""
+        return None if self.spec.deadline is None else self.requested_at + self.spec.deadline
 
     @property
     def is_over(self) -> bool:
@@ -109,6 +123,7 @@ class Attempt:
     epoch: int = 0
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    safe_at: datetime | None = None  # when its newest snapshot was committed; what it did since may have to be repeated
     exit_code: int | None = None
     reason: str = ""
     version: int = 0

@@ -12,6 +12,7 @@ from kyc.master.auth import require_admin
 from kyc.master.routes import (
     agents,
     archives,
+    budgets,
     catalog,
     clouds,
     costs,
@@ -43,6 +44,7 @@ _FOR_ADMIN = (
     catalog,
     events,
     costs,
+    budgets,
     clouds,
     shutdown,
 )

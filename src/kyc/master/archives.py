@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from kyc.domain.errors import InvalidInputError, NotFoundError, UnreachableError
+from kyc.domain.errors import InvalidInputError, NotFoundError, OutOfSpaceError, UnreachableError
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PART = ".part"
@@ -102,7 +102,7 @@ def _translated() -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _FULL:
-            raise UnreachableError(
+            raise OutOfSpaceError(
                 "the disk that holds the master's KYC_HOME is full", next_step="Free some space there, then try again."
             ) from error
         raise UnreachableError(

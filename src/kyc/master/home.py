@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import secrets
@@ -14,10 +15,11 @@ from pathlib import Path
 
 import msgspec
 
-from kyc.domain.errors import ConflictError, InvalidInputError
+from kyc.domain.errors import ConflictError, InvalidInputError, OutOfSpaceError
 
 _TOKEN_BYTES = 32
 _ID_BYTES = 4
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class MasterFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,16 +68,33 @@ class Home:
         return self.path / "master.json"
 
     def prepare(self) -> None:
-        """Make the folder, for this user alone; raise InvalidInputError where that cannot be done."""
+        """Make the folder, for this user alone; raise InvalidInputError, OutOfSpaceError where that cannot be done."""
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.chmod(0o700)
             self.log.parent.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
+            if error.errno in _FULL:
+                raise self._full() from error
             raise InvalidInputError(
                 f"KYC_HOME {self.path} cannot be used: {error.strerror}",
                 next_step="Set KYC_HOME to a folder in which you may write.",
             ) from error
+
+    @contextmanager
+    def minding_space(self) -> Iterator[None]:
+        """Translate the error of a full disk into OutOfSpaceError, leave any other as it comes."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno in _FULL:
+                raise self._full() from error
+            raise
+
+    def _full(self) -> OutOfSpaceError:
+        return OutOfSpaceError(
+            f"the disk of KYC_HOME {self.path} is full", next_step="Free some space there, then start the master again."
+        )
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -110,7 +129,7 @@ class Home:
     @contextmanager
     def told(self, file: MasterFile) -> Iterator[None]:
         """Tell the running master's address; take it back at the end."""
-        _write_whole(self.master_file, msgspec.json.format(msgspec.json.encode(file)))
+        write_whole(self.master_file, msgspec.json.format(msgspec.json.encode(file)))
         try:
             yield
         finally:
@@ -125,11 +144,11 @@ def _kept(path: Path, make: Callable[[], str]) -> str:
         if text:
             return text
     text = make()
-    _write_whole(path, f"{text}\n".encode())
+    write_whole(path, f"{text}\n".encode())
     return text
 
 
-def _write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
     """Write the file so that readers see all of it or the old one, also after a power cut; mode 0600."""
     number, name = tempfile.mkstemp(prefix=path.name, dir=path.parent)
     try:

@@ -44,9 +44,9 @@ def main(argv: Sequence[str], *, build: Build) -> int:
         os.umask(0o077)
         home = Home(path=settings.home)
         home.prepare()
-        with home.locked():
+        with home.minding_space(), home.locked():
             log_to(home.log, level=settings.log_level)
-            with _failure_logged():
+            with _failure_logged(), home.minding_space():
                 asyncio.run(_run(settings, home, build))
     except KycError as error:
         sys.stderr.write(f"error: {error}\n" + (f"next: {error.next_step}\n" if error.next_step else ""))

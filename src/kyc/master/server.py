@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 from kyc.control.signal import Signal
 from kyc.domain.errors import ConflictError, InvalidInputError
+from kyc.master.home import write_whole
 from kyc.master.settings import DEFAULT_HOST
 
 _GRACE_S = 5
@@ -47,7 +48,11 @@ def bind_as_before(host: str, port: int, memory: Path) -> socket.socket:
         with suppress(ConflictError, ValueError):
             return bind(host, int(memory.read_text(encoding="ascii")))
     listening = bind(host, port)
-    memory.write_text(str(listening.getsockname()[1]), encoding="ascii")
+    try:
+        write_whole(memory, str(listening.getsockname()[1]).encode("ascii"))
+    except OSError:
+        listening.close()
+        raise
     return listening
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +18,7 @@ from kyc.domain.job import Job
 from kyc.domain.snapshot import SnapshotSummary
 from kyc.domain.workload import JobSpec
 from kyc.master.archives import Archives
+from kyc.planning.budget import Meter
 from kyc.planning.coverage import Coverage
 from kyc.planning.freshness import Freshness
 from kyc.planning.market import Ranking
@@ -46,6 +48,16 @@ class Intents(Protocol):
     async def enrol(self, instance_id: InstanceId, token: str, secret: str) -> None: ...
 
     async def authenticate(self, instance_id: InstanceId, secret: str) -> Instance: ...
+
+
+class Budgets(Protocol):
+    """Limits on spending, by `day`, `month`, `total` or a live job's name (control.budgets)."""
+
+    async def meters(self) -> Mapping[str, Meter]: ...
+
+    async def set(self, scope: str, limit_usd: Decimal, warn_at: Decimal) -> None: ...
+
+    async def remove(self, scope: str) -> None: ...
 
 
 class Prices(Protocol):
@@ -125,6 +137,7 @@ class Services:
     store: Store
     clock: Clock
     intents: Intents
+    budgets: Budgets
     links: Links
     pulses: Pulses
     snapshots: Snapshots

@@ -32,6 +32,7 @@ class Settings:
     port: int = DEFAULT_PORT
     public_url: str | None = None
     stream_url: str | None = None
+    stream_token: str = field(default="", repr=False)
     state_url: str | None = None
     terraform: str | None = None
     local_mode: str = "process"
@@ -56,6 +57,7 @@ def read_settings(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
         port=_number("port", of("port", str(DEFAULT_PORT)), least=0, most=65535),
         public_url=_web_url("public-url", of("public_url")),
         stream_url=of("stream"),
+        stream_token=env.get("KYC_STREAM_TOKEN", ""),
         state_url=of("state"),
         terraform=of("terraform"),
         local_mode=_one_of("local-mode", of("local_mode", "process"), LOCAL_MODES),

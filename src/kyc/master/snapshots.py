@@ -62,6 +62,8 @@ class Snapshots:
             restorer = Restorer(files, reader, clock=self.clock)
             try:
                 restored = await restorer.restore(sequence)
+            except NotFoundError as error:
+                raise NotFoundError(str(error), next_step=f"`kyc snapshots {job.name}` lists what there is.") from error
             finally:
                 restorer.close()
         if restored.sequence is None:

@@ -1,9 +1,9 @@
-"""Domain values as the rows of wire.api: pure, `now` is an argument. Money becomes a number here and nowhere else."""
+"""Domain values as the rows of wire.api: pure, `now` is an argument. Money becomes a number here alone."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -13,17 +13,17 @@ import msgspec
 
 from kyc.domain.deployment import Deployment
 from kyc.domain.event import Event, LogLines
-from kyc.domain.instance import BILLED, Instance
+from kyc.domain.instance import Instance
 from kyc.domain.job import Attempt, Job
 from kyc.domain.offer import Purchase
 from kyc.domain.snapshot import SnapshotSummary
 from kyc.domain.workload import JobSpec
-from kyc.planning.ledger import Cost, cost_of
+from kyc.planning.course import word_of
+from kyc.planning.ledger import cost_of, is_billing
+from kyc.planning.progress import forecast_of
 from kyc.wire.agent import Pulse
 from kyc.wire.api import (
     AttemptRow,
-    CostReport,
-    CostRow,
     DeploymentRow,
     EventRow,
     InstanceRow,
@@ -31,6 +31,7 @@ from kyc.wire.api import (
     SnapshotRow,
     WorkloadRow,
 )
+from kyc.wire.text import legible
 
 BARE = "-"  # the name under which instances without a workload are counted
 _SECRET_NAME = re.compile(r"secret|token|passw|credential|(^|_)(key|pass|pwd|auth)($|_)", re.IGNORECASE)
@@ -40,24 +41,30 @@ _HIDDEN = "***"
 def workload_row(job: Job, instances: Sequence[Instance], pulse: Pulse | None, *, now: datetime) -> WorkloadRow:
     """Return a job's line; `instances` are its own, ended ones too, `pulse` the newest of the one that runs it."""
     cost = cost_of(instances, now=now)
+    forecast = cost.spent if job.is_over else forecast_of(job, cost)
     return WorkloadRow(
         name=job.name,
         kind="job",
         state=job.state.value,
         attempt=job.attempts,
-        instances=sum(1 for instance in instances if instance.state in BILLED),
-        cost_usd=_usd(cost.spent),
-        saved_usd=_usd(cost.saved),
+        instances=sum(1 for instance in instances if is_billing(instance)),
+        cost_usd=usd(cost.spent),
+        saved_usd=usd(cost.saved),
         interruptions=job.interruptions,
         last_snapshot_at=job.last_snapshot_at,
         rpo_s=None if job.is_over else _unsafe_s(pulse, now=now),
-        deadline_at=None if job.spec.deadline is None else job.requested_at + job.spec.deadline,
+        deadline_at=job.deadline_at,
         step=job.step,
         step_total=job.step_total,
         requested_at=job.requested_at,
         ended_at=job.ended_at,
         exit_code=job.exit_code,
         reason=job.reason,
+        budget_usd=None if job.spec.budget_usd is None else usd(job.spec.budget_usd),
+        budget_stage="" if job.spec.budget_usd is None else job.budget_stage.value,
+        forecast_usd=None if forecast is None else usd(forecast),
+        course=word_of(job.course),
+        course_reason=job.course.reason,
     )
 
 
@@ -96,14 +103,14 @@ def instance_row(instance: Instance, *, now: datetime) -> InstanceRow:
         spot=offer.purchase is Purchase.SPOT,
         state=instance.state.value,
         address=instance.address,
-        price_usd_per_hour=_usd(offer.price_usd_per_hour),
+        price_usd_per_hour=usd(instance.price_now.usd_per_hour),
         workload=instance.workload,
         deployment=instance.deployment_id,
         started_at=instance.started_at,
         ended_at=instance.ended_at,
         provider_id=instance.provider_id,
-        on_demand_usd_per_hour=_usd(offer.on_demand_usd_per_hour),
-        cost_usd=_usd(cost_of([instance], now=now).spent),
+        on_demand_usd_per_hour=usd(instance.price_now.on_demand_usd_per_hour),
+        cost_usd=usd(cost_of([instance], now=now).spent),
         notice_deadline_at=instance.notice.deadline_at if instance.notice else None,
         reason=instance.end_reason,
     )
@@ -147,15 +154,8 @@ def snapshot_row(summary: SnapshotSummary) -> SnapshotRow:
         taken_at=summary.taken_at,
         files=summary.files,
         bytes=summary.bytes,
-        missed=list(summary.missed),
+        missed=[legible(path) for path in summary.missed],
     )
-
-
-def cost_report(by_workload: Mapping[str, Sequence[Instance]], *, now: datetime) -> CostReport:
-    """Return a row for each workload, by name, and their sum."""
-    rows = [_cost_row(name, cost_of(instances, now=now)) for name, instances in sorted(by_workload.items())]
-    everything = [instance for instances in by_workload.values() for instance in instances]
-    return CostReport(rows=rows, total=_cost_row("total", cost_of(everything, now=now)))
 
 
 def by_workload(instances: Iterable[Instance]) -> dict[str, list[Instance]]:
@@ -166,17 +166,6 @@ def by_workload(instances: Iterable[Instance]) -> dict[str, list[Instance]]:
     return found
 
 
-def _cost_row(name: str, cost: Cost) -> CostRow:
-    return CostRow(
-        name=name,
-        spent_usd=_usd(cost.spent),
-        on_demand_usd=_usd(cost.on_demand),
-        saved_usd=_usd(cost.saved),
-        instance_seconds=round(cost.used.total_seconds(), 3),
-        per_hour_now_usd=_usd(cost.per_hour_now),
-    )
-
-
 def _unsafe_s(pulse: Pulse | None, *, now: datetime) -> float | None:
     if pulse is None:
         return None
@@ -185,5 +174,6 @@ def _unsafe_s(pulse: Pulse | None, *, now: datetime) -> float | None:
     return max(0.0, round((now - pulse.dirty_since).total_seconds(), 3))
 
 
-def _usd(amount: Decimal) -> float:
+def usd(amount: Decimal) -> float:
+    """Return the amount as a number, to a millionth of a dollar."""
     return float(round(amount, 6))

@@ -28,6 +28,7 @@ from kyc.control.intent import enrolment_token
 from kyc.control.prices import Prices
 from kyc.domain.errors import KycError
 from kyc.domain.ids import InstanceId
+from kyc.domain.snapshot import StreamAccess
 from kyc.master.archives import Archives
 from kyc.master.home import Home
 from kyc.master.main import Start
@@ -35,9 +36,12 @@ from kyc.master.pricing import FEED_KINDS
 from kyc.master.services import CloudStatus, Services
 from kyc.master.settings import Settings
 from kyc.master.snapshots import Snapshots
+from kyc.master.stream import NamedStream
 from kyc.ports.clock import Clock
 from kyc.ports.cloud import Cloud
 from kyc.ports.secrets import Secrets
+from kyc.ports.stream import StreamHost
+from kyc.streams import connect
 
 MOST_TABLE_BYTES = 256 << 20
 
@@ -49,7 +53,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
     clock = SystemClock()
     secrets = KeyFile(home.path / "secret.key")
     local = LocalCloud(home.path / "local", mode=settings.local_mode)
-    stream_host = NatsHost(home.path / "nats", clock=clock)
+    stream_host = make_stream_host(settings, home, clock)
     provisioner = make_provisioner(settings, home, local)
     store = await SqlStore.open(settings.state_url or f"sqlite:///{home.database}")
     context = Context(
@@ -81,6 +85,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
                 store=store,
                 clock=clock,
                 intents=engine.intents,
+                budgets=engine.budgets,
                 links=engine.links,
                 pulses=engine.pulses,
                 snapshots=Snapshots(store, stream_host, secrets, clock, home.path / "tmp"),
@@ -101,6 +106,14 @@ async def build(start: Start) -> AsyncIterator[Services]:
         if operations.everything:
             await local.stop()
             await stream_host.stop()
+
+
+def make_stream_host(settings: Settings, home: Home, clock: Clock) -> StreamHost:
+    """Return the stream that was asked for, else the embedded server; raise InvalidInputError for no known URL."""
+    if settings.stream_url is None:
+        return NatsHost(home.path / "nats", clock=clock)
+    connect(StreamAccess(url=settings.stream_url, workload="", token=settings.stream_token))
+    return NamedStream(settings.stream_url, settings.stream_token)
 
 
 def make_provisioner(settings: Settings, home: Home, local: LocalCloud) -> TerraformProvisioner:

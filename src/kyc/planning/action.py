@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from kyc.domain.ids import AttemptId, InstanceId
 from kyc.domain.job import JobState
-from kyc.domain.offer import Pool
+from kyc.domain.offer import Offer, Pool, Purchase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Buy an instance for a new attempt, outside `avoid` if it can be had. `replaces`: what it stands in for."""
+    """Buy an instance for a new attempt, outside `avoid` if it can be had. `replaces`: what it stands in for.
+
+    Only of the kind `purchase` and below a price, where these are given.
+    """
 
     reason: str
     avoid: frozenset[Pool] = frozenset()
     replaces: InstanceId | None = None
+    purchase: Purchase | None = None
+    below_usd_per_hour: Decimal | None = None
+
+    @property
+    def to_save(self) -> bool:
+        """Whether it is bought to spend less."""
+        return self.below_usd_per_hour is not None
+
+    def allows(self, offer: Offer) -> bool:
+        """Say whether this offer would do."""
+        fits = self.purchase in {None, offer.purchase}
+        return fits and (self.below_usd_per_hour is None or offer.price_usd_per_hour < self.below_usd_per_hour)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

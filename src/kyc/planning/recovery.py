@@ -23,6 +23,7 @@ AVOID_POOL_FOR = timedelta(minutes=10)  # co-interruptions come within 3 minutes
 FIRST_BACK_OFF = timedelta(seconds=1)
 LONGEST_BACK_OFF = timedelta(minutes=1)
 SETUP_TRIES = 3
+DECIDED_WITHIN = timedelta(seconds=10)
 CRASHES_BORNE = 8  # in a row: an agent that ends by itself will end by itself again
 
 _GONE = frozenset({InstanceState.LOST, InstanceState.TERMINATING, InstanceState.TERMINATED, InstanceState.FAILED})
@@ -70,18 +71,60 @@ def plan_job(view: JobView, *, now: datetime) -> list[Action]:
     return [*_next_step(view, now=now), *_give_back(view)]
 
 
-def _next_step(view: JobView, *, now: datetime) -> list[Action]:
+def _next_step(  # noqa: PLR0911  # the order of the questions is the rule
+    view: JobView, *, now: datetime
+) -> list[Action]:
     ended = _ended(view)
     if ended is not None:
         return [ended]
     if view.job.stop_requested:
-        return _stop(view)
-    holder = view.holder
+        return _stop(view, view.job.stop_reason or "stop was asked for")
+    if view.job.course.wait:
+        return _rest(view)
+    holder, heir = view.holder, view.heir
+    if heir is not None and not _is_in_place(view, heir):
+        return [Dismiss(attempt=heir.id, reason=view.job.course.reason)]
     if holder is None:
         return _start(view, now=now)
     if view.state_of(holder) in _LEAVING:
         return _hand_over(view, holder, now=now)
-    return []
+    return _stay_or_change(view, holder, now=now) if holder.state is AttemptState.RUNNING else []
+
+
+def _stay_or_change(view: JobView, holder: Attempt, *, now: datetime) -> list[Action]:
+    heir = view.heir
+    if not _is_in_place(view, holder):
+        return _change_over(view, holder, now=now)
+    return [] if heir is None else [Dismiss(attempt=heir.id, reason=f"{holder.instance_id} goes on after all")]
+
+
+def _is_in_place(view: JobView, attempt: Attempt) -> bool:
+    """Say whether the attempt's instance is of the kind that the job is to run on, and not one to leave."""
+    instance, leave = view.instances.get(attempt.instance_id), view.job.leave
+    if instance is None:
+        return True
+    return view.job.course.allows(instance.offer) and (leave is None or leave.instance != instance.id)
+
+
+def _rest(view: JobView) -> list[Action]:
+    """Let go of everything, and keep the job for later."""
+    reason, holder = view.job.course.reason, view.holder
+    if holder is not None:
+        return [Release(attempt=holder.id, reason=reason)] if holder.state is AttemptState.RUNNING else []
+    resting = view.job.state is JobState.QUEUED
+    return [*_dismiss_all(view, reason), *([] if resting else [Move(state=JobState.QUEUED, reason=reason)])]
+
+
+def _change_over(view: JobView, holder: Attempt, *, now: datetime) -> list[Action]:
+    """Move a job whose instance stays: it works until the other could start at once."""
+    heir, leave = view.heir, view.job.leave
+    reason = leave.reason if leave is not None and leave.instance == holder.instance_id else view.job.course.reason
+    if heir is None:
+        return _place(view, now=now, reason=reason)
+    if heir.state is not AttemptState.PREPARED:
+        return []
+    moving = [] if view.job.state is JobState.MIGRATING else [Move(state=JobState.MIGRATING, reason=reason)]
+    return [*moving, Release(attempt=holder.id, reason=f"{heir.instance_id} is prepared to take over")]
 
 
 def _ended(view: JobView) -> Move | None:
@@ -104,12 +147,12 @@ def _ended(view: JobView) -> Move | None:
     return Move(state=JobState.FAILED, reason=f"run ended with code {last.exit_code}", exit_code=last.exit_code)
 
 
-def _stop(view: JobView) -> list[Action]:
+def _stop(view: JobView, reason: str) -> list[Action]:
     holder = view.holder
     if holder is None:
-        return [*_dismiss_all(view, "stop was asked for"), Move(state=JobState.STOPPED, reason="stop was asked for")]
+        return [*_dismiss_all(view, reason), Move(state=JobState.STOPPED, reason=reason)]
     if holder.state is AttemptState.RUNNING:
-        return [Release(attempt=holder.id, reason="stop was asked for")]
+        return [Release(attempt=holder.id, reason=reason)]
     return []
 
 
@@ -140,22 +183,34 @@ def _leave_running(view: JobView) -> list[Action]:
         return []
     last = max(view.attempts, key=lambda a: a.number)
     holder = view.holder or last
-    interrupted = not _has_crashed(view, holder)
+    instance = view.instances.get(holder.instance_id)
+    unharmed = instance is not None and instance.interrupted_at is None
+    planned = holder.state is AttemptState.RELEASED and unharmed
+    interrupted = not planned and not _has_crashed(view, holder)
     return [Move(state=JobState.MIGRATING, reason=_end_of(view, holder), interrupted=interrupted)]
 
 
-def _place(view: JobView, *, now: datetime) -> list[Action]:
-    if now < _next_placement_at(view):
+def _place(view: JobView, *, now: datetime, reason: str = "") -> list[Action]:
+    """Propose an instance, unless the last ones came to nothing and it is too early for another."""
+    if now < _next_placement_at(view) or _is_undecided(view.job, now=now):
         return []
-    last = view.attempts[-1] if view.attempts else None
-    reason = "the job waits for its first instance" if last is None else _end_of(view, view.holder or last)
+    last, leave = view.attempts[-1] if view.attempts else None, view.job.leave
+    before = None if last is None else (view.holder or last).instance_id
+    why = "the job waits for its first instance" if last is None else _end_of(view, view.holder or last)
     return [
         Place(
-            reason=reason,
+            reason=reason or why,
             avoid=_failed_pools(view, now=now),
-            replaces=None if last is None else (view.holder or last).instance_id,
+            replaces=before,
+            purchase=view.job.course.purchase,
+            below_usd_per_hour=leave.below_usd_per_hour if leave is not None and leave.instance == before else None,
         )
     ]
+
+
+def _is_undecided(job: Job, *, now: datetime) -> bool:
+    """Say whether to wait a moment for the first word of the deadline's policy: what is bought first depends on it."""
+    return job.spec.deadline is not None and not job.course.reason and now - job.requested_at < DECIDED_WITHIN
 
 
 def _next_placement_at(view: JobView) -> datetime:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from kyc.domain.budget import Budget, BudgetPeriod
 from kyc.domain.deployment import Deployment
 from kyc.domain.event import Event, EventKind, LogLines
 from kyc.domain.ids import AttemptId, DeploymentId, InstanceId, WorkloadName
 from kyc.domain.instance import Instance
 from kyc.domain.job import Attempt, Job
 
-Record = Instance | Deployment | Job | Attempt
+Record = Instance | Deployment | Job | Attempt | Budget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,10 @@ class Store(Protocol):
     async def attempts(self, *, workload: WorkloadName | None = None, live_only: bool = False) -> list[Attempt]: ...
 
     async def attempt(self, attempt_id: AttemptId) -> Attempt | None: ...
+
+    async def budgets(self, *, live_only: bool = False) -> list[Budget]: ...
+
+    async def budget(self, period: BudgetPeriod) -> Budget | None: ...
 
     async def events_after(self, seq: int, *, limit: int, wanted: EventFilter | None = None) -> list[Event]: ...
 

@@ -231,9 +231,24 @@ class AsyncClient:
             size = os.fstat(file.fileno()).st_size
             return calls.decode(call, *await self._transport.send(call, file, size=size))
 
-    async def cost(self, name: str | None = None) -> api.CostReport:
-        """Return what one workload, or everything, has cost so far; raise NotFoundError."""
-        return await self._call(calls.cost(name))
+    async def cost(self, name: str | None = None, *, by: str = "workload") -> api.CostReport:
+        """Return what one workload, or everything, has cost so far, by `workload` or `day`; raise NotFoundError."""
+        return await self._call(calls.cost(name, by))
+
+    async def budgets(self) -> list[api.BudgetRow]:
+        """Return the budgets of the periods and of the jobs that live, with what was spent of them."""
+        return await self._call(calls.budgets())
+
+    async def set_budget(self, scope: str, limit_usd: float, *, warn_at: float = 0.8) -> api.BudgetRow:
+        """Limit what may be spent in a `day`, a `month`, in `total`, or on a live job by its name.
+
+        Raises NotFoundError for an unknown name, InvalidInputError for a limit below zero or a share outside 0 to 1.
+        """
+        return await self._call(calls.set_budget(scope, api.BudgetRequest(limit_usd=limit_usd, warn_at=warn_at)))
+
+    async def remove_budget(self, scope: str) -> None:
+        """Remove a budget; raise NotFoundError if there is none."""
+        await self._call(calls.remove_budget(scope))
 
     async def clouds(self) -> list[api.CloudRow]:
         """Return the registered clouds and whether they work."""

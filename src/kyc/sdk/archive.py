@@ -17,7 +17,8 @@ from typing import IO
 import zstandard
 
 from kyc.domain.errors import InvalidInputError
-from kyc.sdk.ignore import Found, walk
+from kyc.sdk.ignore import Found, unreadable, walk
+from kyc.wire.text import legible
 
 _LEVEL = 3
 _PERMISSIONS = 0o777
@@ -69,7 +70,7 @@ def pack(folder: Path, target: IO[bytes]) -> Packed:
         archive_bytes=sink.written,
         files=files,
         file_bytes=file_bytes,
-        warnings=tuple(warnings),
+        warnings=tuple(map(legible, warnings)),
     )
 
 
@@ -108,9 +109,11 @@ def _add_file(tar: tarfile.TarFile, path: Path, info: tarfile.TarInfo) -> int | 
             tar.addfile(info, file)
     except FileNotFoundError:  # removed since it was listed
         return None
+    except PermissionError as error:
+        raise unreadable(path, error) from error
     except OSError as error:
         raise InvalidInputError(
-            f"{path} cannot be packed: {error.strerror or 'it became shorter meanwhile'}",
+            f"{legible(str(path))} cannot be packed: {error.strerror or 'it became shorter meanwhile'}",
             next_step="Run it again, or leave the file out with a line in .kycignore.",
         ) from error
     return info.size

@@ -155,8 +155,21 @@ def event_stream(*, after: int, kinds: Sequence[str], subject: str | None) -> Ca
     return _get("/events/stream", api.EventRow, {"after": after, "kind": kinds, "subject": subject})
 
 
-def cost(name: str | None) -> Call[api.CostReport]:
-    return _get("/cost", api.CostReport, {"name": name})
+def cost(name: str | None, by: str) -> Call[api.CostReport]:
+    return _get("/cost", api.CostReport, {"name": name, "by": by})
+
+
+def budgets() -> Call[list[api.BudgetRow]]:
+    return _get("/budgets", list[api.BudgetRow])
+
+
+def set_budget(scope: str, request: api.BudgetRequest) -> Call[api.BudgetRow]:
+    body = msgspec.json.encode(request)
+    return Call(method="PUT", path=PREFIX + _path("budgets", scope), reply=api.BudgetRow, body=body)
+
+
+def remove_budget(scope: str) -> Call[None]:
+    return Call(method="DELETE", path=PREFIX + _path("budgets", scope), reply=type(None))
 
 
 def clouds() -> Call[list[api.CloudRow]]:

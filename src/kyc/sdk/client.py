@@ -14,7 +14,7 @@ from kyc.domain.errors import NotFoundError, UnreachableError
 from kyc.sdk import calls, flows
 from kyc.sdk.calls import Call
 from kyc.sdk.discovery import Address, locator
-from kyc.sdk.follow import Follow
+from kyc.sdk.follow import Follow, OnContact
 from kyc.sdk.resume import IDLE_S, PATIENCE_S
 from kyc.sdk.transport import Body, Transport
 from kyc.wire import api
@@ -197,14 +197,19 @@ class Client:
         subject: str | None = None,
         patience_s: float = PATIENCE_S,
         until_s: float | None = None,
+        on_contact: OnContact | None = None,
     ) -> Follow[api.EventRow]:
-        """Yield the events after the number `after`, then new ones as they happen, until closed."""
+        """Yield the events after the number `after`, then new ones as they happen, until closed.
+
+        `on_contact` is told False once when the master is silent, and True once when it answers again.
+        """
         return Follow(
             self._transport,
             lambda cursor: calls.event_stream(after=cursor, kinds=kinds, subject=subject),
             after=after,
             patience_s=patience_s,
             until_s=until_s,
+            on_contact=on_contact,
         )
 
     def last_seq(self) -> int:
@@ -286,9 +291,24 @@ class Client:
         with opened_table(path) as (file, sha256):
             return self._call(calls.import_table(sha256), file)
 
-    def cost(self, name: str | None = None) -> api.CostReport:
-        """Return what one workload, or everything, has cost so far; raise NotFoundError."""
-        return self._call(calls.cost(name))
+    def cost(self, name: str | None = None, *, by: str = "workload") -> api.CostReport:
+        """Return what one workload, or everything, has cost so far, by `workload` or `day`; raise NotFoundError."""
+        return self._call(calls.cost(name, by))
+
+    def budgets(self) -> list[api.BudgetRow]:
+        """Return the budgets of the periods and of the jobs that live, with what was spent of them."""
+        return self._call(calls.budgets())
+
+    def set_budget(self, scope: str, limit_usd: float, *, warn_at: float = 0.8) -> api.BudgetRow:
+        """Limit what may be spent in a `day`, a `month`, in `total`, or on a live job by its name.
+
+        Raises NotFoundError for an unknown name, InvalidInputError for a limit below zero or a share outside 0 to 1.
+        """
+        return self._call(calls.set_budget(scope, api.BudgetRequest(limit_usd=limit_usd, warn_at=warn_at)))
+
+    def remove_budget(self, scope: str) -> None:
+        """Remove a budget; raise NotFoundError if there is none."""
+        self._call(calls.remove_budget(scope))
 
     def clouds(self) -> list[api.CloudRow]:
         """Return the registered clouds and whether they work."""

@@ -82,7 +82,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise _unreadable(folder, error) from error
+        raise unreadable(folder, error) from error
 
 
 def _read_rules(file: Path, folder: str) -> _Rules | None:
@@ -92,12 +92,13 @@ def _read_rules(file: Path, folder: str) -> _Rules | None:
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
     except OSError as error:
-        raise _unreadable(file, error) from error
+        raise unreadable(file, error) from error
     except ValueError as error:
         raise InvalidInputError(f"{file}: {error}", next_step="Correct that pattern.") from error
 
 
-def _unreadable(path: Path, error: OSError) -> InvalidInputError:
+def unreadable(path: Path, error: OSError) -> InvalidInputError:
+    """Return the error for what is in the folder and cannot be read."""
     return InvalidInputError(
         f"{path} cannot be read: {error.strerror}",
         next_step="Make it readable, or leave it out with a line in .kycignore.",

@@ -1,12 +1,14 @@
 """A snapshot's tar into a folder: never outside of it, never half of it.
 
-Files are written beside the folder and renamed into place at the end. Python's `data` filter guards every entry; links
-that point outside are left out and named, anything that tries to write outside ends the restore.
+Files are written beside the folder and renamed into place at the end. Python's `data` filter guards every entry;
+anything that tries to write outside ends the restore. Links that point outside are made last, when nothing is written
+any more that could go through them, and named.
 """
 
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import tarfile
 import tempfile
@@ -15,16 +17,21 @@ from pathlib import Path
 from typing import IO
 
 from kyc.domain.errors import ConflictError, DamagedDataError, InvalidInputError, KycError, OutOfSpaceError
+from kyc.wire.text import legible
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unpacked:
-    """What came out: the folder, its regular files and their bytes, and the entries left out, by name."""
+    """What came out: the folder, its regular files and their bytes, and by name the entries left out.
+
+    `outward`: links that are there, and point outside of the folder.
+    """
 
     folder: Path
     files: int
     bytes: int
     left_out: tuple[str, ...] = ()
+    outward: tuple[str, ...] = ()
 
 
 def check_target(folder: Path) -> Path:
@@ -51,7 +58,7 @@ def unpack(source: IO[bytes], folder: Path) -> Unpacked:
         done = _extract(source, beside, target)
         beside.chmod(0o755)
         beside.rename(target)
-    except (tarfile.TarError, EOFError) as error:
+    except (tarfile.TarError, EOFError, KeyError) as error:  # KeyError: a hard link to no member
         raise DamagedDataError(f"what the master sent is not a whole tar: {error}", next_step="Try again.") from error
     except OSError as error:
         raise _refused(folder, error) from error
@@ -64,12 +71,16 @@ def unpack(source: IO[bytes], folder: Path) -> Unpacked:
 def _extract(source: IO[bytes], beside: Path, target: Path) -> Unpacked:
     files = size = 0
     left_out: list[str] = []
+    outward: list[tarfile.TarInfo] = []
     with tarfile.open(fileobj=source, mode="r|") as tar:
         for member in tar:
             try:
                 tar.extract(member, beside, filter="data")
             except (tarfile.AbsoluteLinkError, tarfile.LinkOutsideDestinationError, tarfile.SpecialFileError):
-                left_out.append(member.name)
+                if member.issym():
+                    outward.append(member)
+                else:
+                    left_out.append(legible(member.name))
                 continue
             except tarfile.FilterError as error:
                 raise DamagedDataError(
@@ -77,7 +88,19 @@ def _extract(source: IO[bytes], beside: Path, target: Path) -> Unpacked:
                 ) from error
             files += member.isreg()
             size += member.size if member.isreg() else 0
-    return Unpacked(folder=target, files=files, bytes=size, left_out=tuple(left_out))
+    made = [legible(member.name) for member in outward if _link_outward(member, beside)]
+    left_out += [name for member in outward if (name := legible(member.name)) not in made]
+    return Unpacked(folder=target, files=files, bytes=size, left_out=tuple(left_out), outward=tuple(made))
+
+
+def _link_outward(member: tarfile.TarInfo, beside: Path) -> bool:
+    """Make a link whose place was checked with its target already; say whether it could be."""
+    place = beside / member.name
+    if os.path.lexists(place) or not place.parent.resolve().is_relative_to(beside.resolve()):
+        return False
+    place.parent.mkdir(parents=True, exist_ok=True)
+    os.symlink(member.linkname, place)  # noqa: PTH211  # a Path would tidy the text, and the text is the content
+    return True
 
 
 def _refused(folder: Path, error: OSError) -> KycError:

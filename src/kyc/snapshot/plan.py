@@ -18,7 +18,7 @@ from kyc.snapshot.check import checked
 from kyc.snapshot.compare import Comparer, has_same_bytes, known_pieces, laid_out
 from kyc.snapshot.listing import NO_SIGNATURE, Listing, Signature, sort_key
 from kyc.snapshot.read import signature_of, wait_for_tick
-from kyc.snapshot.scan import PART_PREFIX, Found, Scope, walk
+from kyc.snapshot.scan import PART_PREFIX, Found, Missed, Scope, walk
 from kyc.snapshot.seal import Keyring
 from kyc.snapshot.target import Target, Use, part_of
 from kyc.snapshot.tree import Tree, out_of_space
@@ -56,7 +56,7 @@ class RestorePlan:
         for _ in checked(self._listing.entries(), self._scope, self.chunks):
             yield
         scope = Scope(self._scope.kept, self._scope.ignored, with_parts=True)
-        disk = walk(self._root, scope, [])
+        disk = walk(self._root, scope, Missed())
         on_disk = next(disk, None)
         for entry, _ in self._listing.entries():
             yield

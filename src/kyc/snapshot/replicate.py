@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from kyc.domain.errors import OutOfSpaceError, UnreachableError
 from kyc.ports.clock import Clock
 from kyc.ports.stream import StreamWriter
 from kyc.snapshot.snapshotter import Snapshotter
-from kyc.snapshot.watch import Dirt, changes
+from kyc.snapshot.watch import Dirt, Watcher
 from kyc.snapshot.workload import Base, Commit, ReplicationOptions, Tell, WorkloadFiles
 
 log = logging.getLogger(__name__)
@@ -54,11 +54,13 @@ class Replicator:
         self._interval = self._options.interval
         self._hurried = asyncio.Event()
         self._taking = asyncio.Lock()
-        self._watching = False
         self._read_until_s: float | None = None
         self._dirt = Dirt()
         self._dirt.suspect(clock.now())
+        source = self._snapshotter.source
+        self._watcher = Watcher(source.root, source.scope, self._dirt, clock)
         self._last = base.sequence if base else None
+        self._named: set[str] = set()
         self._bytes_per_s = _FIRST_GUESS_BYTES_PER_S
         self._overhead_s = 0.1
 
@@ -84,20 +86,18 @@ class Replicator:
 
     async def run(self) -> None:
         """Snapshot on change, every interval, until cancelled; raise FencedError, or what waiting cannot mend."""
-        watching = asyncio.create_task(self._watch())
         try:
             due_s = self._clock.monotonic_s()
             while True:
-                if self._dirt or not self._watching or self._hurried.is_set() or self._clock.monotonic_s() >= due_s:
+                self._watcher.keep()
+                if self._is_due(due_s):
                     self._hurried.clear()
                     due_s = self._clock.monotonic_s() + self._options.rescan.total_seconds()
                     await self._try_once()
                 # A walk that takes long is not made all the time.
                 await self._pause(max(self._interval.total_seconds(), min(4 * self._overhead_s, _LONGEST_WAIT_S)))
         finally:
-            watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await watching
+            await self._watcher.close()
 
     def hurry(self, interval: timedelta) -> None:
         """Look for changes at once, and from now on every `interval`: the time for the last flush will be short."""
@@ -132,6 +132,10 @@ class Replicator:
         """End the thread; call it last, when neither `run` nor `flush` is at work."""
         self._snapshotter.close()
 
+    def _is_due(self, due_s: float) -> bool:
+        late = self._clock.monotonic_s() >= due_s
+        return bool(self._dirt) or not self._watcher.watches or self._hurried.is_set() or late
+
     async def _pause(self, wait_s: float) -> None:
         waiting = {
             asyncio.ensure_future(self._clock.sleep_s(wait_s)),
@@ -161,7 +165,9 @@ class Replicator:
             is_new = commit.sequence != self._last
             self._last = commit.sequence
         if is_new or flushed:
-            await self._tell.commit(commit)
+            unnamed = tuple(special for special in commit.special if special not in self._named)
+            self._named.update(unnamed)
+            await self._tell.commit(replace(commit, special=unnamed))
         return commit
 
     def _learn(self, commit: Commit) -> None:
@@ -173,17 +179,3 @@ class Replicator:
 
     def _is_late(self) -> bool:
         return self._read_until_s is not None and self._clock.monotonic_s() >= self._read_until_s
-
-    async def _watch(self) -> None:
-        """Note what changes; where the kernel cannot watch, every interval walks instead."""
-        source = self._snapshotter.source
-        try:
-            async for paths in changes(source.root, source.scope):
-                if not self._watching:  # until now nobody watched
-                    self._watching = True
-                    self._dirt.suspect(self._clock.now())
-                self._dirt.add(source.root, paths, self._clock.now())
-        except OSError as error:
-            log.warning("watch_not_possible", extra={"workload": self._name, "error": str(error)})
-        finally:
-            self._watching = False

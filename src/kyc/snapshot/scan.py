@@ -7,6 +7,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from kyc.domain.errors import InvalidInputError
@@ -22,6 +23,14 @@ class Found(NamedTuple):
     path: str
     stat: os.stat_result
     kind: EntryKind
+
+
+@dataclass(slots=True)
+class Missed:
+    """What a walk could not take: paths that cannot be read, and, with the reason, what is no file at all."""
+
+    unread: list[str] = field(default_factory=list)
+    special: list[str] = field(default_factory=list)
 
 
 class Scope:
@@ -76,10 +85,10 @@ def normal_paths(kept: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(tops, key=sort_key))
 
 
-def walk(root: str, scope: Scope, missed: list[str]) -> Iterator[Found]:
+def walk(root: str, scope: Scope, missed: Missed) -> Iterator[Found]:
     """Yield all that is in the scope, a folder before its content; what cannot be looked at is added to `missed`.
 
-    What vanishes meanwhile is not there. Sockets, pipes and devices are not files and left out.
+    What vanishes meanwhile is not there. Sockets, pipes and devices are no files: they are only named in `missed`.
     """
     seen: dict[str, EntryKind] = {}
     for top in scope.kept:
@@ -89,7 +98,7 @@ def walk(root: str, scope: Scope, missed: list[str]) -> Iterator[Found]:
             yield from _way(root, top, scope, missed, seen)
 
 
-def _way(root: str, top: str, scope: Scope, missed: list[str], seen: dict[str, EntryKind]) -> Iterator[Found]:
+def _way(root: str, top: str, scope: Scope, missed: Missed, seen: dict[str, EntryKind]) -> Iterator[Found]:
     """Yield the folders that lead to a kept path, unless they were yielded before, then the path and its content."""
     names = top.split("/")
     for depth in range(1, len(names)):
@@ -101,7 +110,7 @@ def _way(root: str, top: str, scope: Scope, missed: list[str], seen: dict[str, E
             seen[path] = found.kind
             yield found
         if seen[path] is not EntryKind.FOLDER:
-            missed.append(top)  # behind a symbolic link: not under the root, or kept under another name
+            missed.unread.append(top)  # behind a symbolic link: not under the root, or kept under another name
             return
     found = _look(root, top, missed)
     if found is None:
@@ -110,10 +119,10 @@ def _way(root: str, top: str, scope: Scope, missed: list[str], seen: dict[str, E
     if found.kind is EntryKind.FOLDER:
         yield from _content(root, top, scope, missed)
     elif found.kind is EntryKind.SYMLINK:
-        missed.append(top)  # the link is kept, but not what it points to
+        missed.unread.append(top)  # the link is kept, but not what it points to
 
 
-def _content(root: str, top: str, scope: Scope, missed: list[str]) -> Iterator[Found]:
+def _content(root: str, top: str, scope: Scope, missed: Missed) -> Iterator[Found]:
     """Yield what is in a folder, however deep: without recursion, since a tree may be deeper than a stack."""
     open_folders = [iter(_names(root, top, missed))]
     prefixes = [f"{top}/" if top else ""]
@@ -132,27 +141,31 @@ def _content(root: str, top: str, scope: Scope, missed: list[str]) -> Iterator[F
                 prefixes.append(f"{path}/")
 
 
-def _names(root: str, folder: str, missed: list[str]) -> list[str]:
+def _names(root: str, folder: str, missed: Missed) -> list[str]:
     try:
         with os.scandir(f"{root}/{folder}" if folder else root) as entries:
             return sorted(entry.name for entry in entries)
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError:
-        missed.append(folder or ".")
+        missed.unread.append(folder or ".")
         return []
 
 
-def _look(root: str, path: str, missed: list[str]) -> Found | None:
+def _look(root: str, path: str, missed: Missed) -> Found | None:
     try:
         looked = os.lstat(f"{root}/{path}")
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError:
-        missed.append(path)
+        missed.unread.append(path)
         return None
     kind = _KINDS.get(stat.S_IFMT(looked.st_mode))
-    return None if kind is None else Found(path, looked, kind)
+    if kind is None:
+        missed.special.append(f"{path} ({_SPECIAL.get(stat.S_IFMT(looked.st_mode), 'neither file nor folder')})")
+        return None
+    return Found(path, looked, kind)
 
 
 _KINDS = {stat.S_IFREG: EntryKind.FILE, stat.S_IFDIR: EntryKind.FOLDER, stat.S_IFLNK: EntryKind.SYMLINK}
+_SPECIAL = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}

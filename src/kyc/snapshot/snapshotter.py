@@ -72,6 +72,7 @@ class Snapshotter:
             missed=tuple(taking.missed),
             flushed=flushed,
             read_bytes=taking.read_bytes,
+            special=tuple(taking.special),
         )
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ from kyc.snapshot.manifest import INLINE_LIMIT_BYTES
 from kyc.snapshot.order import EntryQueue
 from kyc.snapshot.pack import Packer
 from kyc.snapshot.read import Content, FileReader, UnsettledFileError, signature_of
-from kyc.snapshot.scan import Found, Scope, walk
+from kyc.snapshot.scan import Found, Missed, Scope, walk
 from kyc.snapshot.seal import Buffer, Keyring, Sealer
 
 _QUEUE_LIMIT = 4096
@@ -83,7 +83,7 @@ class SnapshotPass:
 
     def __init__(self, source: Source, tools: Tools, before: Before, *, is_late: Callable[[], bool] = never) -> None:
         self.files = self.bytes = 0
-        self.missed: list[str] = []
+        self._missed = Missed()
         self.stored: dict[ChunkId, ChunkRef | None] = {**before.stored, **before.listing.chunks()}
         self._source = source
         self._tools = tools
@@ -106,13 +106,23 @@ class SnapshotPass:
         return self._reader.read_bytes
 
     @property
+    def missed(self) -> Sequence[str]:
+        """The paths that could not be read whole so far."""
+        return self._missed.unread
+
+    @property
+    def special(self) -> Sequence[str]:
+        """Pipes, sockets and devices seen so far, each with what it is."""
+        return self._missed.special
+
+    @property
     def changed(self) -> bool:
         """Whether the listing differs from the one before; known when `finish` is through."""
         return [page.id for page in self._pages] != self._base_ids
 
     def run(self) -> Outgoing:
         """Walk, and yield what the stream does not have yet."""
-        for found in walk(self._source.root, self._source.scope, self.missed):
+        for found in walk(self._source.root, self._source.scope, self._missed):
             yield None
             yield from self._take(found)
             if len(self._queue) > _QUEUE_LIMIT:
@@ -169,7 +179,7 @@ class SnapshotPass:
         except FileNotFoundError:
             return
         except (OSError, UnsettledFileError):
-            self.missed.append(found.path)
+            self._missed.unread.append(found.path)
             if earlier is None:
                 return
             self._append(earlier, NO_SIGNATURE)

@@ -48,7 +48,8 @@ class Base:
 class Commit:
     """A snapshot that is in the stream. `flushed`: it was asked for as the last one.
 
-    A flush that finds nothing changed names the snapshot before, with `sent_bytes` 0.
+    A flush that finds nothing changed names the snapshot before, with `sent_bytes` 0. `special` are pipes, sockets and
+    devices, with the reason why they are not in it: each is told once, and none makes anything unsafe.
     """
 
     sequence: int
@@ -59,6 +60,7 @@ class Commit:
     missed: tuple[str, ...]
     flushed: bool
     read_bytes: int = 0
+    special: tuple[str, ...] = ()
 
 
 async def nobody(_: object) -> None:

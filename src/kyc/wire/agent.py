@@ -16,6 +16,7 @@ import msgspec
 from kyc.domain.errors import InvalidInputError
 from kyc.domain.interruption import Notice
 from kyc.domain.snapshot import StreamAccess
+from kyc.wire.text import legible
 
 PROTOCOL_VERSION = 1
 
@@ -113,7 +114,10 @@ class Progressed(Told, frozen=True, kw_only=True, tag="progressed"):
 
 
 class Committed(Told, frozen=True, kw_only=True, tag="committed"):
-    """A snapshot is in the stream. `flushed`: it was the last, taken after the work had stopped."""
+    """A snapshot is in the stream. `flushed`: it was the last, taken after the work had stopped.
+
+    `missed`: files that could not be read whole, and, once each, what is no file, with the reason.
+    """
 
     attempt: str
     epoch: int
@@ -177,12 +181,16 @@ class Fenced(Told, frozen=True, kw_only=True, tag="fenced"):
 
 
 class Troubled(Told, frozen=True, kw_only=True, tag="troubled"):
-    """Something the agent cannot mend alone; it goes on trying where that can help. `fatal`: it gave up."""
+    """Something the agent cannot mend alone; it goes on trying where that can help. `fatal`: it gave up.
+
+    One that lasts is told once a minute; `over`: it has ended.
+    """
 
     attempt: str | None
     what: str
     next_step: str = ""
     fatal: bool = False
+    over: bool = False
 
 
 AnyFact = (
@@ -206,8 +214,11 @@ _from_master: msgspec.json.Decoder[FromMaster] = msgspec.json.Decoder(FromMaster
 
 
 def frame(message: Message) -> str:
-    """Return the message as the text of one frame."""
-    return _encoder.encode(message).decode()
+    """Return the message as the text of one frame; names of files that are not UTF-8 become legible ones."""
+    try:
+        return _encoder.encode(message).decode()
+    except UnicodeEncodeError:
+        return _encoder.encode(_legible(msgspec.to_builtins(message))).decode()
 
 
 def read_from_agent(text: str | bytes) -> FromAgent:
@@ -218,6 +229,18 @@ def read_from_agent(text: str | bytes) -> FromAgent:
 def read_from_master(text: str | bytes) -> FromMaster:
     """Return the master's message; raise InvalidInputError for anything else, or another version."""
     return _checked(_from_master, text)
+
+
+def _legible(value: object) -> object:
+    match value:
+        case str():
+            return legible(value)
+        case list():
+            return [_legible(one) for one in value]
+        case dict():
+            return {key: _legible(one) for key, one in value.items()}
+        case _:
+            return value
 
 
 M = TypeVar("M", bound=Message)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,9 @@ class Health:
 class WorkloadRow:
     """One line of `kyc ps`.
 
-    `instances` counts what is bought for it now; `rpo_s` is the age of the oldest unsafe change.
+    `instances` counts what is bought for it now; `rpo_s` is the age of the oldest unsafe change. `forecast_usd` is what
+    it will have cost at its end at the present price; None while nobody knows how much work is left. `course` is where
+    its deadline asks it to run: `any`, `spot`, `on_demand` or `wait`.
     """
 
     name: str
@@ -44,6 +47,11 @@ class WorkloadRow:
     ended_at: datetime | None = None
     exit_code: int | None = None
     reason: str = ""
+    budget_usd: float | None = None
+    budget_stage: str = ""
+    forecast_usd: float | None = None
+    course: str = "any"
+    course_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,9 +294,20 @@ class SnapshotRow:
     missed: list[str]
 
 
+class CostBy(StrEnum):
+    """What a cost report has a row for."""
+
+    WORKLOAD = "workload"
+    DAY = "day"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostRow:
-    """What a workload cost. `on_demand_usd` is what the same seconds would have cost on demand."""
+    """What a workload cost, or a day (`name` is then a UTC date). `on_demand_usd`: the same seconds bought on demand.
+
+    `interruptions_usd` is the part of what was spent that brought no work: `repeated_usd` (done again), `overlap_usd`
+    (two instances of one job at once) and `restart_usd` (a replacement before it worked).
+    """
 
     name: str
     spent_usd: float
@@ -296,14 +315,49 @@ class CostRow:
     saved_usd: float
     instance_seconds: float
     per_hour_now_usd: float
+    interruptions_usd: float = 0
+    repeated_usd: float = 0
+    overlap_usd: float = 0
+    restart_usd: float = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostReport:
-    """`GET /cost`: a row for each workload (bare instances under the name `-`), and the sum."""
+    """`GET /cost`: a row for each workload (bare instances under the name `-`) or UTC day, and the sum."""
 
     rows: list[CostRow]
     total: CostRow
+    by: str = CostBy.WORKLOAD.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetRequest:
+    """`PUT /budgets/{scope}`: a limit of 0 USD or more; people are warned at the share `warn_at`, from 0 to 1."""
+
+    limit_usd: float
+    warn_at: float = 0.8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetRow:
+    """A limit and what was spent of it. `scope` is `day`, `month`, `total` or a live job's name.
+
+    `share` is from 0 to 1 and above; `forecast_usd` is what will be spent at `ends_at` at the present rate (None: it
+    has no end), `runs_out_at` when nothing will be left (None: it lasts). `stage` is open, warned, held, economising
+    or spent.
+    """
+
+    scope: str
+    limit_usd: float
+    spent_usd: float
+    left_usd: float
+    share: float
+    per_hour_now_usd: float
+    warn_at: float
+    stage: str
+    forecast_usd: float | None = None
+    ends_at: datetime | None = None
+    runs_out_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

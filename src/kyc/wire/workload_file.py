@@ -70,7 +70,10 @@ def parse_workload(text: str, *, default_name: str = "job") -> ParsedFile:
     """
     top = section_of(load_mapping(text))
     if top.get("service") is not None:
-        raise InvalidInputError("`service`: this file describes a service", next_step="Services come with `kyc serve`.")
+        raise InvalidInputError(
+            "`service`: this file describes a service, and services are not there yet",
+            next_step="Take `service` out to run it as a job that ends.",
+        )
     refuse_unknown(top, SKYPILOT_KEYS | OUR_KEYS | UNSUPPORTED.keys() | {"service"})
     warnings = _ignored(top)
     alternatives, about_resources = parse_resources(top.get("resources"))

@@ -212,15 +212,23 @@ async def test_a_stream_that_is_away_stops_nothing(stage: Stage) -> None:
     async with stage.running():
         work = await stage.work()
         stage.engine.unreachable = True
-        await stage.advance(30)
+        await stage.advance(4)
+        assert [fact.what for fact in troubles(stage)] == ["cannot take snapshots: the stream does not answer"]
+        await stage.advance(130)
         assert work.runs
-        troubles = [fact for fact in stage.facts if isinstance(fact, Troubled)]
-        assert len(troubles) == 1
-        assert not troubles[0].fatal
+        assert len(troubles(stage)) == 3  # at its beginning, and after each minute, not at each try
+        assert "for 12" in troubles(stage)[-1].what
+        assert not any(fact.fatal or fact.over for fact in troubles(stage))
         stage.engine.unreachable = False
         stage.engine.dirty = True
         await stage.advance(4)
         assert "Committed" in stage.story()
+        assert troubles(stage)[-1].over
+        assert "can take snapshots again, after" in troubles(stage)[-1].what
+
+
+def troubles(stage: Stage) -> list[Troubled]:
+    return [fact for fact in stage.facts if isinstance(fact, Troubled)]
 
 
 async def test_nothing_wanted_stops_the_work_and_cleans_up(stage: Stage) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 from pathlib import Path
 
@@ -62,9 +63,10 @@ def test_files_folders_and_links_arrive(tmp_path: Path, folder: Path) -> None:
         [("/etc/evil", tarfile.REGTYPE, "x")],
         [("../evil", tarfile.REGTYPE, "x")],
         [("a/../../evil", tarfile.REGTYPE, "x")],
-        [("out", tarfile.SYMTYPE, "/etc")],
-        [("out", tarfile.SYMTYPE, "..")],
-        [("a/out", tarfile.SYMTYPE, "../../x")],
+        [("../out", tarfile.SYMTYPE, "/etc")],
+        [("out", tarfile.SYMTYPE, ".."), ("out/evil", tarfile.REGTYPE, "x")],
+        [("out", tarfile.SYMTYPE, ".."), ("out/evil", tarfile.SYMTYPE, "/etc")],
+        [("out", tarfile.SYMTYPE, ".."), ("hard", tarfile.LNKTYPE, "out/secret")],
         [("hard", tarfile.LNKTYPE, "../secret")],
         [("fifo", tarfile.FIFOTYPE, "")],
         [("dev", tarfile.CHRTYPE, "")],
@@ -83,6 +85,15 @@ def test_nothing_leaves_the_folder(tmp_path: Path, folder: Path, members: list[M
         unpack(write_archive(tmp_path / "a", *members), folder)
     assert sorted(path.name for path in folder.parent.iterdir()) == ["secret", "work"]
     assert secret.stat().st_nlink == 1
+
+
+def test_links_that_point_outside_stay_links(tmp_path: Path, folder: Path) -> None:
+    archive = write_archive(
+        tmp_path / "a", ("data", tarfile.SYMTYPE, "/mnt/data"), ("a/up", tarfile.SYMTYPE, "../../x")
+    )
+    unpack(archive, folder)
+    assert os.readlink(folder / "data") == "/mnt/data"  # noqa: PTH115
+    assert os.readlink(folder / "a" / "up") == "../../x"  # noqa: PTH115
 
 
 def test_a_file_takes_the_place_of_a_link_and_is_not_written_through_it(tmp_path: Path, folder: Path) -> None:

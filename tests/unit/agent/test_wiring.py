@@ -10,9 +10,10 @@ from kyc.adapters.aws.notices import Ec2Notices
 from kyc.adapters.directory.stream import DirectoryStream
 from kyc.adapters.nats.stream import NatsStream
 from kyc.adapters.system.clock import SystemClock
-from kyc.agent.wiring import connect, notices_at
+from kyc.agent.wiring import notices_at
 from kyc.domain.errors import InvalidInputError
 from kyc.domain.snapshot import StreamAccess
+from kyc.streams import connect
 
 
 @pytest.mark.parametrize(

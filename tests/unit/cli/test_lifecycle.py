@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from kyc.cli import up
+from kyc.cli.leftover import is_left
 from kyc.wire.api import Health
 from tests import rows
 from tests.scripted_master import ScriptedMaster
@@ -53,6 +56,17 @@ def test_a_master_that_does_not_start(
     assert words in done.err
     assert wanted[0][2:] == ["-m", "kyc.master", "up", "--home", str(home), "--port", "0", "--public-url", "https://x"]
     assert home.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_full_disk_is_said_although_the_log_has_no_room_for_it(
+    kyc: Kyc, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_master(monkeypatch, "import sys; sys.exit(1)")
+    monkeypatch.setattr("kyc.cli.up.shutil.disk_usage", lambda _: SimpleNamespace(free=4096))
+    done = kyc("up", "--detach")
+    assert done.code == 1
+    assert f"the disk of KYC_HOME {home} is full" in done.err
+    assert "next: Free some space" in done.err
 
 
 def healthy(master: ScriptedMaster, home: Path, pid: int) -> None:
@@ -120,8 +134,45 @@ def test_down_all_starts_a_master_for_what_a_dead_one_left(
 
 def test_down_elsewhere_asks(kyc: Kyc, master: ScriptedMaster) -> None:
     master.on("POST", "/shutdown", None)
-    assert "was asked to end" in kyc("down").out
-    assert master.asked[0].body == b'{"everything":false}'
+    master.on("GET", "/workloads", [rows.workload(), rows.workload(name="old", state="failed")])
+    master.on("GET", "/instances", [rows.instance()])
+    done = kyc("down")
+    assert "was asked to end" in done.out
+    assert (
+        "1 workload and 1 instance go on and cost money; `kyc up` takes them up again, `kyc down --all` ends them."
+    ) in done.out
+    assert master.asked[-1].body == b'{"everything":false}'
+    going_on = kyc("down", "--json").json["going_on"]  # type: ignore[index]
+    assert going_on == {"workloads": ["train"], "instances": ["i-7kq2x9bd"]}
+    master.on("GET", "/workloads", [])
+    assert "1 instance goes on and costs money; `kyc up` takes it up again" in kyc("down").out
+    master.on("GET", "/instances", [])
+    assert len(kyc("down").out.splitlines()) == 1
+
+
+def test_what_a_dead_master_left_is_found_by_any_of_its_names(home: Path, tmp_path: Path) -> None:
+    assert not is_left(home)
+    (home / "local").mkdir(parents=True)
+    lock = home / "local" / "daemon.lock"
+    with lock.open("w") as held:
+        assert not is_left(home)
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert is_left(home)
+    assert not is_left(home)
+    (tmp_path / "link").symlink_to(home)
+    command = [sys.executable, "-c", "print(flush=True); input()", str(home / "nats" / "server.conf")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert is_left(tmp_path / "link")
+        process.communicate(b"\n")
+
+
+def test_down_says_that_something_is_left(kyc: Kyc, home: Path) -> None:
+    (home / "local").mkdir(parents=True)
+    with (home / "local" / "daemon.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert "`kyc down --all` ends that" in kyc("down").err
 
 
 def test_doctor_tells_what_is_missing(kyc: Kyc, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

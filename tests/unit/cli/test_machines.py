@@ -89,6 +89,35 @@ def test_cost_and_clouds(kyc: Kyc, master: ScriptedMaster) -> None:
     master.on("GET", "/clouds", [api.CloudRow(name="local", ready=False, message="not now")])
     assert [line.split()[0] for line in kyc("cost").out.splitlines()] == ["WORKLOAD", "train", "total"]
     assert "total" not in kyc("cost", "train").out
+    assert "total" in kyc("cost", "train", "--by", "day").out
     assert kyc("cost", "--json").json["total"]["saved_usd"] == 0.03  # type: ignore[index]
+    head, row = kyc("cost", "--csv").out.splitlines()
+    assert head.startswith("workload,spent_usd,on_demand_usd,saved_usd,")
+    assert row.startswith("train,0.010000,0.040000,0.030000,")
     assert "not now" in kyc("cloud", "list").out
     assert kyc("cloud", "list", "--json").json[0]["ready"] is False  # type: ignore[index]
+
+
+def test_budgets(kyc: Kyc, master: ScriptedMaster) -> None:
+    day = api.BudgetRow(
+        scope="day",
+        limit_usd=12,
+        spent_usd=9.6,
+        left_usd=2.4,
+        share=0.8,
+        per_hour_now_usd=0.3,
+        warn_at=0.8,
+        stage="warned",
+        forecast_usd=11.1,
+    )
+    master.on("GET", "/budgets", [day])
+    master.on("PUT", "/budgets/day", day)
+    master.on("DELETE", "/budgets/day", Answer(status=204))
+    line = kyc("budget", "list").out.splitlines()[1]
+    assert line.split() == ["day", "$12.00", "$9.60", "80%", "$2.40", "$0.3000", "$11.10", "no", "warned"]
+    assert kyc("budget", "list", "--json").json[0]["forecast_usd"] == 11.1  # type: ignore[index]
+    assert "warned" in kyc("budget", "set", "day", "12 USD").out
+    assert kyc("budget", "set", "day", "0").code == 0
+    assert kyc("budget", "remove", "day").code == 0
+    for wrong in (("set",), ("set", "day"), ("set", "day", "much"), ("remove",)):
+        assert kyc("budget", *wrong).code == 2

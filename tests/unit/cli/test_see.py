@@ -186,6 +186,18 @@ def test_events_are_followed_until_refused(kyc: Kyc, master: ScriptedMaster) -> 
     assert master.asked[1].query["after"] == ["2"]
 
 
+def test_followers_say_that_the_master_is_silent_and_that_it_is_back(kyc: Kyc, master: ScriptedMaster) -> None:
+    events = [Answer(pieces=[sse(rows.event(number, "job.started"), first=number)]) for number in (3, 4)]
+    answers = iter([events[0], Answer(status=503), Answer(status=503), events[1], Answer(status=401)])
+    master.on("GET", "/events", [rows.event(3, "job.started")])
+    master.on("GET", "/events/stream", lambda _: next(answers))
+    done = kyc("events", "-f")
+    lines = done.err.splitlines()
+    assert lines[:2] == ["the master does not answer; trying again", "the master answers again"]
+    assert lines[2].startswith("error: ")
+    assert len(done.out.splitlines()) == 2
+
+
 def test_colours_only_where_they_are_seen() -> None:
     plain, coloured = io.StringIO(), io.StringIO()
     for stream, color in ((plain, False), (coloured, True)):

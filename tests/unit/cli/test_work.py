@@ -144,7 +144,7 @@ def test_dry_run_shows_what_would_be(kyc: Kyc, master: ScriptedMaster, file: Pat
         assert words in out
     assert master.paths() == ["POST /jobs"]
     master.on("POST", "/jobs", rows.plan(spec=spec, offers=[], expected_usd_per_hour=None, row=None))
-    assert "No offer meets" in kyc("run", file, "--dry-run").out
+    assert "Nothing would start now" in kyc("run", file, "--dry-run").out
     assert kyc("run", file, "--dry-run", "--json").json["row"] is None  # type: ignore[index]
 
 
@@ -178,9 +178,15 @@ def test_stop(kyc: Kyc, master: ScriptedMaster) -> None:
     ended = rows.workload(state="stopped", ended_at=rows.AT)
     master.on("GET", "/workloads/train", api.WorkloadDetail(row=ended, spec={}, attempts=[]))
     assert "train is stopped" in kyc("stop", "train").out
+    assert "kyc restore" in kyc("stop", "train").out
     assert "train stops" in kyc("stop", "train", "-d").out
     assert kyc("stop", "train", "--json").json["state"] == "stopped"  # type: ignore[index]
     assert kyc("stop", "other").code == 3
+    never = rows.workload(state="stopped", ended_at=rows.AT, last_snapshot_at=None)
+    master.on("GET", "/workloads/train", api.WorkloadDetail(row=never, spec={}, attempts=[]))
+    out = kyc("stop", "train").out
+    assert "It has no snapshot." in out
+    assert "restore" not in out
 
 
 def test_snapshots_and_restore(kyc: Kyc, master: ScriptedMaster, tmp_path: Path) -> None:
@@ -197,7 +203,7 @@ def test_snapshots_and_restore(kyc: Kyc, master: ScriptedMaster, tmp_path: Path)
     master.on("GET", "/workloads/train/snapshots/4/files", Answer(body=target.getvalue()))
     done = kyc("restore", "train", "--snapshot", 4, "--to", tmp_path / "out")
     assert "1 file" in done.out
-    assert "warning: b was left out" in done.err
+    assert "warning: b is a symbolic link that points outside" in done.err
     assert kyc("restore", "train", "--snapshot", 4, "--to", tmp_path / "out").code == 1
     shown = kyc("restore", "train", "--snapshot", 4, "--to", tmp_path / "two", "--json").json
     assert shown == {
@@ -206,7 +212,8 @@ def test_snapshots_and_restore(kyc: Kyc, master: ScriptedMaster, tmp_path: Path)
         "folder": str(tmp_path / "two"),
         "files": 1,
         "bytes": 0,
-        "left_out": ["b"],
+        "left_out": [],
+        "outward": ["b"],
     }
     master.on("GET", "/workloads/train/snapshots", [])
     assert "no snapshot yet" in kyc("snapshots", "train").out
@@ -234,19 +241,36 @@ def test_on_a_terminal_a_status_line_stands_below(master: ScriptedMaster, file: 
 
 def test_the_status_line_tells_what_is_known() -> None:
     status = JobStatus("train")
+    assert status.words == "train queued"
     told = [
+        rows.event(1, "job.queued"),
+        rows.event(1, "instance.requested", "i-0", workload="train"),
+        rows.event(1, "instance.lost", "i-0"),
+        rows.event(1, "instance.requested", "i-1", workload="train"),
+        rows.event(1, "instance.ready", "i-0"),
+        rows.event(1, "instance.ready", "i-1"),
         rows.event(1, "job.started", instance="i-1"),
         rows.event(2, "job.progress", step=3, total=9),
         rows.event(3, "snapshot.committed", sequence=7),
         rows.event(4, "instance.noticed", "i-1"),
         rows.event(5, "job.migrating"),
         rows.event(6, "replacement.requested", instance="i-2"),
+        rows.event(6, "instance.requested", "i-2", workload="train"),
+        rows.event(7, "job.failed"),
     ]
     assert [status.line(event) for event in told] == [
+        "train queued",
+        "train waiting for i-0",
+        "train queued",
+        "train waiting for i-1",
+        "train waiting for i-1",
+        "train preparing on i-1",
         "train running on i-1",
         "train running on i-1 · step 3/9",
         "train running on i-1 · step 3/9 · snapshot #7",
         "train running on i-1 · step 3/9 · snapshot #7",
         "train migrating · step 3/9 · snapshot #7",
         "train migrating to i-2 · step 3/9 · snapshot #7",
+        "train migrating to i-2 · step 3/9 · snapshot #7",
+        "train failed · step 3/9 · snapshot #7",
     ]

@@ -14,9 +14,11 @@ from kyc.domain.interruption import Notice, NoticeKind
 from kyc.domain.job import Job, JobState
 from kyc.domain.workload import JobSpec
 from kyc.master.market_views import offer_row
-from kyc.master.views import by_workload, cost_report, instance_row, spec_view, workload_row
+from kyc.master.money import accounts_of, cost_report
+from kyc.master.views import by_workload, instance_row, spec_view, workload_row
 from kyc.planning.freshness import Freshness
 from kyc.wire.agent import Pulse
+from kyc.wire.api import CostBy
 
 NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -83,10 +85,21 @@ def test_secrets_are_hidden_by_their_names() -> None:
 
 def test_the_report_sums_up() -> None:
     bare = replace(UP, workload=None)
-    report = cost_report(by_workload([OVER, UP, bare]), now=NOW)
+    report = cost_report(accounts_of(by_workload([OVER, UP, bare]), [], now=NOW), by=CostBy.WORKLOAD, now=NOW)
     assert [(row.name, row.spent_usd) for row in report.rows] == [("-", 0.02), ("train", 0.08)]
     assert (report.total.spent_usd, report.total.on_demand_usd, report.total.per_hour_now_usd) == (0.1, 0.4, 0.04)
     assert report.total.instance_seconds == 4 * 3600
+
+
+def test_the_report_by_day_sums_up_to_the_same() -> None:
+    bare = replace(UP, workload=None, started_at=NOW - 13 * HOUR, requested_at=NOW - 13 * HOUR)
+    accounts = accounts_of(by_workload([OVER, UP, bare]), [], now=NOW)
+    report = cost_report(accounts, by=CostBy.DAY, now=NOW)
+    assert [row.name for row in report.rows] == ["2025-02-28", "2025-03-01"]
+    assert report.rows[0].instance_seconds == 3600
+    assert report.total == cost_report(accounts, by=CostBy.WORKLOAD, now=NOW).total
+    assert sum(row.spent_usd for row in report.rows) == pytest.approx(report.total.spent_usd)
+    assert [row.per_hour_now_usd for row in report.rows] == [0, report.total.per_hour_now_usd]
 
 
 def test_an_instance_says_when_it_will_be_taken() -> None:

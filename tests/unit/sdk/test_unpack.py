@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, *, target: str = "", size: 
     return info
 
 
-def test_links_that_leave_are_left_out(tmp_path: Path) -> None:
+def test_links_that_leave_stay_links_and_are_named(tmp_path: Path) -> None:
     done = unpack(
         tar_of(
             member("a", size=3),
@@ -38,9 +39,11 @@ def test_links_that_leave_are_left_out(tmp_path: Path) -> None:
         ),
         tmp_path / "new" / "out",
     )
-    assert done.left_out == ("abs", "up", "dev")
+    assert (done.left_out, done.outward) == (("dev",), ("abs", "up"))
+    assert os.readlink(done.folder / "abs") == "/etc/passwd"  # noqa: PTH115
+    assert os.readlink(done.folder / "up") == "../../x"  # noqa: PTH115
     assert (done.files, done.bytes) == (1, 3)
-    assert {path.name for path in done.folder.iterdir()} == {"a", "in"}
+    assert {path.name for path in done.folder.iterdir()} == {"a", "in", "abs", "up"}
     assert (done.folder / "a").stat().st_mode & 0o777 == 0o754
 
 
@@ -57,10 +60,15 @@ def test_nothing_is_written_outside(tmp_path: Path, name: str) -> None:
 
 
 def test_a_link_is_no_way_out(tmp_path: Path) -> None:
-    """The first member is left out, so that the second becomes a harmless file of our own."""
-    source = tar_of(member("d", tarfile.SYMTYPE, target=str(tmp_path)), member("d/x", size=1))
-    unpack(source, tmp_path / "out")
+    """Links outward come last, so that what would go through one becomes a harmless file of our own."""
+    outward = member("d", tarfile.SYMTYPE, target=str(tmp_path))
+    through = member("d/e", tarfile.SYMTYPE, target="/etc")
+    done = unpack(tar_of(outward, member("d/x", size=1), through), tmp_path / "out")
     assert not (tmp_path / "x").exists()
+    assert (done.left_out, done.outward) == (("d",), ("d/e",))
+    two = unpack(tar_of(outward, through), tmp_path / "two")
+    assert not (tmp_path / "e").is_symlink()
+    assert (two.left_out, two.outward) == (("d/e",), ("d",))
 
 
 @pytest.mark.parametrize("data", [b"", b"not a tar" * 100, tar_of(member("a", size=5000)).getvalue()[:3000]])

@@ -110,7 +110,7 @@ async def test_changes_that_nobody_tells_are_found_by_the_walk(lab: Lab, monkeyp
         yield set()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr("kyc.snapshot.replicate.changes", deaf)
+    monkeypatch.setattr("kyc.snapshot.watch.changes", deaf)
     heard = Heard()
     replicator = await lab.replicator(tell=heard.tell())
     async with running(replicator):
@@ -124,7 +124,7 @@ async def test_where_the_kernel_cannot_watch_every_interval_walks(lab: Lab, monk
         raise OSError("inotify watch limit reached")
         yield set()
 
-    monkeypatch.setattr("kyc.snapshot.replicate.changes", refused)
+    monkeypatch.setattr("kyc.snapshot.watch.changes", refused)
     heard = Heard()
     options = ReplicationOptions(interval=timedelta(seconds=0.05), rescan=timedelta(hours=1))
     replicator = await lab.replicator(tell=heard.tell(), options=options)
@@ -132,6 +132,49 @@ async def test_where_the_kernel_cannot_watch_every_interval_walks(lab: Lab, monk
         await heard.until(lambda: len(heard.commits) == 1)
         (lab.source / "a").write_text("1")
         await heard.until(lambda: heard.commits[-1].files == 1)
+
+
+async def test_any_failure_of_the_watching_costs_a_walk_and_it_begins_again(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class PanicError(BaseException):
+        """What a library in another language may throw."""
+
+    begun: list[BaseException] = []
+
+    async def failing(root: str, scope: Scope) -> AsyncIterator[set[str]]:
+        begun.append(
+            [PanicError("panicked"), RuntimeError("Unable to decode path"), OSError("no more")][len(begun) % 3]
+        )
+        yield {"a"}
+        raise begun[-1]
+
+    monkeypatch.setattr("kyc.snapshot.watch.changes", failing)
+    heard = Heard()
+    options = ReplicationOptions(interval=timedelta(seconds=0.05), rescan=timedelta(hours=1))
+    replicator = await lab.replicator(tell=heard.tell(), options=options)
+    async with running(replicator) as task:
+        await heard.until(lambda: len(begun) == 2)  # the second at once, those after it ever later
+        (lab.source / "a").write_text("1")
+        await heard.until(lambda: heard.commits[-1:] != [] and heard.commits[-1].files == 1)
+        assert not task.done()
+        assert len(begun) == 2
+
+
+async def test_names_that_are_not_utf8_are_watched_and_restored(lab: Lab) -> None:
+    heard = Heard()
+    odd = os.fsdecode(b"caf\xe9")
+    (lab.source / odd).mkdir()
+    replicator = await lab.replicator(tell=heard.tell())
+    async with running(replicator) as task:
+        await heard.until(lambda: len(heard.commits) == 1 and replicator.dirty_since is None)
+        for number in range(1, 4):
+            (lab.source / odd / f"{odd}{number}").write_text("x")
+            await heard.until(lambda number=number: heard.commits[-1].files == number)  # type: ignore[misc]
+            assert not task.done()
+    await replicator.flush()
+    await (await lab.restorer()).restore()
+    assert seen(lab.folder / "copy") == seen(lab.source)
 
 
 async def test_a_flush_in_the_middle_of_a_snapshot_is_the_last_word(lab: Lab) -> None:

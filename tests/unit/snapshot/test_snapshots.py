@@ -20,6 +20,7 @@ from kyc.snapshot.restore import Progress
 from kyc.snapshot.scan import Scope
 from kyc.snapshot.take import Before, SnapshotPass, Source, Tools
 from kyc.snapshot.tree import Tree
+from kyc.snapshot.workload import Commit, Tell
 from tests.unit.snapshot.lab import KEY, Lab
 from tests.unit.snapshot.trees import edit, seen
 
@@ -151,12 +152,22 @@ async def test_a_kept_path_behind_a_link_is_named_as_missed(lab: Lab) -> None:
     assert set(commit.missed) == {"link"}
 
 
-async def test_sockets_and_pipes_are_left_out(lab: Lab) -> None:
+async def test_sockets_and_pipes_are_left_out_and_named_once(lab: Lab) -> None:
+    told: list[Commit] = []
+
+    async def note(commit: Commit) -> None:
+        told.append(commit)
+
     os.mkfifo(lab.source / "pipe")
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(lab.source / "socket"))
-        commit = await (await lab.replicator()).flush()
-    assert (commit.files, commit.missed) == (0, ())
+        replicator = await lab.replicator(tell=Tell(commit=note))
+        await replicator.flush()
+        assert replicator.dirty_since is None
+        os.mkfifo(lab.source / "another")
+        await replicator.flush()
+    assert [(commit.files, commit.missed) for commit in told] == [(0, ()), (0, ())]
+    assert [commit.special for commit in told] == [("pipe (a pipe)", "socket (a socket)"), ("another (a pipe)",)]
 
 
 async def test_deep_trees(lab: Lab) -> None:

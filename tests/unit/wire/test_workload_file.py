@@ -185,7 +185,9 @@ def test_mistakes_are_named(text: str, words: str) -> None:
 
 
 def test_service_points_to_its_command() -> None:
-    assert "kyc serve" in refused("run: x\nservice: {port: 1}").next_step
+    service = refused("run: x\nservice: {port: 1}")
+    assert "not there yet" in str(service)
+    assert "kyc serve" not in str(service) + service.next_step
 
 
 def test_missing_env_asks_for_the_option() -> None:

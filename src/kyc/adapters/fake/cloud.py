@@ -11,7 +11,7 @@ from kyc.domain.deployment import Deployment
 from kyc.domain.errors import CapacityUnavailableError, NotFoundError
 from kyc.domain.ids import InstanceId
 from kyc.domain.interruption import Notice, NoticeKind
-from kyc.domain.offer import Pool
+from kyc.domain.offer import Pool, Purchase
 from kyc.ports.cloud import CloudInstance
 
 
@@ -31,7 +31,8 @@ Watcher = Callable[[FakeMachine], None]
 class FakeCloud:
     """A Cloud in memory. FakeProvisioner launches into it; tests reach into its public fields.
 
-    `capacity` limits the running instances of a pool (absent: no limit). `failure` makes the Cloud port's calls raise.
+    `capacity` limits the running instances of a pool (absent: no limit); pools `without_spot` sell on demand only.
+    `failure` makes the Cloud port's calls raise.
     `on_launch`, `on_notice` and `on_end` are called at once when it happens: a simulated agent lives on these.
     """
 
@@ -40,6 +41,7 @@ class FakeCloud:
         self.clock = clock
         self.machines: dict[InstanceId, FakeMachine] = {}
         self.capacity: dict[Pool, int] = {}
+        self.without_spot: set[Pool] = set()
         self.failure: Exception | None = None
         self.on_launch: list[Watcher] = []
         self.on_notice: list[Watcher] = []
@@ -83,7 +85,8 @@ class FakeCloud:
         if instance_id in self.machines:
             return self.machines[instance_id].seen
         pool = deployment.offer.pool
-        if self._count(pool) >= self.capacity.get(pool, self._count(pool) + 1):
+        full = pool in self.without_spot and deployment.offer.purchase is Purchase.SPOT
+        if full or self._count(pool) >= self.capacity.get(pool, self._count(pool) + 1):
             raise CapacityUnavailableError(
                 f"InsufficientInstanceCapacity: no {pool.instance_type} left in {pool.zone}",
                 next_step="Choose another zone or instance type.",

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
+from kyc.domain.budget import Budget, BudgetPeriod
 from kyc.domain.deployment import DEPLOYMENT_EDGES, Deployment
 from kyc.domain.errors import ConflictError, StaleWriteError, UnreachableError
 from kyc.domain.event import Event, LogLines
@@ -20,7 +21,7 @@ from kyc.domain.machine import is_final
 from kyc.ports.store import EventFilter, Record
 
 T = TypeVar("T")
-R = TypeVar("R", Instance, Deployment, Job, Attempt)
+R = TypeVar("R", Instance, Deployment, Job, Attempt, Budget)
 Key = tuple[type[Record], str]
 
 
@@ -103,6 +104,14 @@ class FakeStore:
     async def attempt(self, attempt_id: AttemptId) -> Attempt | None:
         """Return the attempt, None if there is none."""
         return await self._one(Attempt, attempt_id)
+
+    async def budgets(self, *, live_only: bool = False) -> list[Budget]:
+        """Return the budgets, oldest first."""
+        return await self._all(Budget, live_only=live_only)
+
+    async def budget(self, period: BudgetPeriod) -> Budget | None:
+        """Return the period's budget, None if there never was one."""
+        return await self._one(Budget, period)
 
     async def events_after(self, seq: int, *, limit: int, wanted: EventFilter | None = None) -> list[Event]:
         """Return the wanted events after the place, oldest first, `limit` at most."""

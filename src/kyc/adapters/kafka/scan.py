@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from kyc.adapters.kafka.address import Address
 from kyc.adapters.kafka.log import consumer_settings
 from kyc.adapters.kafka.trouble import Trouble, translate
 
+_OUT_OF_RANGE = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}
 _POLL_S = 0.1
 _AT_ONCE = 16  # records handed over together, at most 16 MB
 _LEAP = 48  # records: reading over fewer costs less than asking anew
@@ -89,14 +90,13 @@ class Scan:
         return [first, *self._consumer.consume(_AT_ONCE - 1, 0)] if first is not None else []
 
     def _take(self, message: Message[bytes, bytes], found: list[tuple[bytes, bytes]]) -> int:
-        """Take what is wanted from a message, and return where it lies."""
-        if (error := message.error()) is not None:
-            self._take_error(error)
-            return -1
+        """Take what is wanted from a message, and return where it lies; -1 for what is not a record."""
         at = message.offset()
         assert at is not None
-        while self._ahead and self._ahead[-1] < at:
-            self._miss()
+        if (error := message.error()) is not None:
+            self._take_error(error, at)
+            return -1
+        self._miss_before(at)
         if self._ahead and self._ahead[-1] == at:
             key, value = message.key() or b"", message.value()
             if key == self._wanted[at] and value is not None:
@@ -106,14 +106,33 @@ class Scan:
                 self._miss()
         return at
 
-    def _take_error(self, error: KafkaError) -> None:
-        if error.code() in {KafkaError._PARTITION_EOF, KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}:
-            # The log ends before the next one that is wanted, or begins after it.
-            self._miss()
+    def _take_error(self, error: KafkaError, at: int) -> None:
+        if error.code() == KafkaError._PARTITION_EOF:
+            self._miss_before(at)
+            if self._ahead and self._ahead[-1] >= self._end():
+                self._miss_before(self._ahead[0] + 1)
+        elif error.code() in _OUT_OF_RANGE:
+            if self._ahead:
+                self._miss()
             if self._ahead:
                 self._go_to(self._ahead[-1])
-            return
-        raise translate(error, f"reading {self._topic}")
+        else:
+            raise translate(error, f"reading {self._topic}")
+
+    def _end(self) -> int:
+        """Return where the topic ends. A consumer may see an earlier end for a moment after the leader has changed."""
+        assert self._consumer is not None
+        try:
+            ends = self._consumer.get_watermark_offsets(TopicPartition(self._topic, 0), self._timeout_s)
+        except KafkaException as failed:
+            raise translate(failed.args[0], f"reading {self._topic}") from failed
+        if ends is None:
+            raise self._trouble.timed_out(f"reading {self._topic}", self._topic)
+        return ends[1]
+
+    def _miss_before(self, offset: int) -> None:
+        while self._ahead and self._ahead[-1] < offset:
+            self._miss()
 
     def _miss(self) -> None:
         self.missing.add(self._wanted[self._ahead.pop()])

@@ -135,10 +135,10 @@ class LocalCloud:
         return answer["host"], answer["port"]
 
     async def reach(self, url: str) -> str:
-        """Return the URL under which instances reach what the URL names on this host."""
+        """Return the URL under which instances reach what the URL names; one without a port is the same everywhere."""
         parts = urlsplit(url)
         if parts.hostname is None or parts.port is None:
-            raise InvalidInputError(f"{url!r} names no host and port to forward to")
+            return url
         host, port = await self.forward(parts.hostname, parts.port)
         login, at, _ = parts.netloc.rpartition("@")
         return urlunsplit(parts._replace(netloc=f"{login}{at}{host}:{port}"))

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from kyc.domain.errors import ConflictError, InvalidInputError, UnreachableError
+from kyc.domain.errors import ConflictError, InvalidInputError, OutOfSpaceError, UnreachableError
 
 T = TypeVar("T")
 
@@ -34,6 +34,10 @@ _READS_ONLY = "kyc_reads_only"
 def sqlite_url(path: Path) -> str:
     """Return the URL of the database in this file."""
     return f"sqlite:///{path.absolute()}"
+
+
+class DatabaseFullError(OutOfSpaceError, UnreachableError):
+    """The database's disk is full: people are told that, and the loops try again as with any database that is away."""
 
 
 class Database:
@@ -116,20 +120,25 @@ def _connect(url: str) -> sa.Engine:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn the database's errors into UnreachableError."""
+    """Turn the database's errors into UnreachableError; a full disk is an OutOfSpaceError too."""
     try:
         yield
     except SQLAlchemyError as error:
         # `orig` is the driver's own; SQLAlchemy's text would show the statement with its values.
         cause = str(getattr(error, "orig", None) or type(error).__name__)
-        raise UnreachableError(f"the database does not work: {cause}", next_step=_next_step(cause)) from error
+        kind = DatabaseFullError if _is_full(cause) else UnreachableError
+        raise kind(f"the database does not work: {cause}", next_step=_next_step(cause)) from error
+
+
+def _is_full(cause: str) -> bool:
+    return "disk is full" in cause or "No space left" in cause  # SQLite's words, PostgreSQL's
 
 
 _URL_STEP = "Give --state as sqlite:///PATH or postgresql://USER@HOST/NAME, or leave it out."
 
 
 def _next_step(cause: str) -> str:
-    if "disk is full" in cause:
+    if _is_full(cause):
         return "Free some space on the disk that holds the database, then try again."
     if "unable to open" in cause or "readonly" in cause:
         return "See that the folder of the database exists and that you may write there."

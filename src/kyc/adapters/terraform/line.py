@@ -49,6 +49,7 @@ class Report:
             return
         if parsed.get("type") == "outputs":
             self.outputs |= _values(parsed.get("outputs"))
+            return  # its words are "Outputs: 2", which tell a person nothing
         for line in str(parsed.get("@message", "")).splitlines():
             if line.strip():
                 yield LogLine(text=line.rstrip(), level=level)

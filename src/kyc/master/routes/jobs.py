@@ -17,7 +17,7 @@ from kyc.wire.workload_file import check_name, parse_workload
 
 router = APIRouter(prefix="/jobs", tags=["workloads"])
 _SHOWN = 20
-_NO_OFFER = "no offer meets the job's resources now; it waits until one does"
+_NO_OFFER = "no offer meets the job's resources now, and it waits until one does: `kyc offers` says what is in the way"
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, responses={200: {"model": JobPlan, "description": "A dry run"}})

@@ -1,0 +1,34 @@
+"""Where a job is to run when that is not simply the best offer: what deadline and budget ask of the jobs loop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from kyc.domain.ids import InstanceId
+from kyc.domain.offer import Offer, Purchase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """Set by the deadline's policy: run on this kind only (None: any), or with `wait` on nothing for now."""
+
+    purchase: Purchase | None = None
+    wait: bool = False
+    reason: str = ""
+
+    def allows(self, offer: Offer) -> bool:
+        """Say whether the job may run on the offer."""
+        return not self.wait and self.purchase in {None, offer.purchase}
+
+
+ANYWHERE = Course()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leave:
+    """Set by a budget: leave this instance for one that costs less than `below_usd_per_hour`."""
+
+    instance: InstanceId
+    below_usd_per_hour: Decimal
+    reason: str

@@ -150,7 +150,7 @@ class Site:
             if not record.running:
                 self._to_clear.put_nowait(machine)
             elif record.end_reason or not await machine.adopt(self.network):
-                await self._end(machine, record.end_reason or "halted by itself")
+                await self._end(machine, record.end_reason or machine.exit_story())
 
     async def close(self, *, everything: bool) -> None:
         """Let go of the instances, or end them all."""

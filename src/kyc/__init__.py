@@ -16,6 +16,10 @@ __all__ = ["AsyncClient", "Client", "__version__"]
 __version__ = "0.1.0"
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> object:
     if name == "Client":
         from kyc.sdk.client import Client  # noqa: PLC0415

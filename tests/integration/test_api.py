@@ -102,7 +102,7 @@ class TestJobs:
         assert plan.offers == []
         assert plan.expected_usd_per_hour is None
         assert "no offer" in plan.warnings[-1]
-        assert "CPUs, not 1000+" in plan.warnings[-1]
+        assert "kyc offers" in plan.warnings[-1]
 
     async def test_secrets_among_the_variables_are_not_shown(self, client: httpx.AsyncClient) -> None:
         file = JOB + "envs: {EPOCHS: '20', HF_TOKEN: abc123, AWS_SECRET_ACCESS_KEY: def456}\n"

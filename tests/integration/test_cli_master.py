@@ -125,6 +125,11 @@ def test_in_the_foreground_ctrl_c_ends_it(home: Path) -> None:
     _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert "Traceback" not in err
+    assert "The master has ended." in err
+    assert "`kyc down --all` ends them" in err
+    assert anything_runs(home)
+    assert answer(home, "down", "--all")["was_running"] is True
+    assert not anything_runs(home)
     assert not (home / "master.json").exists()
 
 

@@ -107,6 +107,18 @@ async def test_it_ends_with_its_user_data_and_takes_its_files_along(cloud: Local
     await until(lambda: not root_of(cloud, record).exists())
 
 
+async def test_what_an_instance_said_last_is_part_of_its_end(cloud: LocalCloud) -> None:
+    long = "x" * 1000
+    record = await placed(cloud, "i-1", "#!/bin/sh\necho begin\nprintf 'ValueError: \\033no\\n\\n' >&2\nexit 1\n")
+    console = await ended(cloud, "i-1")
+    assert console.startswith("halted by itself (exit code 1): ValueError:  no; see /")
+    path = Path(console.partition("; see ")[2])
+    assert record["provider_id"] in str(path)
+    assert path.read_bytes() == b"begin\nValueError: \x1bno\n\n"
+    await placed(cloud, "i-2", f"#!/bin/sh\necho {long}\n")
+    assert f"{'x' * 100}...; see " in await ended(cloud, "i-2")
+
+
 async def test_a_killed_daemon_finds_its_instances_again(cloud: LocalCloud) -> None:
     record = await placed(cloud, "i-1", "#!/bin/sh\ntrap 'exit 0' TERM\nwhile :; do sleep 0.05; done\n")
     await placed(cloud, "i-2")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kyc.cli.leftover import is_left
 from kyc.cli.live import status_line
-from kyc.cli.living import Living, living, tell_going_on
+from kyc.cli.living import Living, going_on_words, living
 from kyc.cli.machines import ENDED, wait_for_end
 from kyc.cli.output import Output
 from kyc.cli.up import healthy_master, start_detached
@@ -45,7 +45,8 @@ def down(args: argparse.Namespace, out: Output) -> int:
         out.document(_report(url, ended, going_on))
     else:
         out.line(f"The master at {url} has ended." if pid else f"The master at {url} was asked to end.")
-        tell_going_on(out, going_on)
+        if going_on:
+            out.line(going_on_words(going_on))
     return 0
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from kyc.cli.output import Output
 from kyc.cli.words import plural
 from kyc.sdk.client import Client
 from kyc.sdk.flows import is_over
@@ -35,12 +34,10 @@ def living(client: Client) -> Living:
     )
 
 
-def tell_going_on(out: Output, found: Living) -> None:
-    """Tell a person who ends the master what goes on without it, and what to do about that."""
-    if not found:
-        return
+def going_on_words(found: Living) -> str:
+    """Return what goes on without the master, and what to do about that; something is found."""
     one = len(found.workloads) + len(found.instances) == 1
     cost = ("costs" if one else "cost") + " money" if found.instances else ""
     verbs = " and ".join(verb for verb in ("goes on" if one else "go on", cost) if verb)
     it = "it" if one else "them"
-    out.line(f"{found.count} {verbs}; `kyc up` takes {it} up again, `kyc down --all` ends {it}.")
+    return f"{found.count} {verbs}; `kyc up` takes {it} up again, `kyc down --all` ends {it}."

@@ -110,11 +110,16 @@ def terminate(args: argparse.Namespace, out: Output) -> int:
 
 def _is_confirmed(out: Output, ids: list[str]) -> bool:
     """Ask the person at the terminal; where there is none, who says --all means it."""
-    if out.json or not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if out.json or not is_terminal():
         return True
     out.stdout.write(f"End {plural(len(ids), 'instance')}: {', '.join(ids)}? [y/N] ")
     out.stdout.flush()
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+def is_terminal() -> bool:
+    """Say whether somebody reads what we ask and can answer."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def wait_for_end(client: Client, out: Output, ids: list[str], *, after: int) -> list[InstanceRow]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import NoReturn
 
-from kyc import __version__
 from kyc.cli.command import BY_NAME, COMMANDS, Command
+from kyc.version import VERSION
 
 _INTRO = "Runs work on cheap spot instances and never loses its files."
 _ENDING = """\
@@ -50,7 +50,7 @@ def help_text() -> str:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     parser = _TopParser(prog="kyc", allow_abbrev=False)
-    parser.add_argument("--version", action="version", version=f"kyc {__version__}")
+    parser.add_argument("--version", action="version", version=f"kyc {VERSION}")
     parser.add_argument("--json", action="store_true", help="print JSON")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
     for command in COMMANDS:

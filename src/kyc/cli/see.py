@@ -162,8 +162,13 @@ def events(args: argparse.Namespace, out: Output) -> int:
                 for event in stream:
                     show_event(out, event)
         else:
+            found = False
             for event in client.all_events(after=after, kinds=kinds, subject=args.subject):
                 show_event(out, event)
+                found = True
+            if not found:
+                limited = kinds or args.subject or args.since
+                out.note("No such events." if limited else "No events yet. `kyc run FILE` makes some.")
     return 0
 
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import argparse
 import errno
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from kyc.cli.leftover import is_left
 from kyc.cli.live import is_live, status_line
+from kyc.cli.living import Living, going_on_words, living
 from kyc.cli.output import Cell, Output
 from kyc.domain.errors import InvalidInputError, KycError, OutOfSpaceError, UnreachableError
+from kyc.master.settings import read_settings
 from kyc.sdk.client import Client
 from kyc.sdk.discovery import TOKEN_FILE, MasterFile, home_folder, read_master_file
 
@@ -29,12 +33,15 @@ _OPTIONS = ("host", "port", "public_url", "stream", "state", "local_mode", "terr
 
 def up(args: argparse.Namespace, out: Output) -> int:
     """Start the master of KYC_HOME; say where it is and how to sign in."""
-    home = home_folder()
+    home, options = home_folder(), _options(args)
+    read_settings(["up", "--home", str(home), *options], os.environ)  # as the master will: a mistake is told at once
     running = healthy_master(home)
     if running is not None:
         _tell(out, home, running, already=True)
+        if options:
+            ignored = " ".join(word for word in options if word.startswith("--"))
+            out.note(f"warning: {ignored} has no effect on a master that runs; `kyc down` first, then `kyc up`.")
         return 0
-    options = _options(args)
     if not args.detach:
         return _attached(home, options, out)
     master, ours = start_detached(home, options, out)
@@ -88,21 +95,48 @@ def healthy_master(home: Path) -> MasterFile | None:
 def _attached(home: Path, options: Sequence[str], out: Output) -> int:
     """Run the master in the foreground; return its exit code. What tells us to end tells it."""
     _log_file(home)  # says so if this home cannot be used
-    process = subprocess.Popen(_argv(home, options))
-    with _signals_passed_on(process):
-        master = _wait_until_healthy(process, home, out)
-        if master is not None:
-            _tell(out, home, master, already=False)
-        return process.wait()
+    # Not of the terminal's foreground, so that Ctrl-C asks what lives before it ends the one who knows.
+    process = subprocess.Popen(_argv(home, options), process_group=0)
+    with _signals_raised():
+        try:
+            master = _wait_until_healthy(process, home, out)
+            if master is not None:
+                _tell(out, home, master, already=False)
+            return process.wait()
+        except _ToldToEndError:
+            return _end(process, home, out)
+
+
+def _end(process: subprocess.Popen[bytes], home: Path, out: Output) -> int:
+    """End the master, and say what goes on without it."""
+    going_on = Living()
+    with suppress(KycError), Client(home=home) as client:
+        going_on = living(client)
+    process.terminate()
+    code = process.wait()
+    out.note("The master has ended.")
+    if going_on:
+        out.note(going_on_words(going_on))
+    elif is_left(home):
+        out.note("Its stream server and local cloud go on; `kyc down --all` ends them.")
+    return code
+
+
+class _ToldToEndError(Exception):
+    """A signal came."""
 
 
 @contextmanager
-def _signals_passed_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    def pass_on(_number: int, _frame: object) -> None:
-        if process.poll() is None:
-            process.terminate()
+def _signals_raised() -> Iterator[None]:
+    """Raise the first signal that tells us to end; further ones change nothing."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    def tell(_number: int, _frame: object) -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        raise _ToldToEndError
+
+    before = {number: signal.signal(number, tell) for number in numbers}
     try:
         yield
     finally:

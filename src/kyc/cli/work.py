@@ -9,6 +9,7 @@ from datetime import timedelta
 import msgspec
 
 from kyc.cli.live import JobStatus, status_line
+from kyc.cli.machine import machine_words
 from kyc.cli.market import show_offers
 from kyc.cli.output import Cell, Output, state_cell
 from kyc.cli.see import show_log
@@ -80,7 +81,8 @@ def _show_quietly(out: Output, event: EventRow) -> None:
 
 
 def _show_end(out: Output, row: WorkloadRow) -> None:
-    code = "" if row.exit_code is None else f", exit code {row.exit_code}"
+    told = row.exit_code is None or row.reason.endswith(f"with code {row.exit_code}")
+    code = "" if told and row.state != JobState.SUCCEEDED else f", exit code {row.exit_code}"
     reason = f": {row.reason}" if row.reason and row.state != JobState.SUCCEEDED else ""
     out.line(
         f"{row.name} {out.paint(state_cell(row.state))}{reason}{code} · {plural(row.interruptions, 'interruption')} · "
@@ -106,11 +108,12 @@ def _show_dry_run(out: Output, plan: JobPlan) -> None:
     out.facts(
         {
             "name": Cell(plan.name, "bold"),
-            "run": _one_line(spec.get("run")),
-            "setup": _one_line(spec.get("setup")),
+            "resources": " or ".join(machine_words(wish) for wish in _mappings(spec.get("any_of"))),
+            "setup": _script(spec.get("setup")),
+            "run": _script(spec.get("run")),
             "envs": _pairs(spec.get("envs")),
             "keep": _list(spec.get("keep")),
-            "on interrupt": _one_line(spec.get("on_interrupt")),
+            "on interrupt": _script(spec.get("on_interrupt")),
             "deadline": _span(spec.get("deadline")),
             "budget": f"{spec['budget_usd']} USD" if spec.get("budget_usd") else "",
         }
@@ -129,8 +132,12 @@ def _show_dry_run(out: Output, plan: JobPlan) -> None:
     out.line(f"Expected: {prices}, on {best.id}. Nothing was started.")
 
 
-def _one_line(value: object) -> str:
-    return "" if value is None else " ".join(str(value).split())
+def _script(value: object) -> str:
+    return "" if value is None else str(value).strip("\n")
+
+
+def _mappings(value: object) -> list[dict[str, object]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _list(value: object) -> str:

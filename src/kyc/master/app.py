@@ -6,7 +6,6 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
-from kyc import __version__
 from kyc.master import problem
 from kyc.master.auth import require_admin
 from kyc.master.routes import (
@@ -28,6 +27,7 @@ from kyc.master.routes import (
     workloads,
 )
 from kyc.master.services import Services
+from kyc.version import VERSION
 from kyc.wire.api import Problem
 from kyc.wire.problem import MEDIA_TYPE
 
@@ -59,7 +59,7 @@ def create_app(services: Services) -> FastAPI:
     """Return the app that serves `/api/v1` by these services."""
     app = FastAPI(
         title="Keep Your Cost",
-        version=__version__,
+        version=VERSION,
         description=_DESCRIPTION,
         openapi_url=f"{PREFIX}/openapi.json",
         docs_url=None,  # the pages load scripts from elsewhere

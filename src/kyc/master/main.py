@@ -11,7 +11,6 @@ from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from kyc import __version__
 from kyc.domain.errors import InvalidInputError, KycError
 from kyc.master.app import create_app
 from kyc.master.home import Home, MasterFile
@@ -19,6 +18,7 @@ from kyc.master.log import log_to
 from kyc.master.server import bind_as_before, serve, url_of
 from kyc.master.services import Identity, Services
 from kyc.master.settings import Settings, read_settings
+from kyc.version import VERSION
 
 log = logging.getLogger(__name__)
 _FAILED, _USAGE = 1, 2
@@ -65,14 +65,12 @@ def _failure_logged() -> Iterator[None]:
 
 async def _run(settings: Settings, home: Home, build: Build) -> None:
     with bind_as_before(settings.host, settings.port, home.port_file) as listening:
-        identity = Identity(
-            master_id=home.master_id(), version=__version__, pid=os.getpid(), started_at=datetime.now(UTC)
-        )
+        identity = Identity(master_id=home.master_id(), version=VERSION, pid=os.getpid(), started_at=datetime.now(UTC))
         start = Start(settings=settings, home=home, identity=identity, url=url_of(listening))
         async with build(start) as services:
             services.archives.prepare()
-            file = MasterFile(pid=identity.pid, url=start.url, version=__version__, started_at=identity.started_at)
+            file = MasterFile(pid=identity.pid, url=start.url, version=VERSION, started_at=identity.started_at)
             with home.told(file):
-                log.info("master_started", extra={"url": start.url, "pid": identity.pid, "version": __version__})
+                log.info("master_started", extra={"url": start.url, "pid": identity.pid, "version": VERSION})
                 await serve(create_app(services), listening, closing=services.closing, changed=services.signal)
         log.info("master_ended")

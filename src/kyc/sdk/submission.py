@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,14 +27,26 @@ def prepare(source: str | Path, *, name: str | None = None, envs: Mapping[str, s
     that is not there, InvalidInputError for one that cannot be accepted.
     """
     text, folder, stem = _read(source)
-    text = with_envs(text, envs or {})
-    parsed = parse_workload(text, default_name=name or stem)
+    with _naming(source, is_file=text != source):
+        text = with_envs(text, envs or {})
+        parsed = parse_workload(text, default_name=name or stem)
     workdir = None if parsed.workdir is None else (folder / Path(parsed.workdir).expanduser()).resolve()
     if workdir is not None and not workdir.is_dir():
         raise InvalidInputError(
             f"workdir: {workdir} is not a folder", next_step="Correct `workdir`; it counts from the file's own folder."
         )
     return Submission(text=text, name=check_name(name) if name else parsed.spec.name, workdir=workdir)
+
+
+@contextmanager
+def _naming(source: str | Path, *, is_file: bool) -> Iterator[None]:
+    """Have what is wrong with a file begin with the file's name."""
+    try:
+        yield
+    except InvalidInputError as error:
+        if not is_file:
+            raise
+        raise InvalidInputError(f"{source}: {error}", next_step=error.next_step) from error
 
 
 def _read(source: str | Path) -> tuple[str, Path, str]:

@@ -89,8 +89,9 @@ def refuse_unknown(section: Section, known: Iterable[str]) -> None:
     for key in section.values:
         if key in names:
             continue
-        near = difflib.get_close_matches(key, names, n=1, cutoff=0.0)
+        near = difflib.get_close_matches(key, [name for name in names if not name.startswith("_")], n=3, cutoff=0.0)
+        places = [f"`{section.place(name)}`" for name in near]
         raise InvalidInputError(
             f"unknown key '{section.place(key)}'; the nearest known one is '{section.place(near[0])}'",
-            next_step=f"Known keys here: {', '.join(name for name in names if not name.startswith('_'))}.",
+            next_step=f"Write {', '.join(places[:-1])} or {places[-1]}, or see docs/workload-file.md for all keys.",
         )

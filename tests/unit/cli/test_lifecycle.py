@@ -83,6 +83,20 @@ def test_one_that_runs_already(kyc: Kyc, master: ScriptedMaster, home: Path) -> 
     assert kyc("up", "--json").json["already_running"] is True  # type: ignore[index]
 
 
+def test_options_beside_a_running_master_have_no_effect(kyc: Kyc, master: ScriptedMaster, home: Path) -> None:
+    healthy(master, home, os.getpid())
+    assert kyc("up").err == ""
+    assert "warning: --port has no effect" in kyc("up", "--port", 8080).err
+
+
+def test_a_wrong_option_is_told_before_anything_starts(kyc: Kyc, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = fake_master(monkeypatch, "")
+    for options in (["--port", 99999], ["--port", "x"], ["--public-url", "x"], ["--local-mode", "x"]):
+        done = kyc("up", *options)
+        assert (done.code, wanted) == (2, [])
+        assert done.err.startswith("error: ")
+
+
 def test_the_detached_one_is_waited_for(
     kyc: Kyc, master: ScriptedMaster, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+
+import pytest
+
 from kyc.wire import api
 from tests import rows
 from tests.scripted_master import Answer, Asked, ScriptedMaster, sse
@@ -25,6 +29,7 @@ def test_launch_waits_until_it_exists(kyc: Kyc, master: ScriptedMaster) -> None:
     master.on("GET", "/events", [])
     master.on("POST", "/deployments", requested)
     master.on("GET", "/deployments", lambda _: next(states))
+    master.on("GET", "/instances/i-7kq2x9bd", rows.instance())
     lines = [
         rows.event(1, "deployment.log", "d-22222222", line="Creating..."),
         rows.event(2, "deployment.log", "d-99999999", line="of another"),
@@ -35,7 +40,7 @@ def test_launch_waits_until_it_exists(kyc: Kyc, master: ScriptedMaster) -> None:
     assert done.code == 0
     assert "Creating..." in done.out
     assert "of another" not in done.out
-    assert "applied: i-7kq2x9bd" in done.out
+    assert "small/spot at $0.0123/h applied: i-7kq2x9bd" in done.out
     assert kyc("launch", "--json").json["state"] == "applied"  # type: ignore[index]
     assert kyc("launch", "-d").out.startswith("d-22222222: 1 instance")
 
@@ -45,6 +50,7 @@ def test_a_launch_that_fails(kyc: Kyc, master: ScriptedMaster) -> None:
     master.on("GET", "/events", [])
     master.on("POST", "/deployments", failed)
     master.on("GET", "/deployments", [failed])
+    master.on("GET", "/instances/i-7kq2x9bd", rows.instance())
     assert kyc("launch").code == 1
 
 
@@ -74,6 +80,22 @@ def test_terminate_waits_for_the_end(kyc: Kyc, master: ScriptedMaster) -> None:
     assert kyc("terminate", "i-none").code == 3
     master.on("GET", "/instances", [])
     assert "No instances run" in kyc("terminate", "--all").out
+
+
+def test_terminate_all_asks_at_a_terminal(kyc: Kyc, master: ScriptedMaster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kyc.cli.machines.is_terminal", lambda: True)
+    master.on("GET", "/events", [])
+    master.on("GET", "/instances", [rows.instance()])
+    master.on("POST", "/instances/i-7kq2x9bd/terminate", rows.instance(state="terminating"))
+    monkeypatch.setattr("sys.stdin", io.StringIO("\nyes\n"))
+    done = kyc("terminate", "--all", "-d")
+    assert done.code == 1
+    assert "End 1 instance: i-7kq2x9bd? [y/N]" in done.out
+    assert kyc("terminate", "--all", "-d").code == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert kyc("terminate", "--all", "-d", "--yes").code == 0
+    assert kyc("terminate", "--all", "-d", "--json").code == 0
+    assert kyc("terminate", "--all", "-d").code == 1
 
 
 def test_interrupt(kyc: Kyc, master: ScriptedMaster) -> None:

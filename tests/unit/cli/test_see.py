@@ -9,7 +9,8 @@ from datetime import timedelta
 
 import pytest
 
-from kyc.cli.output import Output, state_cell
+from kyc.cli.output import Output, harmless, state_cell
+from kyc.cli.see import show_log
 from kyc.wire import api
 from tests import rows
 from tests.scripted_master import Answer, Asked, ScriptedMaster, sse
@@ -196,6 +197,24 @@ def test_followers_say_that_the_master_is_silent_and_that_it_is_back(kyc: Kyc, m
     assert lines[:2] == ["the master does not answer; trying again", "the master answers again"]
     assert lines[2].startswith("error: ")
     assert len(done.out.splitlines()) == 2
+
+
+def test_no_events(kyc: Kyc, master: ScriptedMaster) -> None:
+    master.on("GET", "/events", [])
+    assert kyc("events").err.startswith("No events yet.")
+    assert kyc("events", "--kind", "job").err == "No such events.\n"
+
+
+def test_what_a_job_prints_cannot_command_the_terminal() -> None:
+    text = "10%\r20%\r\n\x1b]0;title\x07\tok \x1b[31mred \x9b2J"
+    assert harmless(text) == "20%\n^[]0;title^G\tok \x1b[31mred \\x9b2J\x1b[0m"
+    shown = io.StringIO()
+    row = rows.log(1, "\x1b[2J\n")
+    show_log(Output(stdout=shown, stderr=shown), row)
+    show_log(Output(terminal=True, stdout=shown, stderr=shown), row)
+    show_log(Output(json=True, stdout=shown, stderr=shown), row)
+    assert shown.getvalue().splitlines()[:2] == ["\x1b[2J", "^[[2J"]
+    assert "u001b[2J" in shown.getvalue().splitlines()[2]
 
 
 def test_colours_only_where_they_are_seen() -> None:

@@ -46,7 +46,7 @@ from tests.rows import AT, event
         ),
         (
             event(1, "job.resumed", attempt="t.2", instance="i-2", sequence=5, epoch=2),
-            "t.2 on i-2, behind snapshot #5, epoch 2",
+            "t.2 on i-2, from snapshot #5, epoch 2",
         ),
         (
             event(1, "job.started", attempt="t.1", instance="i-1", sequence=None, epoch=1),
@@ -57,7 +57,17 @@ from tests.rows import AT, event
             event(1, "job.succeeded", attempts=3, interruptions=1, exit_code=0),
             "exit code 0, 3 attempts, 1 interruption",
         ),
-        (event(1, "price.alerted", offer="o", old=None), "offer=o"),
+        (
+            event(1, "job.failed", "t", "setup ended with code 9", attempts=1, interruptions=0, exit_code=9),
+            "1 attempt, 0 interruptions · setup ended with code 9",
+        ),
+        (event(1, "instance.lost", "i-1", "killed", silent_s=0.1, offer="o"), "  killed"),
+        (event(1, "instance.lost", "i-1", silent_s=30.2), "silent for 30 s"),
+        (event(1, "orphan.found", "p-1", cloud="local", instance="i-1", zone="z"), "i-1 in local/z"),
+        (
+            event(1, "price.alerted", offer="o", old=None, new_usd_per_hour=0.1, sent_bytes=1000, took_s=2, at=[1, 2]),
+            "offer o, new $0.1000/h, sent 1.0 kB, took 2.0 s, at 1, 2",
+        ),
     ],
 )
 def test_the_facts_that_matter(row: EventRow, words: str) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from kyc.cli.words import ago, number, plural, size, span, until, usd
+from kyc.cli.words import ago, number, plural, size, span, until, usd, usd_column
 from tests.rows import AT
 
 
@@ -41,6 +41,20 @@ def test_sizes(count: float, words: str) -> None:
 )
 def test_money(amount: float | None, words: str) -> None:
     assert usd(amount) == words
+
+
+@pytest.mark.parametrize(
+    ("amounts", "words"),
+    [
+        ([0, 0.000002], ["$0.000000", "$0.000002"]),
+        ([0, 0], ["$0.00", "$0.00"]),
+        ([12, 0.012, None], ["$12.0000", "$0.0120", "-"]),
+        ([12, 0.000002, -0.5], ["$12.0000", "<$0.0001", "-$0.5000"]),
+        ([], []),
+    ],
+)
+def test_money_in_a_column(amounts: list[float | None], words: list[str]) -> None:
+    assert usd_column(amounts) == words
 
 
 def test_times() -> None:

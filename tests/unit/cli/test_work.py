@@ -30,14 +30,14 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def script_job(master: ScriptedMaster, end: str, *, exit_code: int = 0) -> None:
+def script_job(master: ScriptedMaster, end: str, *, exit_code: int = 0, reason: str = "run ended") -> None:
     """Script a job that prints two lines and ends."""
     seen = threading.Event()
     states = iter(["running", end, end])
     printed = [rows.log(1, "epoch 1"), rows.log(2, "epoch 2")]
 
     def detail(_: object) -> api.WorkloadDetail:
-        row = rows.workload(state=next(states), exit_code=exit_code, reason="run ended")
+        row = rows.workload(state=next(states), exit_code=exit_code, reason=reason)
         return api.WorkloadDetail(row=row, spec={}, attempts=[])
 
     def output() -> Iterator[bytes]:
@@ -116,6 +116,11 @@ def test_ctrl_c_leaves_the_job_running(master: ScriptedMaster, file: Path) -> No
     assert "Traceback" not in err
 
 
+def test_a_code_is_told_once(kyc: Kyc, master: ScriptedMaster, file: Path) -> None:
+    script_job(master, "failed", exit_code=9, reason="setup ended with code 9")
+    assert "train failed: setup ended with code 9 ·" in kyc("run", file).out
+
+
 def test_detached(kyc: Kyc, master: ScriptedMaster, file: Path) -> None:
     master.on("POST", "/jobs", rows.plan())
     assert "kyc logs train -f" in kyc("run", "-d", file).out
@@ -124,7 +129,13 @@ def test_detached(kyc: Kyc, master: ScriptedMaster, file: Path) -> None:
 
 def test_dry_run_shows_what_would_be(kyc: Kyc, master: ScriptedMaster, file: Path) -> None:
     spec: dict[str, object] = {
-        "run": "python train.py",
+        "run": "python train.py\n  --epochs 3\n",
+        "any_of": [
+            {"vcpus": {"least": 4, "most": None}, "memory_gib": {"least": 16, "most": 16}, "cloud": "local"},
+            {"gpu": "A100", "gpu_count": 2, "use_spot": False, "max_price_usd_per_hour": "1.5"},
+            {"vcpus": {"least": 2, "most": 3}},
+            {"vcpus": {"least": 0, "most": None}},
+        ],
         "deadline": "PT21600S",
         "keep": ["a"],
         "envs": {"N": "1"},
@@ -135,6 +146,9 @@ def test_dry_run_shows_what_would_be(kyc: Kyc, master: ScriptedMaster, file: Pat
     out = kyc("run", file, "--dry-run", "--name", "x").out
     for words in (
         "6 h 0 min",
+        "run        python train.py\n             --epochs 3\n",
+        "resources  4+ CPUs, 16 GiB of memory, local, spot first or A100:2, on-demand only, at most $1.5/h or "
+        "2..3 CPUs, spot first or any machine, spot first\n",
         "N=1",
         "12 USD",
         "*  o0",
@@ -152,8 +166,10 @@ def test_dry_run_shows_what_would_be(kyc: Kyc, master: ScriptedMaster, file: Pat
     ("content", "code", "words"),
     [
         ("run: x\nresorces: {}", 2, "'resources'"),
+        ("run: x\nresorces: {}", 2, "wrong.yaml: unknown key"),
         ("setup: x", 2, "run:"),
         ("run: [", 2, "line 1"),
+        ("run: [", 2, "wrong.yaml: "),
         ("run: x\nworkdir: none", 2, "workdir"),
         ("run: x\nenvs: {T: }", 2, "envs.T"),
         (None, 3, "no file"),

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from kyc.adapters.local.fault import BAD_REQUEST, Fault
+from kyc.adapters.local.fault import BAD_REQUEST, HALTED, Fault
 from kyc.adapters.local.limit import Limiter
 from kyc.adapters.local.metadata import Metadata
 from kyc.adapters.local.place import Network, Place
@@ -22,6 +22,8 @@ from kyc.adapters.local.record import Book, Record
 from kyc.adapters.local.shape import SHAPES
 
 _GONE_WITHIN_S = 5.0  # the kernel's time to clear away what was killed
+_END_BYTES = 4096  # of a console
+_LINE_LIMIT = 200
 
 
 class Machine:
@@ -145,9 +147,12 @@ class Machine:
         (self.root.parent / "user-data").unlink(missing_ok=True)
 
     def exit_story(self) -> str:
-        """Say how the first process ended."""
+        """Say how the first process ended, with its last word and where the others are."""
         code = self._child.poll() if self._child is not None else None
-        return f"halted by itself (exit code {code})" if code is not None else "halted by itself"
+        how = HALTED if code is None else f"{HALTED} (exit code {code})"
+        console = self._book.home(self.record.provider_id) / "console.log"
+        last = _last_line(console)
+        return f"{how}: {last}; see {console}" if last else how
 
     def _session(self) -> int:
         """Return the session of its processes; none if its number may be another's by now."""
@@ -213,3 +218,16 @@ class Machine:
     def _say(self, text: str) -> None:
         with (self._book.home(self.record.provider_id) / "console.log").open("a") as console:
             console.write(f"[local cloud] {text}\n")
+
+
+def _last_line(path: Path) -> str:
+    """Return the last line of a file that says something, shortened; "" if there is none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _END_BYTES))
+            lines = file.read().decode(errors="backslashreplace").split("\n")
+    except OSError:
+        return ""
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    plain = "".join(char if char.isprintable() else " " for char in last)
+    return plain if len(plain) <= _LINE_LIMIT else f"{plain[:_LINE_LIMIT]}..."

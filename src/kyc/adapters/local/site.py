@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kyc.adapters.local.capacity import Capacity, pool_name, replay_of
-from kyc.adapters.local.fault import BAD_REQUEST, HALTED, UNKNOWN_INSTANCE, Fault
+from kyc.adapters.local.fault import BAD_REQUEST, UNKNOWN_INSTANCE, Fault
 from kyc.adapters.local.machine import Machine
 from kyc.adapters.local.place import Network
 from kyc.adapters.local.process import look_at_all
@@ -150,7 +150,7 @@ class Site:
             if not record.running:
                 self._to_clear.put_nowait(machine)
             elif record.end_reason or not await machine.adopt(self.network):
-                await self._end(machine, record.end_reason or HALTED)
+                await self._end(machine, record.end_reason or machine.exit_story())
 
     async def close(self, *, everything: bool) -> None:
         """Let go of the instances, or end them all."""

@@ -120,7 +120,7 @@ def _show_dry_run(out: Output, plan: JobPlan) -> None:
     )
     out.line()
     if not plan.offers:
-        out.line("Nothing would start now. Nothing was started.")  # the warning has said why
+        out.line("It would wait. Nothing was started.")  # the warning has said why
         return
     best = plan.offers[0]
     show_offers(out, plan.offers[:_SHOWN_OFFERS], chosen=best.id)

@@ -158,7 +158,7 @@ def test_dry_run_shows_what_would_be(kyc: Kyc, master: ScriptedMaster, file: Pat
         assert words in out
     assert master.paths() == ["POST /jobs"]
     master.on("POST", "/jobs", rows.plan(spec=spec, offers=[], expected_usd_per_hour=None, row=None))
-    assert "Nothing would start now" in kyc("run", file, "--dry-run").out
+    assert "It would wait" in kyc("run", file, "--dry-run").out
     assert kyc("run", file, "--dry-run", "--json").json["row"] is None  # type: ignore[index]
 
 

@@ -145,6 +145,28 @@ def _budget(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _simulate(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="job|service")
+    job = verbs.add_parser("job", help="a job with a deadline, on a recording of spot availability")
+    job.add_argument("--traces", metavar="FILE", required=True, help="the recording (docs/simulate.md)")
+    job.add_argument("--work", metavar="TIME", required=True, help="how long the work takes: 48h")
+    job.add_argument("--deadline", metavar="TIME", required=True, help="when it must have ended: 52h")
+    job.add_argument("--overhead", metavar="TIME", required=True, help="what each start costs: 12m")
+    job.add_argument("--policy", metavar="NAME", default="ours", help="ours (default), greedy, uniform ...")
+    job.add_argument("--zone", metavar="ZONE", help="one zone of the recording (default: all)")
+    service = verbs.add_parser("service", help="a service, on a recording of requests")
+    service.add_argument("--requests", metavar="FILE", required=True, help="CSV with t_seconds,requests")
+    service.add_argument("--capacity-rps", metavar="RPS", type=float, required=True, help="what one replica serves")
+    service.add_argument("--scale", metavar="X", type=float, default=1.0, help="multiply the load (default 1)")
+    service.add_argument("--replicas-per-instance", metavar="N", type=int, default=4, help="(default 4)")
+    service.add_argument("--replica-start", metavar="TIME", default="2s", help="(default 2s)")
+    service.add_argument("--instance-start", metavar="TIME", default="60s", help="(default 60s)")
+    service.add_argument("--policy", metavar="NAME", default="ours", help="ours (default), hpa, kpa, skyserve, aws ...")
+    for verb in (job, service):
+        verb.add_argument("--chart", metavar="FILE.svg", help="draw the run")
+        verb.add_argument("--json", action="store_true", help="print one JSON document")
+
+
 def _cloud(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("verb", choices=("list",), help="list: the clouds, and whether they work")
 
@@ -204,6 +226,14 @@ COMMANDS = (
     Command(name="interrupt", group=_BUY, handler="machines:interrupt", add=_interrupt, help="force an interruption"),
     Command(name="cost", group=_BUY, handler="money:cost", add=_cost, help="show what was spent and saved"),
     Command(name="budget", group=_BUY, handler="money:budget", add=_budget, help="limit what may be spent"),
+    Command(
+        name="simulate",
+        group=_BUY,
+        handler="simulate:simulate",
+        add=_simulate,
+        help="what if, on recordings",
+        shows=False,
+    ),
     Command(name="cloud", group=_BUY, handler="machines:cloud", add=_cloud, help="list the clouds"),
 )
 BY_NAME = {command.name: command for command in COMMANDS}

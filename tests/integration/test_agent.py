@@ -132,9 +132,10 @@ async def test_names_that_are_not_utf8_hurt_nobody(here: Site, tmp_path: Path) -
     async with here.agent(tmp_path / "one") as agent:
         await start_work(here, run=script)
         await here.master.until(lambda: len(here.master.told(Committed)) >= 5)
-        assert agent.returncode is None
         await here.master.want(await here.assignment("release", run=script, epoch=1))
         await here.master.until(lambda: "Released" in here.master.story())
+        await pulses(here, 2)
+        assert agent.returncode is None
     flushed = here.master.told(Committed)[-1]
     assert isinstance(flushed, Committed)
     assert flushed.files >= 5

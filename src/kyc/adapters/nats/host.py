@@ -63,11 +63,12 @@ class NatsHost:
         """Have the server run and answer; True if it had to be started. UnreachableError if it does not come up."""
         async with self._ensuring:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            found = self._process.pid() is not None
-            if not found:
-                self._start()
-            await self._wait_until_it_answers()
-            return not found
+            if self._process.pid() is not None and await self._comes_up():
+                return False
+            self._start()  # it was not there, or was just dying when we looked
+            if not await self._comes_up():
+                raise self._did_not_start()
+            return True
 
     async def stream(self) -> NatsStream:
         """Return a connection with the rights to everything."""
@@ -99,14 +100,16 @@ class NatsHost:
         env["GOMEMLIMIT"] = f"{self._options.memory_mib}MiB"
         self._process.start([str(binary), "-c", str(self._conf)], env, self._folder / "start.log")
 
-    async def _wait_until_it_answers(self) -> None:
+    async def _comes_up(self) -> bool:
+        """Wait until it answers; False if it ends instead. Raise UnreachableError after the time-out."""
         deadline = self._clock.monotonic_s() + self._options.start_timeout_s
         while (failure := await self._answers()) is not None:
             if self._process.pid() is None:
-                raise self._did_not_start()
+                return False
             if self._clock.monotonic_s() > deadline:
                 raise failure
             await asyncio.sleep(_POLL_S)
+        return True
 
     async def _answers(self) -> UnreachableError | None:
         """Return None if the server takes our credential and its JetStream answers."""

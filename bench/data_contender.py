@@ -102,7 +102,7 @@ def tools() -> tuple[list[Tool], list[str]]:
     known = [
         Tool(
             name="restic",
-            differs="encrypted (AES-256-CTR), compressed, fsyncs its repository; derives a key from a password at its start",
+            differs="encrypted (AES-256-CTR), compressed, fsyncs its repository; begins by deriving a key",
             make=lambda folder: ["restic", "-q", "-r", f"{folder}/repo", "init"],
             backup=lambda folder, root: ["restic", "-q", "-r", f"{folder}/repo", "backup", str(root)],
             restore=lambda folder, to: [

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from kyc.domain.snapshot import ChunkId, ChunkRef, Entry, Piece
 from kyc.snapshot.order import Waiting
@@ -52,7 +52,15 @@ class Packer:
             return None
         pack = Pack(self._keys.chunk_id(self._data), self._data)
         for waiting, entry, offset in self._members:
-            waiting.entry = replace(entry, pieces=(Piece(chunk=pack.id, offset=offset, length=entry.size),))
+            waiting.entry = Entry(  # by hand: dataclasses.replace takes five times as long, for each of 20,000 files
+                path=entry.path,
+                kind=entry.kind,
+                mode=entry.mode,
+                mtime_ns=entry.mtime_ns,
+                size=entry.size,
+                pieces=(Piece(chunk=pack.id, offset=offset, length=entry.size),),
+                digest=entry.digest,
+            )
         self._data, self._members = bytearray(), []
         return pack
 

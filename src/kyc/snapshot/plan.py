@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
+from threading import Lock
 
 from kyc.domain.errors import DamagedDataError
 from kyc.domain.snapshot import ChunkId, ChunkRef, Entry, EntryKind
@@ -23,11 +25,13 @@ from kyc.snapshot.seal import Keyring
 from kyc.snapshot.target import Target, Use, part_of
 from kyc.snapshot.tree import Tree, out_of_space
 
+_FEW = 50_000
+
 Ticks = Generator[None, None, None]
 
 
 class RestorePlan:
-    """One restore into one root: drive `make`, write what is in `needed` to `target`, then drive `finish`."""
+    """One restore into one root: drive `make`, write what is in `needed` to targets, then drive `finish`."""
 
     def __init__(self, root: str, scope: Scope, keys: Keyring, listing: Listing, base: Listing) -> None:
         self.needed: dict[ChunkId, list[Use]] = {}
@@ -39,7 +43,8 @@ class RestorePlan:
         self._base = base.entries()
         self._ahead: tuple[Entry, Signature] | None = next(self._base, None)
         self._tree = Tree(root)
-        self.target = Target(self._tree)
+        self._lock = Lock()
+        self._target = Target(self._tree, self._lock)
         self._comparer = Comparer(keys)
         self._parts: set[str] = set()
         self._claimed: set[tuple[int, int]] = set()
@@ -47,26 +52,33 @@ class RestorePlan:
         self._hardlinks: list[Entry] = []
         self.jobs = self.missing_bytes = 0  # files that something of is missing, and how much in all
         self._fresh_bytes = 0
+        few = sum(page.entries for page in listing.pages) <= _FEW
+        self._all: list[Entry] | None = [] if few else None  # not read out of the listing again and again
 
     def make(self) -> Ticks:
         """Look at everything; raise DamagedDataError, before anything is touched, for a listing that cannot be.
 
         OutOfSpaceError: what is missing does not fit.
         """
-        for _ in checked(self._listing.entries(), self._scope, self.chunks):
+        for entry, _ in checked(self._listing.entries(), self._scope, self.chunks):
+            if self._all is not None:
+                self._all.append(entry)
             yield
         scope = Scope(self._scope.kept, self._scope.ignored, with_parts=True)
         disk = walk(self._root, scope, Missed())
         on_disk = next(disk, None)
-        for entry, _ in self._listing.entries():
+        for entry in self._entries():
             yield
-            key = sort_key(entry.path)
-            while on_disk is not None and sort_key(on_disk.path) < key:
-                self._remove_stale(on_disk)
-                on_disk = next(disk, None)
-            if on_disk is not None and on_disk.path == entry.path:
-                on_disk = next(disk, None)
-            self._plan_entry(entry)
+            looked = None
+            if on_disk is not None:
+                key = sort_key(entry.path)
+                while on_disk is not None and sort_key(on_disk.path) < key:
+                    self._remove_stale(on_disk)
+                    on_disk = next(disk, None)
+                if on_disk is not None and on_disk.path == entry.path:
+                    looked = on_disk.stat
+                    on_disk = next(disk, None)
+            self._plan_entry(entry, looked)
         while on_disk is not None:
             self._remove_stale(on_disk)
             on_disk = next(disk, None)
@@ -89,14 +101,17 @@ class RestorePlan:
     def signatures(self) -> Iterator[Signature]:
         """Yield what the inodes say now, one an entry, for the restore or the replicator that comes next."""
         wait_for_tick(time.time_ns())  # who writes after us must leave a trace
-        for entry, _ in self._listing.entries():
+        for entry in self._entries():
             looked = self._tree.look(entry.path) if entry.kind is EntryKind.FILE else None
             yield NO_SIGNATURE if looked is None else signature_of(looked)
 
+    def new_target(self) -> Target:
+        """Return one more to write with, for a thread of its own."""
+        return Target(Tree(self._root), self._lock)
+
     def close(self) -> None:
         """Close what is open."""
-        self.target.close()
-        self._tree.close()
+        self._target.close()
 
     # --- one path ----------------------------------------------------------------------------------------------------
 
@@ -108,30 +123,31 @@ class RestorePlan:
         else:
             self._tree.remove(found.path)
 
-    def _plan_entry(self, entry: Entry) -> None:
+    def _entries(self) -> Iterable[Entry]:
+        return self._all if self._all is not None else (entry for entry, _ in self._listing.entries())
+
+    def _plan_entry(self, entry: Entry, looked: os.stat_result | None) -> None:
         match entry.kind:
             case EntryKind.FOLDER:
                 self._tree.make_folder(entry.path)
                 self._folders.append(entry)
             case EntryKind.SYMLINK:
-                self._plan_symlink(entry)
+                self._plan_symlink(entry, looked)
             case EntryKind.HARDLINK:
                 self._hardlinks.append(entry)
                 self.files += 1
             case _:
-                self._plan_file(entry)
+                self._plan_file(entry, looked)
                 self.files += 1
                 self.bytes += entry.size
 
-    def _plan_symlink(self, entry: Entry) -> None:
-        looked = self._tree.look(entry.path)
+    def _plan_symlink(self, entry: Entry, looked: os.stat_result | None) -> None:
         is_link = looked is not None and stat.S_ISLNK(looked.st_mode)
         if not is_link or self._tree.read_link(entry.path) != entry.target:
             self._tree.make_symlink(entry.path, entry.target)
         self._tree.set_times(entry.path, entry.mtime_ns)
 
-    def _plan_file(self, entry: Entry) -> None:
-        looked = self._tree.look(entry.path)
+    def _plan_file(self, entry: Entry, looked: os.stat_result | None) -> None:
         if looked is not None and (not stat.S_ISREG(looked.st_mode) or not self._claim(looked)):
             looked = None
         earlier = self._trusted(entry.path, looked)
@@ -153,7 +169,7 @@ class RestorePlan:
                 if same:
                     self._set_meta(entry, looked)
                     return
-        self._need(entry, set(), fresh=True)
+        self._need(entry, frozenset(), fresh=True)
 
     def _plan_large(self, entry: Entry, looked: os.stat_result | None, earlier: Entry | None) -> None:
         part = part_of(entry.path)
@@ -171,7 +187,7 @@ class RestorePlan:
         if source == entry.path and looked is not None and is_whole and looked.st_size == entry.size:
             self._set_meta(entry, looked)
         elif not right or (source == entry.path and looked is not None and looked.st_nlink > 1):
-            self._need(entry, set(), fresh=True)  # another name of it must not change
+            self._need(entry, frozenset(), fresh=True)  # another name of it must not change
         else:
             if source == entry.path:
                 self._tree.rename(entry.path, part)
@@ -190,14 +206,14 @@ class RestorePlan:
         finally:
             os.close(handle)
 
-    def _need(self, entry: Entry, right: set[int], *, fresh: bool) -> None:
+    def _need(self, entry: Entry, right: AbstractSet[int], *, fresh: bool) -> None:
         missing = [(at, piece) for number, (at, piece) in enumerate(laid_out(entry)) if number not in right]
-        job = self.target.begin(entry, left=len(missing), fresh=fresh)
+        job = self._target.begin(entry, left=len(missing), fresh=fresh)
         for at, piece in missing:
             use = Use(job, at, piece.offset, piece.length)
             self.needed.setdefault(piece.chunk, []).append(use)
         missing_bytes = sum(piece.length for _, piece in missing)
-        self.jobs += 1
+        self.jobs += bool(missing)
         self.missing_bytes += missing_bytes
         self._fresh_bytes += missing_bytes if fresh else 0
 

@@ -16,32 +16,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kyc.domain.errors import DamagedDataError, NotFoundError
-from kyc.domain.snapshot import ChunkId
 from kyc.ports.clock import Clock
 from kyc.ports.stream import StreamReader
 from kyc.snapshot.listing import Listing
-from kyc.snapshot.manifest import Head, ManifestReader, closing_chunks, open_chunk
+from kyc.snapshot.manifest import Head, ManifestReader, closing_chunks
 from kyc.snapshot.plan import RestorePlan, Ticks
 from kyc.snapshot.scan import Scope
-from kyc.snapshot.seal import Keyring, Sealer
+from kyc.snapshot.seal import Keyring
 from kyc.snapshot.thread import Worker, next_batch
 from kyc.snapshot.tree import minding_space
 from kyc.snapshot.workload import Base, WorkloadFiles
+from kyc.snapshot.write import Progress, Writers
 
 log = logging.getLogger(__name__)
-
-_BATCH_BYTES = 2 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far a restore is. `bytes` of `total_bytes` are in place; `fetched_bytes` came over the network."""
-
-    files: int
-    total_files: int
-    bytes: int
-    total_bytes: int
-    fetched_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +66,6 @@ class Restorer:
         self._clock = clock
         self._on_progress = on_progress
         self._keys = Keyring(workload.key)
-        self._sealer = Sealer(self._keys)
         self._manifests = ManifestReader(reader, workload.key, workload.name)
         self._worker = Worker("kyc-restore")
         self._base = base
@@ -142,6 +128,24 @@ class Restorer:
             await self._worker.do(plan.close)
         return opened.head
 
+    async def _fetch(self, plan: RestorePlan) -> None:
+        """Fetch what is missing; while some batches are verified and written, the next is on its way."""
+        wanted = [plan.chunks[chunk] for chunk in plan.needed]
+        writers = Writers(plan, self._keys, self._told)
+        self._told(writers)
+        try:
+            async with closing_chunks(self._reader.chunks(wanted)) as chunks:
+                async for chunk, payload in chunks:
+                    await writers.write(chunk, payload)
+            await writers.finish()
+        finally:
+            await writers.close()
+            self._fetched_bytes += writers.fetched_bytes
+
+    def _told(self, writers: Writers) -> None:
+        if self._on_progress is not None:
+            self._on_progress(writers.progress())
+
     async def _drive(self, ticks: Ticks) -> None:
         """Run the generator to its end in the thread, in short stretches, so that it can be cancelled."""
 
@@ -154,43 +158,3 @@ class Restorer:
                 pass
         finally:
             await self._worker.do(ticks.close)
-
-    async def _fetch(self, plan: RestorePlan) -> None:
-        """Fetch what is missing; while one batch is verified and written, the next is on its way."""
-        self._tell(plan)
-        wanted = [plan.chunks[chunk] for chunk in plan.needed]
-        batch: list[tuple[ChunkId, bytes]] = []
-        size = 0
-        async with closing_chunks(self._reader.chunks(wanted)) as chunks:
-            async for chunk, payload in chunks:
-                batch.append((chunk, payload))
-                size += len(payload)
-                if size >= _BATCH_BYTES:
-                    await self._write(plan, batch)
-                    batch, size = [], 0
-        if batch:
-            await self._write(plan, batch)
-
-    async def _write(self, plan: RestorePlan, batch: list[tuple[ChunkId, bytes]]) -> None:
-        def write() -> None:
-            with minding_space():
-                for chunk, payload in batch:
-                    plain = open_chunk(self._sealer, self._keys, chunk, payload)
-                    plan.target.write(chunk, plain, plan.needed.pop(chunk))
-
-        await self._worker.do(write)
-        self._fetched_bytes += sum(len(payload) for _, payload in batch)
-        self._tell(plan)
-
-    def _tell(self, plan: RestorePlan) -> None:
-        if self._on_progress is None:
-            return
-        self._on_progress(
-            Progress(
-                files=plan.files - plan.jobs + plan.target.files,
-                total_files=plan.files,
-                bytes=plan.bytes - plan.missing_bytes + plan.target.bytes,
-                total_bytes=plan.bytes,
-                fetched_bytes=self._fetched_bytes,
-            )
-        )

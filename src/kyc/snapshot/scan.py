@@ -60,6 +60,8 @@ class Scope:
 
     def covers(self, path: str) -> bool:
         """Say whether the path is a kept one or lies under one, and is not ignored."""
+        if self.kept == (".",):
+            return not self.is_ignored(path)
         kept = any(top in {".", path} or path.startswith(top + "/") for top in self.kept)
         return kept and not self.is_ignored(path)
 

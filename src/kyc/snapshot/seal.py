@@ -75,12 +75,19 @@ class Sealer:
 
     def open(self, name: str, payload: bytes, *, limit: int = MAX_PLAIN_BYTES) -> bytes:
         """Return the content, of at most `limit` bytes; raise DamagedDataError if it is not what was sealed."""
+        return bytes(self.open_here(name, payload, limit=limit))
+
+    def open_here(self, name: str, payload: bytes, *, limit: int = MAX_PLAIN_BYTES) -> Buffer:
+        """Do as `open`, but what is returned is good only until the next call."""
         form = payload[0] if payload else 0
         if form not in {_STORED, _ZSTD} or len(payload) < OVERHEAD_BYTES:
             raise DamagedDataError(f"{name} is not a sealed payload")
-        view = memoryview(payload)
+        size = len(payload) - OVERHEAD_BYTES
+        if size > len(self._scratch):
+            self._scratch = bytearray(size)
+        body: Buffer = memoryview(self._scratch)[:size]
         try:
-            body = self._cipher.decrypt(payload[1:13], view[13:], _bound(form, name))
+            self._cipher.decrypt_into(payload[1:13], memoryview(payload)[13:], _bound(form, name), body)
         except InvalidTag as error:
             raise DamagedDataError(f"{name} was changed in the stream, or sealed with another key") from error
         if form == _ZSTD:
@@ -97,7 +104,7 @@ class Sealer:
         body = self._compressor.compress(plain)
         return (_ZSTD, body) if len(body) < len(plain) else (_STORED, plain)
 
-    def _expanded(self, name: str, body: bytes, limit: int) -> bytes:
+    def _expanded(self, name: str, body: Buffer, limit: int) -> bytes:
         try:
             size = zstandard.frame_content_size(body)
             if not 0 <= size <= limit:

@@ -150,20 +150,21 @@ class SnapshotPass:
 
     def _take(self, found: Found) -> Outgoing:
         earlier, signature = self._earlier(found.path)
-        entry = _entry(found.path, found.kind, found.stat)
         match found.kind:
             case EntryKind.FOLDER:
-                self._queue.append(entry, NO_SIGNATURE)
+                self._queue.append(_entry(found.path, EntryKind.FOLDER, found.stat), NO_SIGNATURE)
             case EntryKind.SYMLINK:
                 try:
                     target = os.readlink(f"{self._source.root}/{found.path}")  # noqa: PTH115  # a Path tidies it up
                 except OSError:
                     return  # it is gone, or not a link any more: the next pass sees what it is
-                self._queue.append(replace(entry, size=0, target=target), NO_SIGNATURE)
+                link = replace(_entry(found.path, EntryKind.SYMLINK, found.stat), target=target)
+                self._queue.append(link, NO_SIGNATURE)
             case _:
                 inode = (found.stat.st_dev, found.stat.st_ino)
                 if found.stat.st_nlink > 1 and inode in self._links:
-                    link = replace(entry, kind=EntryKind.HARDLINK, size=0, target=self._links[inode])
+                    entry = _entry(found.path, EntryKind.HARDLINK, found.stat)
+                    link = replace(entry, target=self._links[inode])
                     self._queue.append(link, NO_SIGNATURE)
                     self.files += 1
                     return
@@ -217,7 +218,8 @@ class SnapshotPass:
                 yield None
             else:
                 yield from self._send(cut.chunk, cut.data)
-        entry = _entry(path, EntryKind.FILE, content.looked)
+        digest = self._tools.keys.digest(content.data) if content.data else ""
+        entry = _entry(path, EntryKind.FILE, content.looked, digest)
         if content.data:
             yield from self._append_small(entry, content.data, signature_of(content.looked), earlier)
         else:
@@ -225,7 +227,6 @@ class SnapshotPass:
             self._append(whole, signature_of(content.looked))
 
     def _append_small(self, entry: Entry, data: bytes, signature: Signature, earlier: Entry | None) -> Outgoing:
-        entry = replace(entry, digest=self._tools.keys.digest(data))
         if earlier is not None and earlier.digest == entry.digest and earlier.pieces[0].chunk not in self._wasteful:
             self._append(replace(entry, pieces=earlier.pieces), signature)
             return
@@ -276,6 +277,7 @@ class SnapshotPass:
         yield from self._send(self._tools.keys.chunk_id(plain), plain)
 
 
-def _entry(path: str, kind: EntryKind, looked: os.stat_result) -> Entry:
+def _entry(path: str, kind: EntryKind, looked: os.stat_result, digest: str = "") -> Entry:
     size = looked.st_size if kind is EntryKind.FILE else 0
-    return Entry(path=path, kind=kind, mode=stat.S_IMODE(looked.st_mode), mtime_ns=looked.st_mtime_ns, size=size)
+    mode, mtime_ns = stat.S_IMODE(looked.st_mode), looked.st_mtime_ns
+    return Entry(path=path, kind=kind, mode=mode, mtime_ns=mtime_ns, size=size, digest=digest)

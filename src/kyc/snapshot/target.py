@@ -10,6 +10,7 @@ import hashlib
 import os
 from collections import OrderedDict
 from dataclasses import dataclass
+from threading import Lock
 
 from kyc.domain.errors import DamagedDataError
 from kyc.domain.snapshot import ChunkId, Entry
@@ -22,11 +23,13 @@ _OPEN_FILES = 64
 
 @dataclass(slots=True)
 class Job:
-    """A file to be written. `left` of its pieces are still to come."""
+    """A file to be written. `left` of its pieces are still to come; `fresh`: nothing of it was there before."""
 
     entry: Entry
     part: str
     left: int
+    fresh: bool
+    begun: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,69 +44,83 @@ class Use:
 
 def part_of(path: str) -> str:
     """Return the name under which a file is written: in the same folder, the same each time."""
-    folder, _, _ = path.rpartition("/")
+    folder = path.rpartition("/")[0]
     name = PART_PREFIX + hashlib.blake2b(os.fsencode(path), digest_size=10).hexdigest()
     return f"{folder}/{name}" if folder else name
 
 
 class Target:
-    """The files being written. For one thread."""
+    """The files being written. For one thread; several may work on the same jobs if they share the lock."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, lock: Lock) -> None:
         self._tree = tree
+        self._lock = lock
         self._open: OrderedDict[str, int] = OrderedDict()
         self.files = 0
         self.bytes = 0
 
     def begin(self, entry: Entry, *, left: int, fresh: bool) -> Job:
-        """Start a file; `fresh`: nothing of it is there."""
-        job = Job(entry, part_of(entry.path), left)
-        if fresh:
-            self._tree.remove(job.part)
+        """Start a file, of which `left` pieces are missing; `fresh`: nothing of it is there."""
+        job = Job(entry, part_of(entry.path), left, fresh)
         if not left:
-            self.finish(job)
+            self._finish(job, self._handle(job))
         return job
 
     def write(self, chunk: ChunkId, plain: Buffer, uses: list[Use]) -> None:
         """Put a chunk's bytes where they belong; a file whose last piece this is takes its place."""
         view = memoryview(plain)
         for use in uses:
-            if use.chunk_offset + use.length > len(view):
-                raise DamagedDataError(f"chunk {chunk} is shorter than the listing says")
+            job = use.job
             data = view[use.chunk_offset : use.chunk_offset + use.length]
-            handle = self._handle(use.job.part)
+            if len(data) < use.length:
+                raise DamagedDataError(f"chunk {chunk} is shorter than the listing says")
+            handle = self._handle(job)
             done = 0
-            while done < len(data):
+            while done < use.length:
                 done += os.pwrite(handle, data[done:], use.file_offset + done)
             self.bytes += use.length
-            use.job.left -= 1
-            if not use.job.left:
-                self.finish(use.job)
-
-    def finish(self, job: Job) -> None:
-        """Give the file its size, permissions and time, and its name."""
-        entry = job.entry
-        handle = self._handle(job.part)
-        if os.fstat(handle).st_size != entry.size:
-            os.ftruncate(handle, entry.size)
-        os.fchmod(handle, entry.mode)
-        os.utime(handle, ns=(entry.mtime_ns, entry.mtime_ns))
-        os.close(self._open.pop(job.part))
-        self._tree.rename(job.part, entry.path)
-        self.files += 1
+            with self._lock:
+                job.left -= 1
+                is_last = not job.left
+            if is_last:
+                self._finish(job, handle)
 
     def close(self) -> None:
         """Close what is open; unfinished files stay for the next try."""
         for handle in self._open.values():
             os.close(handle)
         self._open.clear()
+        self._tree.close()
 
-    def _handle(self, part: str) -> int:
-        handle = self._open.get(part)
-        if handle is None:
-            while len(self._open) >= _OPEN_FILES:
-                os.close(self._open.popitem(last=False)[1])
-            handle = self._open[part] = self._tree.open(part, os.O_RDWR | os.O_CREAT)
+    def _finish(self, job: Job, handle: int) -> None:
+        """Give the file its size, permissions and time, and its name."""
+        entry = job.entry
+        if not job.fresh or entry.holes:
+            os.ftruncate(handle, entry.size)
+        os.fchmod(handle, entry.mode)
+        os.utime(handle, ns=(entry.mtime_ns, entry.mtime_ns))
+        del self._open[job.part]
+        os.close(handle)
+        self._tree.rename(job.part, entry.path)
+        self.files += 1
+
+    def _handle(self, job: Job) -> int:
+        handle = self._open.get(job.part)
+        if handle is not None:
+            return handle
+        while len(self._open) >= _OPEN_FILES:
+            os.close(self._open.popitem(last=False)[1])
+        if len(job.entry.pieces) == 1:
+            handle = self._create(job)
         else:
-            self._open.move_to_end(part)
+            with self._lock:
+                handle = self._create(job)
+        self._open[job.part] = handle
+        return handle
+
+    def _create(self, job: Job) -> int:
+        if not job.fresh or job.begun:
+            return self._tree.open(job.part, os.O_RDWR)
+        handle = self._tree.create(job.part)
+        job.begun = True
         return handle

@@ -11,7 +11,7 @@ import os
 import stat
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from kyc.domain.errors import DamagedDataError, OutOfSpaceError
 
@@ -35,7 +35,6 @@ class Tree:
     def __init__(self, root: str) -> None:
         self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._folders: OrderedDict[str, int] = OrderedDict()
-        self._used = 0  # while it is not 0 no handle is closed
 
     def close(self) -> None:
         """Close what is open."""
@@ -48,70 +47,89 @@ class Tree:
             os.close(handle)
         self._folders.clear()
 
+    def locate(self, path: str) -> tuple[int, str]:
+        """Return the open folder that a path lies in, and its last name; good until the call after the next."""
+        while len(self._folders) > _OPEN_FOLDERS:
+            os.close(self._folders.popitem(last=False)[1])
+        parent, _, name = path.rpartition("/")
+        return (self._folder(parent) if parent else self._root), name
+
     def look(self, path: str) -> os.stat_result | None:
         """Return the lstat of a path, None if it is not there."""
         try:
-            with self._at(path) as (folder, name):
-                return os.stat(name, dir_fd=folder, follow_symlinks=False)
+            folder, name = self.locate(path)
+            return os.stat(name, dir_fd=folder, follow_symlinks=False)
         except (FileNotFoundError, NotADirectoryError):
             return None
 
     def open(self, path: str, flags: int) -> int:
         """Open a file for reading or writing, never through a link; the caller closes it."""
-        with self._at(path) as (folder, name):
-            return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o600, dir_fd=folder)
+        folder, name = self.locate(path)
+        return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o600, dir_fd=folder)
+
+    def create(self, path: str) -> int:
+        """Open a new file for writing; whatever was there is removed; the caller closes it."""
+        try:
+            return self.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        except FileExistsError:
+            self.remove(path)
+            return self.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
 
     def make_folder(self, path: str) -> None:
         """Have a folder there that can be written to; anything else of that name is removed."""
-        looked = self.look(path)
-        if looked is not None and not stat.S_ISDIR(looked.st_mode):
-            self.remove(path)
-            looked = None
-        with self._at(path) as (folder, name):
-            if looked is None:
-                os.mkdir(name, 0o700, dir_fd=folder)
-            elif stat.S_IMODE(looked.st_mode) & 0o700 != 0o700:
-                os.chmod(name, 0o700, dir_fd=folder)  # for now; its own mode comes at the end
+        folder, name = self.locate(path)
+        with suppress(FileExistsError):
+            os.mkdir(name, 0o700, dir_fd=folder)
+            return
+        looked = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        if not stat.S_ISDIR(looked.st_mode):
+            os.unlink(name, dir_fd=folder)
+            os.mkdir(name, 0o700, dir_fd=folder)
+        elif stat.S_IMODE(looked.st_mode) & 0o700 != 0o700:
+            os.chmod(name, 0o700, dir_fd=folder)  # for now; its own mode comes at the end
 
     def make_symlink(self, path: str, target: str) -> None:
         """Have this symbolic link there; anything else of that name is removed."""
         self.remove(path)
-        with self._at(path) as (folder, name):
-            os.symlink(target, name, dir_fd=folder)
+        folder, name = self.locate(path)
+        os.symlink(target, name, dir_fd=folder)
 
     def make_hardlink(self, path: str, target: str) -> None:
         """Have a second name for a file; anything else of that name is removed."""
         self.remove(path)
-        with self._at(target) as (source, old), self._at(path) as (folder, name):
-            os.link(old, name, src_dir_fd=source, dst_dir_fd=folder, follow_symlinks=False)
+        source, old = self.locate(target)
+        folder, name = self.locate(path)
+        os.link(old, name, src_dir_fd=source, dst_dir_fd=folder, follow_symlinks=False)
 
     def unlock(self, path: str) -> None:
         """Make a file of ours writable, whatever its permissions were."""
-        with self._at(path) as (folder, name):
-            os.chmod(name, 0o600, dir_fd=folder)
+        folder, name = self.locate(path)
+        os.chmod(name, 0o600, dir_fd=folder)
 
     def read_link(self, path: str) -> str:
         """Return a symbolic link's text."""
-        with self._at(path) as (folder, name):
-            return os.readlink(name, dir_fd=folder)
+        folder, name = self.locate(path)
+        return os.readlink(name, dir_fd=folder)
 
     def rename(self, path: str, to: str) -> None:
-        """Move a file to another name; a folder of that name is removed, anything else replaced at once."""
-        looked = self.look(to)
-        if looked is not None and stat.S_ISDIR(looked.st_mode):
+        """Give a file another name in its folder; whatever has that name is replaced, a file at once."""
+        folder, name = self.locate(path)
+        new = to.rpartition("/")[2]
+        try:
+            os.rename(name, new, src_dir_fd=folder, dst_dir_fd=folder)
+        except IsADirectoryError:
             self.remove(to)
-        with self._at(path) as (source, old), self._at(to) as (folder, name):
-            os.rename(old, name, src_dir_fd=source, dst_dir_fd=folder)
+            folder, name = self.locate(path)
+            os.rename(name, new, src_dir_fd=folder, dst_dir_fd=folder)
 
     def set_times(self, path: str, mtime_ns: int) -> None:
         """Set the time of a file, folder or link itself."""
-        with self._at(path) as (folder, name):
-            os.utime(name, ns=(mtime_ns, mtime_ns), dir_fd=folder, follow_symlinks=False)
+        folder, name = self.locate(path)
+        os.utime(name, ns=(mtime_ns, mtime_ns), dir_fd=folder, follow_symlinks=False)
 
     def set_mode(self, path: str, mode: int) -> None:
         """Set the permissions of a folder or file that is no link."""
-        with self._at(path) as (folder, name):
-            handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=folder)
+        handle = self.open(path, os.O_RDONLY)
         try:
             os.fchmod(handle, mode)
         finally:
@@ -120,43 +138,32 @@ class Tree:
     def remove(self, path: str) -> None:
         """Remove whatever is there, a folder with all it has; links are not followed."""
         try:
-            with self._at(path) as (folder, name):
-                looked = os.stat(name, dir_fd=folder, follow_symlinks=False)
-                if not stat.S_ISDIR(looked.st_mode):
-                    os.unlink(name, dir_fd=folder)
-                    return
+            folder, name = self.locate(path)
+            os.unlink(name, dir_fd=folder)
         except (FileNotFoundError, NotADirectoryError):
             return
-        self.forget()
-        self._remove_folder(path)
+        except (IsADirectoryError, PermissionError):
+            looked = self.look(path)
+            if looked is None or not stat.S_ISDIR(looked.st_mode):
+                raise
+            self._remove_folder(path)
 
     def _remove_folder(self, path: str) -> None:
         self.forget()  # an open handle of a removed folder would stand for the next one of its name
         folders = [path]
         for place in folders:  # grows while it is gone through
-            with self._at(place) as (folder, name):
-                if stat.S_IMODE(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode) & 0o700 != 0o700:
-                    os.chmod(name, 0o700, dir_fd=folder)
-                folders += [f"{place}/{child}" for child in _empty_of_files(name, folder)]
+            folder, name = self.locate(place)
+            if stat.S_IMODE(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode) & 0o700 != 0o700:
+                os.chmod(name, 0o700, dir_fd=folder)
+            folders += [f"{place}/{child}" for child in _empty_of_files(name, folder)]
         self.forget()
         for place in reversed(folders):
-            with self._at(place) as (folder, name):
-                os.rmdir(name, dir_fd=folder)
+            folder, name = self.locate(place)
+            os.rmdir(name, dir_fd=folder)
         self.forget()
 
-    @contextmanager
-    def _at(self, path: str) -> Iterator[tuple[int, str]]:
-        """Give the open folder that a path lies in, and its last name."""
-        while not self._used and len(self._folders) > _OPEN_FOLDERS:
-            os.close(self._folders.popitem(last=False)[1])
-        parent, _, name = path.rpartition("/")
-        self._used += 1
-        try:
-            yield self._folder(parent), name
-        finally:
-            self._used -= 1
-
     def _folder(self, path: str) -> int:
+        """Return a folder's handle, opening what leads to it name by name."""
         known, handle = path, self._root
         while known:
             found = self._folders.get(known)
@@ -165,8 +172,9 @@ class Tree:
                 handle = found
                 break
             known = known.rpartition("/")[0]
-        names = path[len(known) :].strip("/")
-        for name in names.split("/") if names else ():
+        if known == path:
+            return handle
+        for name in path[len(known) :].strip("/").split("/"):
             handle = os.open(name, _FOLDER, dir_fd=handle)
             known = f"{known}/{name}" if known else name
             self._folders[known] = handle

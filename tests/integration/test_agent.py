@@ -147,10 +147,10 @@ async def test_a_stream_that_is_away_is_told_and_what_is_not_safe_grows_old(here
         await here.master.until(lambda: "Committed" in here.master.story())
         await here.host.stop()
         await here.master.until(lambda: "Troubled" in here.master.story())
+        await here.master.until(lambda: here.master.pulses[-1].dirty_since is not None)
         since = here.master.pulses[-1].dirty_since
         await pulses(here, 3)
         row = workload_row(RUNNING, [], here.master.pulses[-1], now=here.master.pulses[-1].at)
-        assert since is not None
         assert here.master.pulses[-1].dirty_since == since
         assert (row.rpo_s or 0.0) > 1.9
         await here.host.ensure()

@@ -40,7 +40,7 @@ class Certificate:
 class EdgeService:
     """All that the edge has to know of one service.
 
-    Two levels in one choice: instances by the sum of their endpoints' weights, replicas within an instance by `balance`.
+    Two levels in one choice: instances by the sum of their endpoints' weights, then replicas by `balance`.
     A request waits for a first endpoint up to `wait`, `most_waiting` at once; past either it gets 503 and Retry-After.
     `names_replica`: replies say in `X-Kyc-Instance` and `X-Kyc-Replica` who answered. `upstream_tls`: replicas are
     reached by mutual TLS with this certificate, verified against `upstream_ca`.

@@ -10,6 +10,7 @@ AttemptId = NewType("AttemptId", str)
 WorkloadName = NewType("WorkloadName", str)
 OfferId = NewType("OfferId", str)
 ReplicaId = NewType("ReplicaId", str)
+AccountId = NewType("AccountId", str)
 
 # No vowels, so that an id never spells a word; no 0/1/l, so that it can be read out loud.
 _ALPHABET = "23456789bcdfghjkmnpqrstvwxz"

@@ -17,7 +17,7 @@ from kyc.planning.routing import Fleet, Route, Routes, RoutingRule, plan_routes,
 NAME = WorkloadName("web")
 NOW = START + timedelta(minutes=5)
 UP, DRAINING = EndpointState.UP, EndpointState.DRAINING
-I, R = InstanceState, ReplicaState
+S, R = InstanceState, ReplicaState
 
 
 def replica(number: int, on: int, state: ReplicaState = R.READY, **changes: object) -> Replica:
@@ -31,7 +31,7 @@ def replica(number: int, on: int, state: ReplicaState = R.READY, **changes: obje
     )
 
 
-def instance(number: int, state: InstanceState = I.READY, *, ends_in: timedelta | None = None) -> Instance:
+def instance(number: int, state: InstanceState = S.READY, *, ends_in: timedelta | None = None) -> Instance:
     notice = Notice(kind=NoticeKind.INTERRUPTION, noticed_at=NOW, deadline_at=NOW + ends_in) if ends_in else None
     return Instance(
         id=InstanceId(f"i-{number}"),
@@ -81,7 +81,7 @@ def test_what_is_told_to_go_drains() -> None:
     assert found.routes[1].reason == "it drains: scaled in"
 
 
-@pytest.mark.parametrize("state", [I.NOTICED, I.DRAINING])
+@pytest.mark.parametrize("state", [S.NOTICED, S.DRAINING])
 def test_all_of_a_going_instance_drains_at_once_where_others_are_up(state: InstanceState) -> None:
     replicas = [replica(1, on=1), replica(2, on=1), replica(3, on=2)]
     known = fleet(instance(1, state, ends_in=timedelta(seconds=120)), instance(2))
@@ -90,7 +90,7 @@ def test_all_of_a_going_instance_drains_at_once_where_others_are_up(state: Insta
     assert found.routes[0].reason == f"its instance i-1 is {state} until 00:07:00"
 
 
-@pytest.mark.parametrize("state", [I.LOST, I.TERMINATING, I.TERMINATED, I.FAILED])
+@pytest.mark.parametrize("state", [S.LOST, S.TERMINATING, S.TERMINATED, S.FAILED])
 @pytest.mark.parametrize("replica_state", [R.READY, R.DRAINING])
 def test_nothing_of_a_gone_instance_stays(state: InstanceState, replica_state: ReplicaState) -> None:
     replicas = [replica(1, on=1, state=replica_state), replica(2, on=2)]
@@ -113,15 +113,15 @@ def test_a_master_that_hears_of_nobody_empties_no_service() -> None:
 
 
 def test_the_last_one_serves_on_at_a_notice_until_its_requests_just_have_time_to_end() -> None:
-    early = fleet(instance(1, I.NOTICED, ends_in=timedelta(seconds=31)))
-    late = fleet(instance(1, I.NOTICED, ends_in=timedelta(seconds=30)))
+    early = fleet(instance(1, S.NOTICED, ends_in=timedelta(seconds=31)))
+    late = fleet(instance(1, S.NOTICED, ends_in=timedelta(seconds=30)))
     assert states(plan([replica(1, on=1)], early)) == {"web.r1": UP}
     assert states(plan([replica(1, on=1)], late)) == {"web.r1": DRAINING}
-    assert states(plan([replica(1, on=1)], fleet(instance(1, I.NOTICED)))) == {"web.r1": DRAINING}
+    assert states(plan([replica(1, on=1)], fleet(instance(1, S.NOTICED)))) == {"web.r1": DRAINING}
 
 
 def test_the_last_one_drains_as_soon_as_its_successor_is_ready() -> None:
-    noticed = instance(1, I.NOTICED, ends_in=timedelta(seconds=120))
+    noticed = instance(1, S.NOTICED, ends_in=timedelta(seconds=120))
     alone = plan([replica(1, on=1), replica(2, on=2, state=R.STARTING)], fleet(noticed, instance(2)))
     assert states(alone) == {"web.r1": UP}
     both = plan([replica(1, on=1), replica(2, on=2)], fleet(noticed, instance(2)), before=alone.routes)

@@ -22,6 +22,7 @@ from kyc.adapters.fake.provider import FakeProvider
 from kyc.adapters.fake.provisioner import FakeProvisioner
 from kyc.adapters.fake.store import FakeStore
 from kyc.adapters.system.clock import SystemClock
+from kyc.adapters.system.passwords import Scrypt
 from kyc.control.accounts import Accounts
 from kyc.control.budgets import Budgets
 from kyc.control.clouds import LiveClouds
@@ -31,6 +32,7 @@ from kyc.control.link import Links
 from kyc.control.prices import Prices
 from kyc.control.pulse import Pulses
 from kyc.control.signal import Signal
+from kyc.control.users import Users
 from kyc.domain.errors import NotFoundError, UnreachableError
 from kyc.domain.ids import WorkloadName
 from kyc.domain.offer import Purchase
@@ -141,6 +143,7 @@ def make_stand(folder: Path, *, store: Store | None = None, limit_bytes: int = 1
         accounts=Accounts(
             used, context.secrets, context.clock, {"paid": FakeProvider(cloud_clock, name="paid")}, clouds, signal
         ),
+        users=Users(context, Scrypt(log_n=4)),
         archives=archives,
         prices=prices,
         tables=tables,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from kyc.control.signal import Signal
+from kyc.control.users import Users
 from kyc.domain.account import CloudAccount
 from kyc.domain.deployment import Deployment
 from kyc.domain.ids import InstanceId, WorkloadName
@@ -159,6 +160,7 @@ class Services:
     snapshots: Snapshots
     operations: Operations
     accounts: Accounts
+    users: Users
     archives: Archives
     prices: Prices
     tables: Archives

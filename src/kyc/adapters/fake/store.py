@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from kyc.domain.account import CloudAccount
+from kyc.domain.admin import AdminRecord, admin_key
 from kyc.domain.budget import Budget, BudgetPeriod
 from kyc.domain.deployment import DEPLOYMENT_EDGES, Deployment
 from kyc.domain.errors import ConflictError, StaleWriteError, UnreachableError
@@ -23,7 +24,8 @@ from kyc.ports.store import EventFilter, Record
 
 T = TypeVar("T")
 R = TypeVar("R", Instance, Deployment, Job, Attempt, Budget, CloudAccount)
-Key = tuple[type[Record], str]
+A = TypeVar("A", bound=AdminRecord)
+Key = tuple[type[object], str]
 
 
 class FakeStore:
@@ -122,6 +124,18 @@ class FakeStore:
         """Return the account, None if there never was one."""
         return await self._one(CloudAccount, account_id)
 
+    async def admin_records(self, kind: type[A], *, live_only: bool = False) -> list[A]:
+        """Return what people set up of one kind, oldest first."""
+        await self._give_way()
+        found = [record for record in self._records.values() if isinstance(record, kind)]
+        return [record for record in found if not (live_only and record.is_over)]
+
+    async def admin_record(self, kind: type[A], key: str) -> A | None:
+        """Return the one of the name or id, None if there never was one."""
+        await self._give_way()
+        record = self._records.get((kind, key))
+        return record if isinstance(record, kind) else None
+
     async def events_after(self, seq: int, *, limit: int, wanted: EventFilter | None = None) -> list[Event]:
         """Return the wanted events after the place, oldest first, `limit` at most."""
         await self._give_way()
@@ -157,6 +171,8 @@ class FakeStore:
 
 
 def _key(record: Record) -> Key:
+    if isinstance(record, AdminRecord):
+        return type(record), admin_key(record)
     return type(record), record.name if isinstance(record, Job) else record.id
 
 

@@ -28,6 +28,20 @@ from kyc.wire.api.offer import (
     SearchReport,
 )
 from kyc.wire.api.snapshot import SnapshotRow
+from kyc.wire.api.user import (
+    Me,
+    NewToken,
+    PasswordRequest,
+    SessionState,
+    SetupRequest,
+    SignInLink,
+    SignInRequest,
+    TokenRequest,
+    TokenRow,
+    UserChange,
+    UserRequest,
+    UserRow,
+)
 from kyc.wire.api.workload import AttemptRow, JobPlan, JobRequest, WorkloadDetail, WorkloadRow
 
 __all__ = [
@@ -57,14 +71,26 @@ __all__ = [
     "JobRequest",
     "LaunchRequest",
     "LogRow",
+    "Me",
+    "NewToken",
     "OfferRow",
+    "PasswordRequest",
     "Problem",
     "RefreshRequest",
     "RemovalRow",
     "RightRow",
     "SearchReport",
+    "SessionState",
+    "SetupRequest",
     "ShutdownRequest",
+    "SignInLink",
+    "SignInRequest",
     "SnapshotRow",
+    "TokenRequest",
+    "TokenRow",
+    "UserChange",
+    "UserRequest",
+    "UserRow",
     "WorkloadDetail",
     "WorkloadRow",
 ]

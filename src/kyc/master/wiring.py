@@ -63,7 +63,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
     store = await SqlStore.open(settings.state_url or f"sqlite:///{home.database}")
     clouds = LiveClouds({local.name: local})
     signal = Signal()
-    accounts = Accounts(store, secrets, clock, make_providers(home, store), clouds, signal)
+    accounts = Accounts(store, secrets, clock, make_providers(settings, home, store, clock), clouds, signal)
     provisioner = make_provisioner(settings, home, local, accounts)
     context = Context(
         store=store,

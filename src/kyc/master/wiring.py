@@ -90,6 +90,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
                 budgets=engine.budgets,
                 links=engine.links,
                 pulses=engine.pulses,
+                history=engine.pulses.history,
                 snapshots=Snapshots(store, stream_host, secrets, clock, home.path / "tmp"),
                 operations=operations,
                 users=Users(context, Scrypt(), session_lasts=settings.session_lasts),

@@ -7,6 +7,16 @@ Money is USD as a number (exact to a millionth), sizes are bytes, times are UTC 
 from kyc.wire.api.event import EventRow, LogRow
 from kyc.wire.api.instance import DeploymentRow, InstanceRow, InterruptRequest, LaunchRequest
 from kyc.wire.api.master import CloudRow, EnrolRequest, Health, Problem, ShutdownRequest
+from kyc.wire.api.metric import (
+    CostPoint,
+    CostSeries,
+    MetricPoint,
+    MetricSeries,
+    Overview,
+    RecoveryRow,
+    RegionRow,
+    UnsafeRow,
+)
 from kyc.wire.api.money import BudgetRequest, BudgetRow, CostBy, CostReport, CostRow
 from kyc.wire.api.offer import (
     CatalogReport,
@@ -42,8 +52,10 @@ __all__ = [
     "CatalogReport",
     "CloudRow",
     "CostBy",
+    "CostPoint",
     "CostReport",
     "CostRow",
+    "CostSeries",
     "CoverageRow",
     "DeploymentRow",
     "EnrolRequest",
@@ -58,11 +70,16 @@ __all__ = [
     "LaunchRequest",
     "LogRow",
     "Me",
+    "MetricPoint",
+    "MetricSeries",
     "NewToken",
     "OfferRow",
+    "Overview",
     "PasswordRequest",
     "Problem",
+    "RecoveryRow",
     "RefreshRequest",
+    "RegionRow",
     "RemovalRow",
     "SearchReport",
     "SessionState",
@@ -73,6 +90,7 @@ __all__ = [
     "SnapshotRow",
     "TokenRequest",
     "TokenRow",
+    "UnsafeRow",
     "UserChange",
     "UserRequest",
     "UserRow",

@@ -4,9 +4,18 @@ decodes into them.
 Money is USD as a number (exact to a millionth), sizes are bytes, times are UTC in ISO 8601.
 """
 
+from kyc.wire.api.cloud import (
+    AccountField,
+    AccountReport,
+    AccountRequest,
+    AccountRow,
+    CloudForm,
+    CloudRow,
+    RightRow,
+)
 from kyc.wire.api.event import EventRow, LogRow
 from kyc.wire.api.instance import DeploymentRow, InstanceRow, InterruptRequest, LaunchRequest
-from kyc.wire.api.master import CloudRow, EnrolRequest, Health, Problem, ShutdownRequest
+from kyc.wire.api.master import EnrolRequest, Health, Problem, ShutdownRequest
 from kyc.wire.api.metric import (
     CostPoint,
     CostSeries,
@@ -46,10 +55,15 @@ from kyc.wire.api.user import (
 from kyc.wire.api.workload import AttemptRow, JobPlan, JobRequest, WorkloadDetail, WorkloadRow
 
 __all__ = [
+    "AccountField",
+    "AccountReport",
+    "AccountRequest",
+    "AccountRow",
     "AttemptRow",
     "BudgetRequest",
     "BudgetRow",
     "CatalogReport",
+    "CloudForm",
     "CloudRow",
     "CostBy",
     "CostPoint",
@@ -81,6 +95,7 @@ __all__ = [
     "RefreshRequest",
     "RegionRow",
     "RemovalRow",
+    "RightRow",
     "SearchReport",
     "SessionState",
     "SetupRequest",

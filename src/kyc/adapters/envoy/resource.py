@@ -57,6 +57,8 @@ def cluster(service: EdgeService, *, endpoints: Path, secrets: Mapping[str, Path
         "upstream_connection_options": {"tcp_keepalive": {"keepalive_time": 10, "keepalive_interval": 3}},
         "typed_extension_protocol_options": {_UPSTREAM_HTTP: _upstream_protocol(service)},
     }
+    if service.balance is Balance.LEAST_REQUEST:
+        made["least_request_lb_config"] = {"choice_count": 4}
     if service.upstream_tls is not None:
         made["transport_socket"] = _upstream_tls(service, secrets)
     return made

@@ -86,7 +86,8 @@ class WaitingRoom:
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 service = head.split(b" ", 2)[1].decode("latin-1").split("/", 2)[1]
-                writer.write(await self._answer(service, reader))
+                await self._wait(service, reader)
+                writer.write(_GO)
                 await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, IndexError):
             pass  # the client went away, or Envoy did
@@ -96,10 +97,11 @@ class WaitingRoom:
             with suppress(ConnectionError):
                 await writer.wait_closed()
 
-    async def _answer(self, service: str, reader: asyncio.StreamReader) -> bytes:
+    async def _wait(self, service: str, reader: asyncio.StreamReader) -> None:
+        """Return when the request may go on; raise ConnectionResetError if its client went away."""
         door, bounds = self._door(service), self._bounds.get(service)
         if door.is_set() or bounds is None or self._waiting[service] >= bounds.most:
-            return _GO
+            return
         self._waiting[service] += 1
         opened = asyncio.ensure_future(door.wait())
         left = asyncio.ensure_future(reader.read(1))  # Envoy asks no second thing before it has an answer
@@ -107,7 +109,6 @@ class WaitingRoom:
             done, _ = await asyncio.wait({opened, left}, timeout=bounds.wait_s, return_when=asyncio.FIRST_COMPLETED)
             if left in done:
                 raise ConnectionResetError
-            return _GO
         finally:
             self._waiting[service] -= 1
             for task in (opened, left):

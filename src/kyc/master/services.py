@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
 
+from kyc.control.history import History
 from kyc.control.signal import Signal
 from kyc.control.users import Users
 from kyc.domain.account import CloudAccount
@@ -157,6 +158,7 @@ class Services:
     budgets: Budgets
     links: Links
     pulses: Pulses
+    history: History
     snapshots: Snapshots
     operations: Operations
     accounts: Accounts

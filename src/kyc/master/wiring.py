@@ -102,6 +102,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
                 budgets=engine.budgets,
                 links=engine.links,
                 pulses=engine.pulses,
+                history=engine.pulses.history,
                 snapshots=Snapshots(store, stream_host, secrets, clock, home.path / "tmp"),
                 operations=operations,
                 accounts=accounts,

@@ -39,7 +39,9 @@ class PostgresServer:
     def start(self) -> None:
         """Make the database cluster and start the server; return once it answers."""
         self._run("initdb", "--auth=trust", "--username=kyc", "--no-sync", "--encoding=UTF8", f"--pgdata={self._data}")
-        options = f"-c listen_addresses='' -c unix_socket_directories='{self.folder}' -c max_connections=50 -c fsync=off"
+        options = (
+            f"-c listen_addresses='' -c unix_socket_directories='{self.folder}' -c max_connections=50 -c fsync=off"
+        )
         log = f"--log={self.folder / 'server.log'}"
         self._run("pg_ctl", "start", "--wait", f"--pgdata={self._data}", log, f"--options={options}")
 

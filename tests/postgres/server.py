@@ -1,4 +1,4 @@
-"""PostgreSQL on a socket of its own, from Debian's package or the PATH: started once, a fresh database for each test."""
+"""PostgreSQL on a socket of its own, from Debian's package or the PATH: one server, a fresh database for each test."""
 
 from __future__ import annotations
 
@@ -65,8 +65,9 @@ class PostgresServer:
         assert folder is not None
         unprivileged: dict[str, Any] = {"user": _USER, "extra_groups": []} if os.geteuid() == 0 else {}
         with (self.folder / "programs.log").open("ab") as log:  # a pipe would stay open as long as the server runs
+            command = [folder / name, *options]
             done = subprocess.run(
-                [folder / name, *options], stdout=log, stderr=log, cwd=self.folder, timeout=60, **unprivileged
+                command, stdout=log, stderr=log, cwd=self.folder, timeout=60, check=False, **unprivileged
             )
         if done.returncode != 0:
             raise RuntimeError(f"{name} failed:\n{(self.folder / 'programs.log').read_text()[-2000:]}")

@@ -24,7 +24,7 @@ import kyc.agent.app
 import kyc.agent.session  # noqa: F401  # for its weight
 from kyc.adapters.nats.nkey import Key
 from kyc.adapters.system.clock import SystemClock
-from kyc.agent.wiring import connect
+from kyc.streams import connect
 from kyc.domain.snapshot import ChunkId, StreamAccess
 from kyc.ports.stream import Stream
 from kyc.snapshot.replicate import Replicator

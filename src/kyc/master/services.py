@@ -27,6 +27,7 @@ from kyc.planning.refresh import FeedStatus
 from kyc.ports.catalog import Taken
 from kyc.ports.clock import Clock
 from kyc.ports.store import Store
+from kyc.snapshot.history import Difference, OnProgress, Verification
 from kyc.wire.agent import Pulse
 
 
@@ -91,9 +92,18 @@ class Pulses(Protocol):
 
 
 class Snapshots(Protocol):
-    """What is in the stream. `files` yields a tar of the snapshot (None: the newest); both raise NotFoundError."""
+    """What is in the stream (master.snapshots). `tar` yields the files of a snapshot (None: the newest).
+
+    `on_progress` hears (chunks, of so many). All raise NotFoundError.
+    """
 
     async def list(self, name: WorkloadName) -> list[SnapshotSummary]: ...
+
+    async def diff(self, name: WorkloadName, older: int, newer: int) -> Difference: ...
+
+    async def verify(
+        self, name: WorkloadName, sequence: int | None, on_progress: OnProgress, *, everything: bool
+    ) -> list[Verification]: ...
 
     def tar(self, name: WorkloadName, sequence: int | None) -> AsyncIterator[bytes]: ...
 

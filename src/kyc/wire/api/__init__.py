@@ -18,10 +18,28 @@ from kyc.wire.api.offer import (
     RemovalRow,
     SearchReport,
 )
-from kyc.wire.api.snapshot import SnapshotRow
+from kyc.wire.api.snapshot import (
+    DamagedFile,
+    Progress,
+    SnapshotDifference,
+    SnapshotRow,
+    VerificationReport,
+    VerifiedSnapshot,
+)
+from kyc.wire.api.stream import FindingRow, MigrateRequest, MigrationRow, StreamCheck, StreamRequest
 from kyc.wire.api.workload import AttemptRow, JobPlan, JobRequest, WorkloadDetail, WorkloadRow
 
 __all__ = [
+    "StreamRequest",
+    "StreamCheck",
+    "MigrationRow",
+    "MigrateRequest",
+    "FindingRow",
+    "VerifiedSnapshot",
+    "VerificationReport",
+    "SnapshotDifference",
+    "Progress",
+    "DamagedFile",
     "AttemptRow",
     "BudgetRequest",
     "BudgetRow",

@@ -1,4 +1,4 @@
-"""The streams that `make bench-data` puts our engine on: the embedded NATS server, and a Kafka broker where there can be one."""
+"""The streams that `make bench-data` puts our engine on: the embedded NATS server, and Kafka where it can be had."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.kafka import jars
+from tests.kafka.broker import Broker
+
 from bench.data_contender import Ours
 from kyc.adapters.nats.host import NatsHost
 from kyc.adapters.system.clock import SystemClock
 from kyc.domain.snapshot import StreamAccess
 from kyc.ports.stream import Stream
 from kyc.streams import connect
-from tests.kafka import jars
-from tests.kafka.broker import Broker
 
 
 @contextmanager

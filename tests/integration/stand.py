@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,6 +37,7 @@ from kyc.master.archives import Archives
 from kyc.master.server import bind, serve, url_of
 from kyc.master.services import CloudStatus, Identity, Services
 from kyc.ports.store import Store
+from kyc.snapshot.history import Difference, OnProgress, Verification
 from kyc.wire.api import Problem
 from tests.simulation.world import SimSecrets, SimStreamHost
 
@@ -54,6 +55,19 @@ class FakeSnapshots:
             for number in (1, 2)
         ]
         self.blocks = [b"tar", b"ball"]
+
+    async def diff(self, name: WorkloadName, older: int, newer: int) -> Difference:
+        return Difference(added=("new",), removed=(), changed=("od\udcffd",))
+
+    async def verify(
+        self, name: WorkloadName, sequence: int | None, on_progress: OnProgress, *, everything: bool
+    ) -> Sequence[Verification]:
+        if sequence == 9:
+            raise NotFoundError(f"{name} has no snapshot 9", next_step="`kyc snapshots` lists them.")
+        on_progress(1, 2)
+        await asyncio.sleep(0.3)  # so long that the progress is told
+        whole = Verification(sequence=1, files=2, chunks=2, stored_bytes=10)
+        return [whole, replace(whole, sequence=2, damaged=(("a", "gone"),))] if everything else [whole]
 
     async def list(self, name: WorkloadName) -> list[SnapshotSummary]:
         return self.taken

@@ -56,6 +56,12 @@ class EventKind(StrEnum):
     ORPHAN_REMOVED = "orphan.removed"
     PRICE_ALERTED = "price.alerted"
     STREAM_STARTED = "stream.started"
+    STREAM_MOVING = "stream.moving"
+    STREAM_MOVED = "stream.moved"
+    STREAM_TROUBLED = "stream.troubled"
+    SNAPSHOT_FREED = "snapshot.freed"
+    FLUSH_WARNED = "flush.warned"
+    FLUSH_FITS = "flush.fits"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

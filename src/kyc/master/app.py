@@ -27,6 +27,7 @@ from kyc.master.routes import (
     offers,
     shutdown,
     snapshots,
+    streams,
     workloads,
 )
 from kyc.master.services import Services
@@ -40,6 +41,7 @@ _FOR_ADMIN = (
     jobs,
     logs,
     snapshots,
+    streams,
     archives,
     instances,
     deployments,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tarfile
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +51,7 @@ class Snapshots:
 
     async def verify(
         self, name: WorkloadName, sequence: int | None, on_progress: OnProgress, *, everything: bool
-    ) -> list[Verification]:
+    ) -> Sequence[Verification]:
         """Read a snapshot (None: the newest), or `everything`, back from the stream; NotFoundError if there is none."""
         job = await self._begun(name)
         key = self._key(job)
@@ -93,7 +93,7 @@ class Snapshots:
     @asynccontextmanager
     async def _reader(self, name: WorkloadName) -> AsyncIterator[StreamReader]:
         await self.stream_host.ensure()  # it may have been killed a moment ago
-        stream = await self.stream_host.stream()
+        stream = await self.stream_host.stream(name)
         try:
             reader = await stream.open_reader(name)
             try:

@@ -8,27 +8,26 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, TypeVar, Unpack, cast
 
 from kyc.domain.errors import NotFoundError, UnreachableError
-from kyc.sdk import calls, flows, longcall
-from kyc.sdk.calls import Call
+from kyc.sdk import calls, flows
 from kyc.sdk.discovery import Address, locator
+from kyc.sdk.files import FileCalls
 from kyc.sdk.follow import Follow, OnContact
-from kyc.sdk.longcall import LongAnswer, OnProgress
-from kyc.sdk.resume import IDLE_S, PATIENCE_S
-from kyc.sdk.transport import Body, Transport
+from kyc.sdk.resume import PATIENCE_S
+from kyc.sdk.transport import Transport
 from kyc.wire import api
 
 if TYPE_CHECKING:
-    from kyc.sdk.unpack import Unpacked
+    pass
 
 T = TypeVar("T")
 R = TypeVar("R")
 OnStep = Callable[[str], None]
 
 
-class Client:
+class Client(FileCalls):
     """All that a master does, as plain calls. One thread at a time, but for iterators, which have their own connection.
 
         with Client() as client:
@@ -221,62 +220,6 @@ class Client:
         """Return the number to read after in order to see what happened since `at`."""
         return self._drive(flows.seq_before(at))
 
-    # --- files -------------------------------------------------------------------------------------------------------
-
-    def snapshots(self, name: str) -> list[api.SnapshotRow]:
-        """Return a workload's snapshots, newest first; raise NotFoundError."""
-        return self._call(calls.snapshots(name))
-
-    def diff_snapshots(self, name: str, older: int, newer: int) -> api.SnapshotDifference:
-        """Return which paths differ between two snapshots; raise NotFoundError."""
-        return self._call(calls.snapshot_diff(name, older, newer))
-
-    def verify(
-        self, name: str, *, snapshot: int | None = None, everything: bool = False, on_progress: OnProgress | None = None
-    ) -> api.VerificationReport:
-        """Have every chunk of a snapshot (the newest), or of all with `everything`, read back and checked.
-
-        It takes as long as a restore; `on_progress` hears how many chunks of how many are read. Raises NotFoundError.
-        """
-        which: int | str = "all" if everything else "latest" if snapshot is None else snapshot
-        call = calls.verify(name, which)
-        answer = LongAnswer(call, on_progress)
-        with self._transport.open(call, longcall.HEADERS, idle_s=IDLE_S) as opened:
-            while piece := opened.piece():
-                answer.feed(piece)
-        return answer.end()
-
-    def restore(self, name: str, to: str | Path, *, sequence: int | None = None) -> Unpacked:
-        """Write a snapshot's files (the newest one's by default) into a new or empty folder, whole or not at all.
-
-        Raises NotFoundError for a snapshot that is not there, ConflictError for a folder that is not empty,
-        DamagedDataError if what arrives is not whole.
-        """
-        from kyc.sdk.unpack import check_target, unpack  # noqa: PLC0415  # most calls do not need it
-
-        target = check_target(Path(to))
-        call = calls.snapshot_files(name, sequence)
-        with self._transport.open(call, {"Accept": "application/x-tar"}, idle_s=IDLE_S) as opened:
-            return unpack(cast(IO[bytes], opened), target)
-
-    # --- streams -----------------------------------------------------------------------------------------------------
-
-    def check_stream(self, url: str, *, token: str = "") -> api.StreamCheck:
-        """Have the master try a stream out: reach it, write, read, delete, fence; raise InvalidInputError."""
-        return self._call(calls.check_stream(api.StreamRequest(url=url, token=token)))
-
-    def migrate_streams(self, url: str, *, token: str = "", names: Sequence[str] = ()) -> list[api.MigrationRow]:
-        """Have these workloads (none named: all) moved to another stream; it returns at once, see `migrations`.
-
-        Raises NotFoundError for a name, ConflictError for a stream that failed its check.
-        """
-        request = api.MigrateRequest(url=url, token=token, workloads=list(names))
-        return self._call(calls.migrate_streams(request))
-
-    def migrations(self) -> list[api.MigrationRow]:
-        """Return where each workload's files are, and what is on its way."""
-        return self._call(calls.migrations())
-
     # --- instances and money -----------------------------------------------------------------------------------------
 
     def instances(self, *, everything: bool = False) -> list[api.InstanceRow]:
@@ -361,10 +304,6 @@ class Client:
     def shutdown(self, *, everything: bool = False) -> None:
         """Ask the master to end; with `everything` its stream server and local cloud end too."""
         self._call(calls.shutdown(api.ShutdownRequest(everything=everything)))
-
-    def _call(self, call: Call[T], body: Body = None) -> T:
-        status, answer = self._transport.send(call, body)
-        return calls.decode(call, status, answer)
 
     def _drive(self, flow: flows.Flow[T, R]) -> R:
         try:

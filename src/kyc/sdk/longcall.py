@@ -1,4 +1,4 @@
-"""The answer of a request that takes long: progress, then its result or the problem. Pure; the clients bring the bytes."""
+"""The answer of a request that takes long: progress, then its result or the problem. Pure: clients bring the bytes."""
 
 from __future__ import annotations
 

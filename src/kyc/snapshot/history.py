@@ -123,12 +123,15 @@ def _hear(on_progress: OnProgress, before: int, total: int, done: int, _: int) -
 async def _believable(manifests: ManifestReader, sequence: int) -> Listing | str:
     """Return the snapshot's list of files, or why it cannot be believed."""
     try:
-        opened = await manifests.open(sequence)
+        opened = await manifests.open(sequence)  # NotFoundError: there is no such snapshot at all
+    except DamagedDataError as error:
+        return str(error)
+    try:
         listing = await manifests.listing(opened)
         scope = Scope(opened.head.kept, opened.head.ignored)
         for _ in checked(listing.entries(), scope, listing.chunks()):
             pass
-    except DamagedDataError as error:
+    except (DamagedDataError, NotFoundError) as error:
         return str(error)
     return listing
 

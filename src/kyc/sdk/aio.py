@@ -18,6 +18,7 @@ from kyc.sdk import calls, flows
 from kyc.sdk.aio_files import AsyncFileCalls
 from kyc.sdk.archive import pack
 from kyc.sdk.async_transport import AsyncTransport
+from kyc.sdk.clouds import AsyncCloudCalls
 from kyc.sdk.discovery import locator
 from kyc.sdk.pricefile import opened_table
 from kyc.sdk.resume import PATIENCE_S
@@ -28,7 +29,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class AsyncClient(AsyncFileCalls):
+class AsyncClient(AsyncFileCalls, AsyncCloudCalls):
     """All that a master does, as coroutines; several may run at once. See `Client` for what each does and raises.
 
     async with AsyncClient() as client:
@@ -229,10 +230,6 @@ class AsyncClient(AsyncFileCalls):
     async def remove_budget(self, scope: str) -> None:
         """Remove a budget; raise NotFoundError if there is none."""
         await self._call(calls.remove_budget(scope))
-
-    async def clouds(self) -> list[api.CloudRow]:
-        """Return the registered clouds and whether they work."""
-        return await self._call(calls.clouds())
 
     # --- the master itself -------------------------------------------------------------------------------------------
 

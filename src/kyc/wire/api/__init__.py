@@ -4,9 +4,18 @@ decodes into them.
 Money is USD as a number (exact to a millionth), sizes are bytes, times are UTC in ISO 8601.
 """
 
+from kyc.wire.api.cloud import (
+    AccountField,
+    AccountReport,
+    AccountRequest,
+    AccountRow,
+    CloudForm,
+    CloudRow,
+    RightRow,
+)
 from kyc.wire.api.event import EventRow, LogRow
 from kyc.wire.api.instance import DeploymentRow, InstanceRow, InterruptRequest, LaunchRequest
-from kyc.wire.api.master import CloudRow, EnrolRequest, Health, Problem, ShutdownRequest
+from kyc.wire.api.master import EnrolRequest, Health, Problem, ShutdownRequest
 from kyc.wire.api.money import BudgetRequest, BudgetRow, CostBy, CostReport, CostRow
 from kyc.wire.api.offer import (
     CatalogReport,
@@ -27,13 +36,32 @@ from kyc.wire.api.snapshot import (
     VerifiedSnapshot,
 )
 from kyc.wire.api.stream import FindingRow, MigrateRequest, MigrationRow, StreamCheck, StreamRequest
+from kyc.wire.api.user import (
+    Me,
+    NewToken,
+    PasswordRequest,
+    SessionState,
+    SetupRequest,
+    SignInLink,
+    SignInRequest,
+    TokenRequest,
+    TokenRow,
+    UserChange,
+    UserRequest,
+    UserRow,
+)
 from kyc.wire.api.workload import AttemptRow, JobPlan, JobRequest, WorkloadDetail, WorkloadRow
 
 __all__ = [
+    "AccountField",
+    "AccountReport",
+    "AccountRequest",
+    "AccountRow",
     "AttemptRow",
     "BudgetRequest",
     "BudgetRow",
     "CatalogReport",
+    "CloudForm",
     "CloudRow",
     "CostBy",
     "CostReport",
@@ -53,19 +81,32 @@ __all__ = [
     "JobRequest",
     "LaunchRequest",
     "LogRow",
+    "Me",
     "MigrateRequest",
     "MigrationRow",
+    "NewToken",
     "OfferRow",
+    "PasswordRequest",
     "Problem",
     "Progress",
     "RefreshRequest",
     "RemovalRow",
+    "RightRow",
     "SearchReport",
+    "SessionState",
+    "SetupRequest",
     "ShutdownRequest",
+    "SignInLink",
+    "SignInRequest",
     "SnapshotDifference",
     "SnapshotRow",
     "StreamCheck",
     "StreamRequest",
+    "TokenRequest",
+    "TokenRow",
+    "UserChange",
+    "UserRequest",
+    "UserRow",
     "VerificationReport",
     "VerifiedSnapshot",
     "WorkloadDetail",

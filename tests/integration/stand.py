@@ -29,19 +29,23 @@ from kyc.control.clouds import LiveClouds
 from kyc.control.context import Context
 from kyc.control.intent import Intents
 from kyc.control.link import Links
+from kyc.control.move import Moves
 from kyc.control.prices import Prices
 from kyc.control.pulse import Pulses
 from kyc.control.signal import Signal
 from kyc.control.users import Users
 from kyc.domain.errors import NotFoundError, UnreachableError
+from kyc.domain.finding import Finding, Verdict
 from kyc.domain.ids import WorkloadName
 from kyc.domain.offer import Purchase
-from kyc.domain.snapshot import SnapshotSummary
+from kyc.domain.snapshot import SnapshotSummary, StreamAccess
 from kyc.master.app import create_app
 from kyc.master.archives import Archives
 from kyc.master.server import bind, serve, url_of
 from kyc.master.services import CloudStatus, Identity, Services
+from kyc.ports.maintenance import Copied, Freed, OnCopied, Place
 from kyc.ports.store import Store
+from kyc.ports.stream import Stream
 from kyc.snapshot.history import Difference, OnProgress, Verification
 from kyc.wire.api import Problem
 from tests.simulation.world import SimSecrets, SimStreamHost
@@ -85,6 +89,35 @@ class FakeSnapshots:
             yield block
         if sequence == 2:
             raise UnreachableError("the stream went away")
+
+
+class FakeBook:
+    """Streams of which only the names are told; nobody opens one here."""
+
+    def remember(self, url: str, token: str) -> str:
+        return url
+
+    async def at(self, identity: str) -> Stream:
+        raise NotFoundError(f"{identity} is not known")
+
+
+class FakeMaintenance:
+    """Never asked here: no loop runs."""
+
+    async def copy(self, source: Place, target: Place, *, name: str, epoch: int, on_copied: OnCopied) -> Copied:
+        raise NotImplementedError
+
+    async def flaws(self, place: Place) -> list[str]:
+        raise NotImplementedError
+
+    async def free(self, place: Place, *, now: datetime) -> Freed:
+        raise NotImplementedError
+
+
+async def check_nothing(access: StreamAccess) -> list[Finding]:
+    """Find a stream good, unless its URL says otherwise."""
+    bad = access.url.endswith("bad")
+    return [Finding(subject="reach", verdict=Verdict.BAD if bad else Verdict.GOOD, text="looked at")]
 
 
 class FakeOperations:
@@ -153,6 +186,7 @@ def make_stand(folder: Path, *, store: Store | None = None, limit_bytes: int = 1
         links=Links(context, pulses),
         pulses=pulses,
         snapshots=snapshots,
+        moves=Moves(context, FakeBook(), FakeMaintenance(), check_nothing),
         operations=operations,
         accounts=Accounts(
             used, context.secrets, context.clock, {"paid": FakeProvider(cloud_clock, name="paid")}, clouds, signal

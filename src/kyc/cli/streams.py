@@ -6,17 +6,78 @@ import argparse
 import asyncio
 import os
 
+from kyc.cli.live import status_line
 from kyc.cli.output import Cell, Output
+from kyc.cli.words import size
 from kyc.domain.errors import InvalidInputError, UnreachableError
 from kyc.sdk.client import Client
-from kyc.wire.api import FindingRow, StreamCheck
+from kyc.wire.api import FindingRow, MigrationRow, StreamCheck
 
 _STYLES = {"good": "green", "warning": "yellow", "bad": "red"}
 
 
 def stream(args: argparse.Namespace, out: Output) -> int:
-    """Check a stream; 1 if it cannot be relied on."""
-    return _check(args, out)
+    """Check a stream, move workloads to it, or say where they are; 1 if it cannot be relied on or a move waits."""
+    match args.verb:
+        case "check":
+            return _check(args, out)
+        case "migrate":
+            return _migrate(args, out)
+        case _:
+            return _list(out)
+
+
+def _migrate(args: argparse.Namespace, out: Output) -> int:
+    """Move, and show how far it is until it is done; one that cannot go on now is left to the master."""
+    with Client() as client, status_line(out, "checking the stream") as (_, say):
+        token = os.environ.get("KYC_STREAM_TOKEN", "")
+        rows = client.migrate_streams(_url(args), token=token, names=args.names)
+        names = {row.name for row in rows}
+        if not args.detach:
+            rows = client.follow_migrations(names, on_row=lambda row: say(_words(row)))
+    troubled = [row for row in rows if row.error]
+    if out.json:
+        out.document(rows)
+        return 1 if troubled else 0
+    _show(out, rows)
+    for row in troubled:
+        out.note(f"{row.name} waits: {row.error}. The master tries again; `kyc stream list` shows how it stands.")
+    return 1 if troubled else 0
+
+
+def _words(row: MigrationRow) -> str:
+    share = f": {size(row.copied_bytes)} of {size(row.total_bytes)} of a snapshot" if row.total_bytes else ""
+    return f"{row.name} {row.state}{share}"
+
+
+def _list(out: Output) -> int:
+    with Client() as client:
+        rows = client.migrations()
+    if out.json:
+        out.document(rows)
+    elif rows:
+        _show(out, rows)
+    else:
+        out.line("No workloads.")
+    return 0
+
+
+def _show(out: Output, rows: list[MigrationRow]) -> None:
+    columns = ("WORKLOAD", "STATE", "LIES IN", "GOES TO", ">COPIED", ">OF", "WAITS FOR")
+    out.table(columns, [_migration(row) for row in rows])
+
+
+def _migration(row: MigrationRow) -> list[Cell | str]:
+    moving = row.state != "stays"
+    return [
+        Cell(row.name, "bold"),
+        Cell(row.state, "yellow" if moving else ""),
+        row.source,
+        row.target or "-",
+        size(row.copied_bytes) if moving else "-",
+        size(row.total_bytes) if moving else "-",
+        Cell(row.error, "red"),
+    ]
 
 
 def _check(args: argparse.Namespace, out: Output) -> int:

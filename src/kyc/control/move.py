@@ -69,17 +69,18 @@ class Moves:
 
     async def _ask(self, name: WorkloadName, to: str) -> Job:
         job = await self._job(name)
-        if self._lies_in(job) == to:
+        if self.lies_in(job) == to:
             return job
         move = StreamMove(to=to, since=self.context.clock.now())
         if job.move is not None and job.move.to == to:
             return job
-        event = self._event(EventKind.STREAM_MOVING, job, "asked for", source=self._lies_in(job), target=to)
+        event = self._event(EventKind.STREAM_MOVING, job, "asked for", source=self.lies_in(job), target=to)
         self._not_before_s.pop(name, None)
         await self.context.store.save(replace(job, move=move), events=[event])
         return replace(job, move=move, version=job.version + 1)
 
-    def _lies_in(self, job: Job) -> str:
+    def lies_in(self, job: Job) -> str:
+        """Return the stream that the job's snapshots are in, or will be."""
         return job.stream or self.context.stream_host.identity
 
     async def tick(self) -> None:
@@ -117,7 +118,7 @@ class Moves:
             EventKind.STREAM_MOVED,
             job,
             "every chunk was read back",
-            source=self._lies_in(job),
+            source=self.lies_in(job),
             target=move.to,
             snapshots=copied.snapshots,
             skipped=[f"{number}: {why}" for number, why in copied.skipped],
@@ -127,7 +128,7 @@ class Moves:
         self.headway.pop(name, None)
 
     async def _copy(self, job: Job, move: StreamMove, *, fence: bool) -> Copied:
-        source, target = await self.book.at(self._lies_in(job)), await self.book.at(move.to)
+        source, target = await self.book.at(self.lies_in(job)), await self.book.at(move.to)
         try:
             if job.attempts == 0:  # it has no place yet
                 await target.create(job.name)

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
 
+from kyc.control.move import Headway
 from kyc.control.signal import Signal
 from kyc.control.users import Users
 from kyc.domain.account import CloudAccount
@@ -111,6 +112,17 @@ class Snapshots(Protocol):
     def tar(self, name: WorkloadName, sequence: int | None) -> AsyncIterator[bytes]: ...
 
 
+class Moves(Protocol):
+    """Workloads on their way to another stream (control.move). `ask` raises NotFoundError and ConflictError."""
+
+    @property
+    def headway(self) -> Mapping[WorkloadName, Headway]: ...
+
+    def lies_in(self, job: Job) -> str: ...
+
+    async def ask(self, url: str, token: str, names: Sequence[WorkloadName]) -> list[Job]: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloudStatus:
     """A registered cloud, whether it works, and what is the matter if not."""
@@ -168,6 +180,7 @@ class Services:
     links: Links
     pulses: Pulses
     snapshots: Snapshots
+    moves: Moves
     operations: Operations
     accounts: Accounts
     users: Users

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from kyc.sdk import calls, longcall
 from kyc.sdk.async_transport import AsyncTransport
 from kyc.sdk.calls import Call
+from kyc.sdk.files import FOLLOW_S
 from kyc.sdk.longcall import LongAnswer, OnProgress
 from kyc.sdk.resume import IDLE_S
 from kyc.sdk.transport import PIECE_BYTES
@@ -81,3 +82,16 @@ class AsyncFileCalls:
     async def migrations(self) -> list[api.MigrationRow]:
         """Return where each workload's files are, and what is on its way."""
         return await self._call(calls.migrations())
+
+    async def follow_migrations(
+        self, names: Collection[str], *, on_row: Callable[[api.MigrationRow], None] | None = None
+    ) -> list[api.MigrationRow]:
+        """Return these workloads' rows once none is on its way, or once one says what it waits for."""
+        while True:
+            rows = [row for row in await self.migrations() if row.name in names]
+            moving = [row for row in rows if row.state != "stays"]
+            if not moving or any(row.error for row in rows):
+                return rows
+            if on_row is not None:
+                on_row(max(moving, key=lambda row: row.copied_bytes))
+            await asyncio.sleep(FOLLOW_S)

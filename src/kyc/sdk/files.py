@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeVar, cast
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from kyc.sdk.unpack import Unpacked
 
 T = TypeVar("T")
+
+FOLLOW_S = 0.5
 
 
 class FileCalls:
@@ -81,3 +84,16 @@ class FileCalls:
     def migrations(self) -> list[api.MigrationRow]:
         """Return where each workload's files are, and what is on its way."""
         return self._call(calls.migrations())
+
+    def follow_migrations(
+        self, names: Collection[str], *, on_row: Callable[[api.MigrationRow], None] | None = None
+    ) -> list[api.MigrationRow]:
+        """Return these workloads' rows once none is on its way, or once one says what it waits for."""
+        while True:
+            rows = [row for row in self.migrations() if row.name in names]
+            moving = [row for row in rows if row.state != "stays"]
+            if not moving or any(row.error for row in rows):
+                return rows
+            if on_row is not None:
+                on_row(max(moving, key=lambda row: row.copied_bytes))
+            time.sleep(FOLLOW_S)

@@ -69,3 +69,30 @@ def test_checking_a_stream_by_the_master_or_without_one(
     master.on("POST", "/stream/check", api.StreamCheck(url="kafka://there", ok=False, findings=[row]))
     done = kyc("stream", "check", "kafka://there")
     assert (done.code, "reach: start it" in done.err, "nobody there" in done.out) == (1, True, True)
+
+
+def test_moving_shows_where_it_stands_until_it_is_done(kyc: Kyc, master: ScriptedMaster) -> None:
+    copying = api.MigrationRow(
+        name="train",
+        state="copying",
+        source="embedded",
+        target="kafka://there",
+        copied_bytes=1_000_000,
+        total_bytes=2_000_000,
+    )
+    done = replace(copying, state="stays", source="kafka://there", target="")
+    master.on("POST", "/stream/migrate", [copying])
+    answers = iter([[copying], [replace(copying, state="switching")], [done]])
+    master.on("GET", "/stream/migrations", lambda _: next(answers))
+    shown = kyc("stream", "migrate", "kafka://there", "train")
+    assert (shown.code, shown.out.splitlines()[1].split()[:3]) == (0, ["train", "stays", "kafka://there"])
+    waits = replace(copying, error="nobody answers")
+    master.on("GET", "/stream/migrations", [waits])
+    shown = kyc("stream", "migrate", "kafka://there")
+    assert (shown.code, "train waits: nobody answers" in shown.err) == (1, True)
+    shown = kyc("stream", "migrate", "kafka://there", "--detach", "--json")
+    assert (shown.code, shown.json[0]["total_bytes"]) == (0, 2_000_000)  # type: ignore[index]
+    assert "1.0 MB" in kyc("stream", "list").out
+    assert kyc("stream", "list", "--json").json[0]["error"] == "nobody answers"  # type: ignore[index]
+    master.on("GET", "/stream/migrations", [])
+    assert kyc("stream", "list").out == "No workloads.\n"

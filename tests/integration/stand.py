@@ -185,6 +185,7 @@ def make_stand(folder: Path, *, store: Store | None = None, limit_bytes: int = 1
         budgets=Budgets(context),
         links=Links(context, pulses),
         pulses=pulses,
+        history=pulses.history,
         snapshots=snapshots,
         moves=Moves(context, FakeBook(), FakeMaintenance(), check_nothing),
         operations=operations,

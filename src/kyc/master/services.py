@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
 
+from kyc.control.history import History
 from kyc.control.move import Headway
 from kyc.control.signal import Signal
 from kyc.control.users import Users
@@ -179,6 +180,7 @@ class Services:
     budgets: Budgets
     links: Links
     pulses: Pulses
+    history: History
     snapshots: Snapshots
     moves: Moves
     operations: Operations

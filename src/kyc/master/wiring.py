@@ -112,6 +112,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
                 pulses=engine.pulses,
                 snapshots=Snapshots(store, streams, secrets, clock, home.path / "tmp"),
                 moves=moves,
+                history=engine.pulses.history,
                 operations=operations,
                 accounts=accounts,
                 users=Users(context, Scrypt(), session_lasts=settings.session_lasts),

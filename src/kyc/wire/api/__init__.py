@@ -16,6 +16,16 @@ from kyc.wire.api.cloud import (
 from kyc.wire.api.event import EventRow, LogRow
 from kyc.wire.api.instance import DeploymentRow, InstanceRow, InterruptRequest, LaunchRequest
 from kyc.wire.api.master import EnrolRequest, Health, Problem, ShutdownRequest
+from kyc.wire.api.metric import (
+    CostPoint,
+    CostSeries,
+    MetricPoint,
+    MetricSeries,
+    Overview,
+    RecoveryRow,
+    RegionRow,
+    UnsafeRow,
+)
 from kyc.wire.api.money import BudgetRequest, BudgetRow, CostBy, CostReport, CostRow
 from kyc.wire.api.offer import (
     CatalogReport,
@@ -64,8 +74,10 @@ __all__ = [
     "CloudForm",
     "CloudRow",
     "CostBy",
+    "CostPoint",
     "CostReport",
     "CostRow",
+    "CostSeries",
     "CoverageRow",
     "DamagedFile",
     "DeploymentRow",
@@ -82,14 +94,19 @@ __all__ = [
     "LaunchRequest",
     "LogRow",
     "Me",
+    "MetricPoint",
+    "MetricSeries",
     "MigrateRequest",
     "MigrationRow",
     "NewToken",
     "OfferRow",
+    "Overview",
     "PasswordRequest",
     "Problem",
     "Progress",
+    "RecoveryRow",
     "RefreshRequest",
+    "RegionRow",
     "RemovalRow",
     "RightRow",
     "SearchReport",
@@ -104,6 +121,7 @@ __all__ = [
     "StreamRequest",
     "TokenRequest",
     "TokenRow",
+    "UnsafeRow",
     "UserChange",
     "UserRequest",
     "UserRow",

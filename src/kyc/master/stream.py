@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from kyc.adapters.nats.host import EMBEDDED
-from kyc.adapters.nats.settings import write_private
+from kyc.hosting.files import write_private
 from kyc.domain.errors import NotFoundError
 from kyc.domain.ids import WorkloadName
 from kyc.domain.snapshot import StreamAccess

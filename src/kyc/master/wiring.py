@@ -100,6 +100,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
                 clock=clock,
                 intents=engine.intents,
                 budgets=engine.budgets,
+                alerts=engine.alerts,
                 links=engine.links,
                 pulses=engine.pulses,
                 history=engine.pulses.history,

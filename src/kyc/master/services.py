@@ -10,11 +10,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
 
+from kyc.control.alerts import Alerts
 from kyc.control.history import History
 from kyc.control.move import Headway
 from kyc.control.signal import Signal
 from kyc.control.users import Users
 from kyc.domain.account import CloudAccount
+from kyc.domain.alert import Market
 from kyc.domain.deployment import Deployment
 from kyc.domain.ids import InstanceId, WorkloadName
 from kyc.domain.instance import Instance
@@ -29,7 +31,7 @@ from kyc.planning.market import Ranking
 from kyc.planning.offers import OfferQuery, SearchResult
 from kyc.planning.refresh import FeedStatus
 from kyc.ports.account import CloudProvider, Verdict
-from kyc.ports.catalog import Taken
+from kyc.ports.catalog import SpotPrice, Taken
 from kyc.ports.clock import Clock
 from kyc.ports.store import Store
 from kyc.snapshot.history import Difference, OnProgress, Verification
@@ -72,6 +74,8 @@ class Prices(Protocol):
     async def search(self, query: OfferQuery) -> SearchResult: ...
 
     async def coverage(self) -> list[Coverage]: ...
+
+    async def history(self, market: Market, since: datetime) -> list[SpotPrice]: ...
 
     async def feeds(self) -> Sequence[FeedStatus]: ...
 
@@ -186,6 +190,7 @@ class Services:
     operations: Operations
     accounts: Accounts
     users: Users
+    alerts: Alerts
     archives: Archives
     prices: Prices
     tables: Archives

@@ -13,10 +13,10 @@ from pathlib import Path
 import msgspec
 
 from kyc.adapters.nats.host import EMBEDDED
-from kyc.hosting.files import write_private
 from kyc.domain.errors import NotFoundError
 from kyc.domain.ids import WorkloadName
 from kyc.domain.snapshot import StreamAccess
+from kyc.hosting.files import write_private
 from kyc.ports.secrets import Secrets
 from kyc.ports.store import Store
 from kyc.ports.stream import Stream, StreamHost

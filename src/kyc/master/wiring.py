@@ -108,6 +108,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
                 clock=clock,
                 intents=engine.intents,
                 budgets=engine.budgets,
+                alerts=engine.alerts,
                 links=engine.links,
                 pulses=engine.pulses,
                 snapshots=Snapshots(store, streams, secrets, clock, home.path / "tmp"),

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from kyc.domain.errors import InvalidInputError
 from kyc.domain.ids import InstanceId
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104  # who may come in is for the cloud's network to say
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -18,7 +19,8 @@ class Settings:
     """All that an agent needs to begin.
 
     Under `root`: `work/<workload>/` is the workload's, `agent/` the agent's (mode 0700). `path` and `home` are what
-    commands get; `metadata_url` None: nobody gives notice here.
+    commands get; `metadata_url` None: nobody gives notice here. `address` is where replicas listen: the instance's own
+    where it shares a machine with others, else all.
     """
 
     master_url: str
@@ -28,6 +30,7 @@ class Settings:
     metadata_url: str | None
     path: str
     home: str
+    address: str = EVERYWHERE
 
     @property
     def own_folder(self) -> Path:
@@ -50,6 +53,7 @@ def settings_from(env: Mapping[str, str], *, current_folder: Path) -> Settings:
         metadata_url=_url(env, "KYC_METADATA_URL") if env.get("KYC_METADATA_URL") else None,
         path=env.get("PATH") or _DEFAULT_PATH,
         home=env.get("HOME") or "/",
+        address=env.get("KYC_ADDRESS") or EVERYWHERE,
     )
 
 

@@ -11,6 +11,7 @@ from kyc.agent.archive import MasterArchives
 from kyc.agent.backoff import Uniform
 from kyc.agent.engine import Engine
 from kyc.agent.enrol import enrol, own_secret
+from kyc.agent.farewell import let_go
 from kyc.agent.link import Link, Peer, link_url
 from kyc.agent.load import Gauge, Gpu
 from kyc.agent.mark import Mark
@@ -90,7 +91,8 @@ async def run(settings: Settings, parts: Parts, leave: asyncio.Event) -> None:
 
     try:
         async with asyncio.TaskGroup() as tasks:
-            loops = (connect(), watch.run(), supervisor.run(), replicas.run(), gpu.run(parts.clock))
+            farewell = let_go(watch, supervisor, outbox)
+            loops = (connect(), watch.run(), supervisor.run(), replicas.run(), gpu.run(parts.clock), farewell)
             running = [tasks.create_task(steps) for steps in loops]
             await leave.wait()
             if replicas.works:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
-from kyc.master import problem
+from kyc.master import pages, problem
 from kyc.master.auth import require_admin
+from kyc.master.guard import SecurityHeaders
 from kyc.master.routes import (
     agents,
     archives,
@@ -56,7 +59,21 @@ Times are UTC, money is USD, sizes are bytes."""
 
 
 def create_app(services: Services) -> FastAPI:
-    """Return the app that serves `/api/v1` by these services."""
+    """Return the app that serves `/api/v1` by these services, and the dashboard at `/`."""
+    app = _described()
+    app.state.services = services
+    problem.install(app)
+    app.add_middleware(SecurityHeaders)
+    app.include_router(pages.router)  # the last one: it takes every path that is left
+    return app
+
+
+def describe() -> dict[str, Any]:
+    """Return the OpenAPI document."""
+    return _described().openapi()
+
+
+def _described() -> FastAPI:
     app = FastAPI(
         title="Keep Your Cost",
         version=VERSION,
@@ -66,8 +83,6 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=_operation_id,
     )
-    app.state.services = services
-    problem.install(app)
     app.include_router(_api())
     return app
 

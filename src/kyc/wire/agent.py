@@ -16,19 +16,7 @@ import msgspec
 from kyc.domain.errors import InvalidInputError
 from kyc.domain.interruption import Notice
 from kyc.domain.snapshot import StreamAccess
-from kyc.wire.replica import (
-    ReplicaExited,
-    ReplicaFact,
-    ReplicaLoad,
-    ReplicaOrder,
-    ReplicaPrinted,
-    ReplicaPulling,
-    ReplicaReady,
-    ReplicaStarted,
-    ReplicaStopped,
-    ReplicaUnready,
-    ToldOfReplica,
-)
+from kyc.wire.replica import ReplicaFact, ReplicaLoad, ReplicaOrder
 from kyc.wire.text import legible
 
 PROTOCOL_VERSION = 1

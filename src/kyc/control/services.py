@@ -19,6 +19,7 @@ from kyc.domain.event import EventKind
 from kyc.domain.ids import WorkloadName
 from kyc.domain.replica import Replica, ReplicaState
 from kyc.domain.service import Service, ServiceState
+from kyc.planning.autoscale import ScaleDecision
 from kyc.planning.packing import DrainReplica, ReleaseInstance
 from kyc.planning.serving import ServiceRecords, drained_replicas, gone_replicas, hopeless_because
 from kyc.ports.edge import EdgeLoad
@@ -60,6 +61,19 @@ class Services:
                 await self._round(service, loads, noted=noted)
             except StaleWriteError:  # an agent or a person was faster: the next tick, at once, reads again
                 self.context.signal.notify()
+
+    @property
+    def host(self) -> str:
+        """Where services are reached."""
+        return self.routing.host
+
+    def history(self, name: WorkloadName) -> History:
+        """Return what a service had to do lately."""
+        return self.traffic.of(name)
+
+    def decision(self, name: WorkloadName) -> ScaleDecision | None:
+        """Return the last decision about a service's numbers, None if there was none since the master's start."""
+        return self.scaling.decisions.get(name)
 
     async def look(self, service: Service) -> ServiceRecords:
         """Read all that is stored of one service."""

@@ -25,6 +25,7 @@ from kyc.master.routes import (
     jobs,
     logs,
     offers,
+    services,
     shutdown,
     snapshots,
     workloads,
@@ -38,6 +39,7 @@ PREFIX = "/api/v1"
 _FOR_ADMIN = (
     workloads,
     jobs,
+    services,
     logs,
     snapshots,
     archives,

@@ -18,6 +18,19 @@ from kyc.wire.api.offer import (
     RemovalRow,
     SearchReport,
 )
+from kyc.wire.api.service import (
+    DecisionRow,
+    ReplicaRow,
+    ServiceDetail,
+    ServiceInstanceRow,
+    ServicePlan,
+    ServiceRequest,
+    ServiceRow,
+    TestReply,
+    TestReport,
+    TestRequest,
+    TrafficPoint,
+)
 from kyc.wire.api.snapshot import SnapshotRow
 from kyc.wire.api.workload import AttemptRow, JobPlan, JobRequest, WorkloadDetail, WorkloadRow
 
@@ -31,6 +44,7 @@ __all__ = [
     "CostReport",
     "CostRow",
     "CoverageRow",
+    "DecisionRow",
     "DeploymentRow",
     "EnrolRequest",
     "EventRow",
@@ -47,9 +61,19 @@ __all__ = [
     "Problem",
     "RefreshRequest",
     "RemovalRow",
+    "ReplicaRow",
     "SearchReport",
+    "ServiceDetail",
+    "ServiceInstanceRow",
+    "ServicePlan",
+    "ServiceRequest",
+    "ServiceRow",
     "ShutdownRequest",
     "SnapshotRow",
+    "TestReply",
+    "TestReport",
+    "TestRequest",
+    "TrafficPoint",
     "WorkloadDetail",
     "WorkloadRow",
 ]

@@ -17,17 +17,28 @@ from fastapi import FastAPI
 from kyc.adapters.fake.catalog import FakeCatalog, fake_offer
 from kyc.adapters.fake.clock import FakeClock
 from kyc.adapters.fake.cloud import FakeCloud
+from kyc.adapters.fake.edge import FakeEdge
 from kyc.adapters.fake.keeper import FakeKeeper
+from kyc.adapters.fake.provider import FakeProvider
 from kyc.adapters.fake.provisioner import FakeProvisioner
 from kyc.adapters.fake.store import FakeStore
 from kyc.adapters.system.clock import SystemClock
+from kyc.adapters.system.passwords import Scrypt
+from kyc.control.accounts import Accounts
 from kyc.control.budgets import Budgets
+from kyc.control.clouds import LiveClouds
 from kyc.control.context import Context
 from kyc.control.intent import Intents
 from kyc.control.link import Links
 from kyc.control.prices import Prices
 from kyc.control.pulse import Pulses
+from kyc.control.routing import Routing
+from kyc.control.scaling import Scaling
+from kyc.control.serve import Servings
+from kyc.control.services import Services as ServiceLoops
 from kyc.control.signal import Signal
+from kyc.control.traffic import Traffic
+from kyc.control.users import Users
 from kyc.domain.errors import NotFoundError, UnreachableError
 from kyc.domain.ids import WorkloadName
 from kyc.domain.offer import Purchase
@@ -104,11 +115,12 @@ def make_stand(folder: Path, *, store: Store | None = None, limit_bytes: int = 1
     cloud_clock = FakeClock()
     cloud, catalog = FakeCloud(cloud_clock), FakeCatalog(_offers())
     used = store or FakeStore()
+    clouds = LiveClouds({"fake": cloud})
     context = Context(
         store=used,
         clock=SystemClock(),
         rng=random.Random(7),
-        clouds={"fake": cloud},
+        clouds=clouds,
         catalogs=[catalog],
         provisioner=FakeProvisioner(cloud_clock, {"fake": cloud}),
         stream_host=SimStreamHost(),  # type: ignore[arg-type]  # nobody opens a stream here
@@ -123,17 +135,26 @@ def make_stand(folder: Path, *, store: Store | None = None, limit_bytes: int = 1
     tables = Archives(folder / "tables", limit_bytes=limit_bytes)
     tables.prepare()
     prices = Prices(context, FakeKeeper())
+    edge = FakeEdge()
+    traffic = Traffic(context.clock, pulses, edge)
+    board = ServiceLoops(context, traffic, Routing(context, pulses, edge), Scaling(context, traffic))
     services = Services(
         identity=Identity(master_id="m1", version="0.1.0", pid=1, started_at=STARTED),
         admin_token=TOKEN,
         store=used,
         clock=context.clock,
         intents=Intents(context),
+        servings=Servings(context, lambda: 18_080),
+        board=board,
         budgets=Budgets(context),
         links=Links(context, pulses),
         pulses=pulses,
         snapshots=snapshots,
         operations=operations,
+        accounts=Accounts(
+            used, context.secrets, context.clock, {"paid": FakeProvider(cloud_clock, name="paid")}, clouds, signal
+        ),
+        users=Users(context, Scrypt(log_n=4)),
         archives=archives,
         prices=prices,
         tables=tables,

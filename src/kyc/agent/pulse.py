@@ -15,7 +15,7 @@ from kyc.wire.agent import Pulse
 class Heart:
     """Makes pulses from the gauges and from what the supervisors do."""
 
-    def __init__(  # noqa: PLR0913  # one for each part of a pulse
+    def __init__(  # one for each part of a pulse
         self, supervisor: Supervisor, replicas: Replicas, gauge: Gauge, gpu: Gpu, *, root: Path, clock: Clock
     ) -> None:
         self._supervisor = supervisor

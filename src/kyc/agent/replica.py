@@ -1,11 +1,11 @@
-"""The life of one replica on this instance: started, watched, started again when it dies, stopped when it is told to."""
+"""The life of one replica on this instance: started, watched, started again when it dies, stopped when told to."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kyc.agent.lines import Lines
@@ -43,6 +43,15 @@ class House:
     files: SharedFiles
     runtime: Callable[[ReplicaOrder], ReplicaRuntime]
     host: str  # where replicas are probed
+    swept: dict[int, asyncio.Task[None]] = field(default_factory=dict)
+
+    async def runtime_for(self, order: ReplicaOrder) -> ReplicaRuntime:
+        """Return the runtime for the order; before its first use what another life of the agent left is removed."""
+        runtime = self.runtime(order)
+        if id(runtime) not in self.swept or self.swept[id(runtime)].cancelled():
+            self.swept[id(runtime)] = asyncio.ensure_future(runtime.sweep())
+        await asyncio.shield(self.swept[id(runtime)])
+        return runtime
 
 
 class ReplicaLife:
@@ -112,7 +121,7 @@ class ReplicaLife:
         how, folder = await first_of(files=self._house.files.ready(self._order, self._lines), stopped=self._stop.wait())
         if how == "stopped":
             return "stopped", None
-        runtime, command = self._house.runtime(self._order), self._command(folder)
+        runtime, command = await self._house.runtime_for(self._order), self._command(folder)
         how, _ = await first_of(fetched=runtime.fetch(command, self._pulling), stopped=self._stop.wait())
         if how == "stopped":
             return "stopped", None

@@ -49,7 +49,6 @@ class Replicas:
 
     async def run(self) -> Never:
         """Converge for ever; cancelled, it kills what runs first."""
-        swept: set[int] = set()
         async with asyncio.TaskGroup() as tasks:
             while True:
                 await self._changed.wait()
@@ -61,10 +60,6 @@ class Replicas:
                     if name in self._lives:
                         self._lives[name].update(order)
                         continue
-                    runtime = self._house.runtime(order)
-                    if id(runtime) not in swept:
-                        await runtime.sweep()
-                        swept.add(id(runtime))
                     self._begin(name, order, tasks)
 
     def _begin(self, name: str, order: ReplicaOrder, tasks: asyncio.TaskGroup) -> None:

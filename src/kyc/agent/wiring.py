@@ -12,6 +12,7 @@ from kyc.agent.app import Parts
 from kyc.agent.engine import Session, Tree
 from kyc.agent.load import gauge_for
 from kyc.agent.settings import Settings
+from kyc.domain.errors import InvalidInputError
 from kyc.domain.interruption import Notice
 from kyc.ports.clock import Clock
 from kyc.ports.notices import NoticeSource
@@ -70,9 +71,7 @@ class ReplicaRuntimes:
         return ProcessReplicas(self._processes, self._rng)
 
     def _containers(self) -> ReplicaRuntime:
-        from kyc.adapters.docker.replica import DockerReplicas  # noqa: PLC0415  # aiohttp is most of an agent's memory
-
-        return DockerReplicas(instance_id=self._settings.instance_id, address=self._settings.address)
+        raise InvalidInputError("this version runs no containers", next_step="Take `image` out, and use `run`.")
 
 
 def notices_from(protocol: str | None, url: str | None, clock: Clock) -> NoticeSource:

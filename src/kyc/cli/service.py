@@ -6,7 +6,7 @@ from kyc.cli.output import Cell, Output, state_cell
 from kyc.cli.words import NONE, ago, moment, now, size, usd
 from kyc.wire.api import ReplicaRow, ServiceDetail, ServiceInstanceRow, ServiceRow
 
-_COLUMNS = ("INSTANCE", "REPLICA", "STATE", ">CPU", ">MEMORY", ">IN FLIGHT", ">REQUESTS", ">RESTARTS", "SINCE", "REASON")  # fmt: skip
+_COLUMNS = ("INSTANCE", "REPLICA", "STATE", ">CPU", ">MEMORY", ">IN FLIGHT", ">REQUESTS", ">RESTARTS", "SINCE", "REASON")  # fmt: skip  # noqa: E501
 _SHOWN_ENDED = 5
 
 

@@ -138,7 +138,13 @@ class Links:
     async def _replica_changes(self, instance_id: InstanceId, fact: wire.AnyFact) -> ReplicaChanges | None:
         """Return what a fact about a replica changes; None for one that is about something else."""
         of_replica = isinstance(fact, ToldOfReplica)
-        name = fact.replica if isinstance(fact, ToldOfReplica) else fact.attempt if isinstance(fact, wire.Troubled) else None
+        name = (
+            fact.replica
+            if isinstance(fact, ToldOfReplica)
+            else fact.attempt
+            if isinstance(fact, wire.Troubled)
+            else None
+        )
         replica = None if name is None else await self.context.store.replica(ReplicaId(name))
         if replica is None or replica.instance_id != instance_id:  # an agent speaks for its own instance only
             return ReplicaChanges() if of_replica else None

@@ -10,7 +10,6 @@ from kyc.domain.ids import InstanceId
 from kyc.ports.clock import Clock
 from kyc.wire.agent import Pulse
 
-
 SAMPLES_KEPT = 120  # of an instance's CPU, one a second
 
 

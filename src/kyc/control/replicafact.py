@@ -98,7 +98,11 @@ class _Reading:
 
     def exited(self, fact: wire.ReplicaExited) -> ReplicaChanges:
         told = self.event(
-            EventKind.REPLICA_DIED, fact.reason, exit_code=fact.code, again_in_s=fact.again_in_s, restarts=self.replica.restarts
+            EventKind.REPLICA_DIED,
+            fact.reason,
+            exit_code=fact.code,
+            again_in_s=fact.again_in_s,
+            restarts=self.replica.restarts,
         )
         if self.replica.state is _R.DRAINING:  # it was on its way out: it need not come back
             return self._over(_R.STOPPED, fact.reason, fact.code, EventKind.REPLICA_STOPPED, told)
@@ -121,7 +125,7 @@ class _Reading:
         )
         return ReplicaChanges(events=(told,))
 
-    def _over(  # noqa: PLR0913  # an end has many sides
+    def _over(  # an end has many sides
         self,
         state: ReplicaState,
         reason: str,

@@ -11,7 +11,7 @@ from kyc.domain.event import Event, EventKind
 from kyc.domain.ids import InstanceId, ReplicaId, replica_id
 from kyc.domain.instance import Instance, InstanceState
 from kyc.domain.replica import Replica, ReplicaState
-from kyc.domain.service import Service, ServiceState
+from kyc.domain.service import ServiceState
 from kyc.planning.autoscale import ScaleDecision
 from kyc.planning.packing import DrainReplica, ReleaseInstance, StartReplica
 from kyc.planning.serving import GONE, ServiceRecords

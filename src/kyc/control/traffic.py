@@ -124,7 +124,22 @@ class Traffic:
         second = int(now_s)
         demand = self._demands(service, history, rates, cpu, ready=ready, second=second)
         history.note_minute(second, demand)
-        history.points.append(_point(self.clock.now(), history.load, rates, cpu, demand, seen, ready))
+        load = history.load
+        history.points.append(
+            Point(
+                at=self.clock.now(),
+                requests_per_s=None if rates is None else round(rates[0], 3),
+                failed_per_s=None if rates is None else round(rates[1], 3),
+                in_flight=None if load is None else load.in_flight,
+                waiting=None if load is None else load.waiting,
+                p95_ms=None if load is None else load.p95_ms,
+                cpu_percent=None if cpu is None else round(cpu, 2),
+                demand=None if math.isnan(demand) else round(demand, 3),
+                replicas_ready=ready,
+                replicas=len(seen.replicas),
+                instances=len(seen.held),
+            )
+        )
         return history
 
     def series(self, service: Service, *, span_s: int) -> tuple[Floats, float]:
@@ -157,7 +172,7 @@ class Traffic:
                 shares.append(100 * load.cpus / most if most > 0 else 0.0)
         return fmean(shares) if shares else None
 
-    def _demands(  # noqa: PLR0913  # what was seen in this second
+    def _demands(  # what was seen in this second
         self,
         service: Service,
         history: History,
@@ -209,30 +224,6 @@ def _signal(  # noqa: PLR0911  # one for each kind
             return 0.0 if load.p95_ms is None else load.p95_ms
         case SignalKind.CUSTOM:
             return None  # nothing tells it yet: a file that asks for it is refused
-
-
-def _point(  # noqa: PLR0913  # what was seen in this second
-    at: datetime,
-    load: EdgeLoad | None,
-    rates: tuple[float, float] | None,
-    cpu: float | None,
-    demand: float,
-    seen: ServiceRecords,
-    ready: int,
-) -> Point:
-    return Point(
-        at=at,
-        requests_per_s=None if rates is None else round(rates[0], 3),
-        failed_per_s=None if rates is None else round(rates[1], 3),
-        in_flight=None if load is None else load.in_flight,
-        waiting=None if load is None else load.waiting,
-        p95_ms=None if load is None else load.p95_ms,
-        cpu_percent=None if cpu is None else round(cpu, 2),
-        demand=None if math.isnan(demand) else round(demand, 3),
-        replicas_ready=ready,
-        replicas=len(seen.replicas),
-        instances=len(seen.held),
-    )
 
 
 def newest(points: Sequence[Point]) -> Point | None:

@@ -66,6 +66,14 @@ class EventKind(StrEnum):
     ORPHAN_FOUND = "orphan.found"
     ORPHAN_REMOVED = "orphan.removed"
     PRICE_ALERTED = "price.alerted"
+    ACCOUNT_ADDED = "account.added"
+    ACCOUNT_REMOVED = "account.removed"
+    USER_ADDED = "user.added"
+    USER_CHANGED = "user.changed"
+    USER_REMOVED = "user.removed"
+    TOKEN_CREATED = "token.created"  # noqa: S105  # names of events
+    TOKEN_REVOKED = "token.revoked"  # noqa: S105
+    SIGN_IN_REFUSED = "sign_in.refused"  # too many wrong passwords
     STREAM_STARTED = "stream.started"
 
 

@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
 from kyc.master import pages, problem
-from kyc.master.auth import require_admin
+from kyc.master.auth import permit, require_admin
 from kyc.master.guard import SecurityHeaders
 from kyc.master.routes import (
     agents,
@@ -26,8 +26,10 @@ from kyc.master.routes import (
     logs,
     offers,
     services,
+    session,
     shutdown,
     snapshots,
+    users,
     workloads,
 )
 from kyc.master.services import Services
@@ -36,7 +38,7 @@ from kyc.wire.api import Problem
 from kyc.wire.problem import MEDIA_TYPE
 
 PREFIX = "/api/v1"
-_FOR_ADMIN = (
+_FOR_PEOPLE = (  # administrators do all of it, viewers only what reads
     workloads,
     jobs,
     services,
@@ -53,10 +55,12 @@ _FOR_ADMIN = (
     clouds,
     shutdown,
 )
+_FOR_ADMINS = (users,)
 _DESCRIPTION = """Runs jobs on spot instances of any cloud and never loses their files.
 
-Every call but `GET /health` needs the header `Authorization: Bearer TOKEN`; the token lies in the file `token` of the
-master's KYC_HOME. Errors are RFC 9457 problem details with a `next_step`.
+Every call but `GET /health` and `/session` needs the header `Authorization: Bearer TOKEN` or a session's cookie; the
+operator's token lies in the file `token` of the master's KYC_HOME. With a cookie, a call that changes something needs
+the header `X-Kyc-Request: 1`, or the Origin of this master. Errors are RFC 9457 problem details with a `next_step`.
 Times are UTC, money is USD, sizes are bytes."""
 
 
@@ -95,8 +99,11 @@ def _api() -> APIRouter:
     api = APIRouter(prefix=PREFIX, responses={"default": failed})
     api.include_router(health.router)
     api.include_router(agents.router)
-    documented = Depends(HTTPBearer(auto_error=False, description="The administrator's token."))
-    for module in _FOR_ADMIN:
+    api.include_router(session.router)
+    documented = Depends(HTTPBearer(auto_error=False, description="The operator's token, or one of `/tokens`."))
+    for module in _FOR_PEOPLE:
+        api.include_router(module.router, dependencies=[documented, Depends(permit)])
+    for module in _FOR_ADMINS:
         api.include_router(module.router, dependencies=[documented, Depends(require_admin)])
     return api
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import cast
@@ -10,7 +10,7 @@ from typing import cast
 import msgspec
 
 from kyc.control.traffic import History, Point, newest
-from kyc.domain.ids import ReplicaId
+from kyc.domain.ids import InstanceId, ReplicaId
 from kyc.domain.instance import Instance, InstanceState
 from kyc.domain.offer import Offer
 from kyc.domain.replica import Replica, ReplicaState
@@ -77,10 +77,9 @@ def url_of(service: Service, host: str) -> str:
     return f"{scheme}://{host}:{service.edge_port}"
 
 
-def interruptions_of(instances: object) -> int:
+def interruptions_of(instances: Iterable[Instance]) -> int:
     """Return how many of the instances were taken away by their provider after they had begun."""
-    known = cast("Sequence[Instance]", instances)
-    return sum(i.interrupted_at is not None and i.ready_at is not None for i in known)
+    return sum(i.interrupted_at is not None and i.ready_at is not None for i in instances)
 
 
 def workload_row_of(service: Service, instances: Sequence[Instance], *, now: datetime) -> WorkloadRow:
@@ -105,7 +104,7 @@ def workload_row_of(service: Service, instances: Sequence[Instance], *, now: dat
 
 
 def instance_rows(
-    seen: ServiceRecords, history: History, beats: Mapping[str, tuple[Pulse | None, float]], *, now: datetime
+    seen: ServiceRecords, history: History, beats: Mapping[InstanceId, tuple[Pulse | None, float]], *, now: datetime
 ) -> list[ServiceInstanceRow]:
     """Return each instance that is not over with its replicas; `beats`: the newest heartbeat, and how long ago."""
     rows = []

@@ -7,33 +7,33 @@ import ssl
 import time
 
 from kyc.domain.service import Service
-from kyc.wire.api import TestReply, TestRequest
+from kyc.wire.api import TrialReply, TrialRequest
 
 _TIMEOUT_S = 30.0
 _HEADERS = 64  # of an answer; more are not looked at
 
 
-async def send_tests(service: Service, host: str, request: TestRequest) -> list[TestReply]:
+async def send_tests(service: Service, host: str, request: TrialRequest) -> list[TrialReply]:
     """Send the requests, each on a connection of its own; return the answers in their order."""
     places = asyncio.Semaphore(request.together)
 
-    async def one() -> TestReply:
+    async def one() -> TrialReply:
         async with places:
             return await _send(service, host, request.path)
 
     return list(await asyncio.gather(*(one() for _ in range(request.count))))
 
 
-async def _send(service: Service, host: str, path: str) -> TestReply:
+async def _send(service: Service, host: str, path: str) -> TrialReply:
     begun_s = time.monotonic()
     try:
         async with asyncio.timeout(_TIMEOUT_S):
             status, headers = await _get(service, host, path)
     except (OSError, ValueError, asyncio.IncompleteReadError, TimeoutError) as error:
         took_ms = round((time.monotonic() - begun_s) * 1000, 2)
-        return TestReply(status=None, instance=None, replica=None, took_ms=took_ms, error=str(error) or "no answer")
+        return TrialReply(status=None, instance=None, replica=None, took_ms=took_ms, error=str(error) or "no answer")
     took_ms = round((time.monotonic() - begun_s) * 1000, 2)
-    return TestReply(
+    return TrialReply(
         status=status, instance=headers.get("x-kyc-instance"), replica=headers.get("x-kyc-replica"), took_ms=took_ms
     )
 

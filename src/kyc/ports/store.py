@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
+from kyc.domain.account import CloudAccount
+from kyc.domain.admin import AdminRecord
 from kyc.domain.budget import Budget, BudgetPeriod
 from kyc.domain.deployment import Deployment
 from kyc.domain.event import Event, EventKind, LogLines
-from kyc.domain.ids import AttemptId, DeploymentId, InstanceId, ReplicaId, WorkloadName
+from kyc.domain.ids import AccountId, AttemptId, DeploymentId, InstanceId, ReplicaId, WorkloadName
 from kyc.domain.instance import Instance
 from kyc.domain.job import Attempt, Job
 from kyc.domain.replica import Replica
 from kyc.domain.service import Service
 
-Record = Instance | Deployment | Job | Attempt | Service | Replica | Budget
+Record = Instance | Deployment | Job | Attempt | Service | Replica | Budget | CloudAccount | AdminRecord
+A = TypeVar("A", bound=AdminRecord)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,14 @@ class Store(Protocol):
     async def budgets(self, *, live_only: bool = False) -> list[Budget]: ...
 
     async def budget(self, period: BudgetPeriod) -> Budget | None: ...
+
+    async def accounts(self, *, live_only: bool = False) -> list[CloudAccount]: ...
+
+    async def account(self, account_id: AccountId) -> CloudAccount | None: ...
+
+    async def admin_records(self, kind: type[A], *, live_only: bool = False) -> list[A]: ...
+
+    async def admin_record(self, kind: type[A], key: str) -> A | None: ...
 
     async def events_after(self, seq: int, *, limit: int, wanted: EventFilter | None = None) -> list[Event]: ...
 

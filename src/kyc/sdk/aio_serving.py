@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from kyc.sdk import calls
 from kyc.sdk.calls import Call
@@ -17,19 +17,25 @@ from kyc.wire import api
 T = TypeVar("T")
 
 
+class _AsyncCaller(Protocol):
+    async def upload(self, folder: Path) -> tuple[str, tuple[str, ...]]: ...
+
+    async def _call(self, call: Call[T]) -> T: ...
+
+
 class AsyncServiceCalls:
     """What a client can ask about services; see `ServiceCalls` for what each does and raises."""
 
-    async def services(self) -> list[api.ServiceRow]:
+    async def services(self: _AsyncCaller) -> list[api.ServiceRow]:
         """Return every service, also those that have ended."""
         return await self._call(calls.services())
 
-    async def service(self, name: str) -> api.ServiceDetail:
+    async def service(self: _AsyncCaller, name: str) -> api.ServiceDetail:
         """Return one service with its instances, replicas and their load."""
         return await self._call(calls.service(name))
 
     async def serve(
-        self,
+        self: _AsyncCaller,
         source: str | Path,
         *,
         name: str | None = None,
@@ -47,18 +53,13 @@ class AsyncServiceCalls:
         return replace(plan, warnings=[*plan.warnings, *warnings])
 
     async def traffic(
-        self, name: str, *, since: datetime | None = None, limit: int | None = None
+        self: _AsyncCaller, name: str, *, since: datetime | None = None, limit: int | None = None
     ) -> list[api.TrafficPoint]:
         """Return a service's last half hour, a point a second, oldest first."""
         return await self._call(calls.traffic(name, since=since, limit=limit))
 
-    async def test_service(self, name: str, *, count: int = 10, path: str = "/", together: int = 4) -> api.TestReport:
+    async def try_service(
+        self: _AsyncCaller, name: str, *, count: int = 10, path: str = "/", together: int = 4
+    ) -> api.TrialReport:
         """Send test requests through the service's edge and return who answered each."""
-        return await self._call(calls.test_service(name, api.TestRequest(count=count, path=path, together=together)))
-
-    async def upload(self, folder: Path) -> tuple[str, tuple[str, ...]]:
-        """Upload a folder: the client's own."""
-        raise NotImplementedError
-
-    async def _call(self, call: Call[T]) -> T:
-        raise NotImplementedError
+        return await self._call(calls.try_service(name, api.TrialRequest(count=count, path=path, together=together)))

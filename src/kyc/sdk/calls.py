@@ -101,8 +101,8 @@ def traffic(name: str, *, since: datetime | None, limit: int | None) -> Call[lis
     return _get(_path("services", name, "traffic"), list[api.TrafficPoint], query)
 
 
-def test_service(name: str, request: api.TestRequest) -> Call[api.TestReport]:
-    return _post(_path("services", name, "test"), api.TestReport, request)
+def try_service(name: str, request: api.TrialRequest) -> Call[api.TrialReport]:
+    return _post(_path("services", name, "test"), api.TrialReport, request)
 
 
 def logs(name: str, *, after: int, limit: int, attempt: str | None = None) -> Call[list[api.LogRow]]:
@@ -197,6 +197,24 @@ def remove_budget(scope: str) -> Call[None]:
 
 def clouds() -> Call[list[api.CloudRow]]:
     return _get("/clouds", list[api.CloudRow])
+
+
+def cloud_forms() -> Call[list[api.CloudForm]]:
+    return _get("/clouds/forms", list[api.CloudForm])
+
+
+def add_account(cloud: str, name: str, request: api.AccountRequest) -> Call[api.AccountReport]:
+    path, body = PREFIX + _path("clouds", cloud, "accounts", name), msgspec.json.encode(request)
+    return Call(method="PUT", path=path, reply=api.AccountReport, body=body)
+
+
+def check_account(cloud: str, name: str) -> Call[api.AccountReport]:
+    return _post(_path("clouds", cloud, "accounts", name, "check"), api.AccountReport)
+
+
+def remove_account(cloud: str, name: str) -> Call[None]:
+    path = PREFIX + _path("clouds", cloud, "accounts", name)
+    return Call(method="DELETE", path=path, reply=type(None))
 
 
 def shutdown(request: api.ShutdownRequest) -> Call[None]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from kyc.sdk import calls
 from kyc.sdk.calls import Call
@@ -15,19 +15,25 @@ from kyc.wire import api
 T = TypeVar("T")
 
 
+class _Caller(Protocol):
+    def upload(self, folder: Path, *, on_step: Callable[[str], None] | None = None) -> tuple[str, tuple[str, ...]]: ...
+
+    def _call(self, call: Call[T]) -> T: ...
+
+
 class ServiceCalls:
     """What a client can ask about services."""
 
-    def services(self) -> list[api.ServiceRow]:
+    def services(self: _Caller) -> list[api.ServiceRow]:
         """Return every service, also those that have ended."""
         return self._call(calls.services())
 
-    def service(self, name: str) -> api.ServiceDetail:
+    def service(self: _Caller, name: str) -> api.ServiceDetail:
         """Return one service with its instances, replicas and their load; raise NotFoundError."""
         return self._call(calls.service(name))
 
     def serve(
-        self,
+        self: _Caller,
         source: str | Path,
         *,
         name: str | None = None,
@@ -51,19 +57,14 @@ class ServiceCalls:
         plan = self._call(calls.serve(request))
         return replace(plan, warnings=[*plan.warnings, *warnings])
 
-    def traffic(self, name: str, *, since: datetime | None = None, limit: int | None = None) -> list[api.TrafficPoint]:
+    def traffic(
+        self: _Caller, name: str, *, since: datetime | None = None, limit: int | None = None
+    ) -> list[api.TrafficPoint]:
         """Return a service's last half hour, a point a second, oldest first; raise NotFoundError."""
         return self._call(calls.traffic(name, since=since, limit=limit))
 
-    def test_service(self, name: str, *, count: int = 10, path: str = "/", together: int = 4) -> api.TestReport:
+    def try_service(
+        self: _Caller, name: str, *, count: int = 10, path: str = "/", together: int = 4
+    ) -> api.TrialReport:
         """Send test requests through the service's edge and return who answered each; raise NotFoundError."""
-        return self._call(calls.test_service(name, api.TestRequest(count=count, path=path, together=together)))
-
-    def upload(
-        self, folder: Path, *, on_step: Callable[[str], None] | None = None
-    ) -> tuple[str, tuple[str, ...]]:
-        """Upload a folder: the client's own."""
-        raise NotImplementedError
-
-    def _call(self, call: Call[T]) -> T:
-        raise NotImplementedError
+        return self._call(calls.try_service(name, api.TrialRequest(count=count, path=path, together=together)))

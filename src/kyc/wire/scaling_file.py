@@ -54,7 +54,9 @@ def read_scaling(service: Section, warnings: list[str]) -> tuple[ScalingRule, in
         raise service.wrong("replicas", "given beside replica_policy", next_step="Use one of the two.")
     policy = section_of(value, service.place("replica_policy"))
     refuse_unknown(policy, SCALING_KEYS)
-    warnings += [f"{policy.place(key)}: no effect; {why}" for key, why in _IGNORED.items() if policy.get(key) is not None]
+    warnings += [
+        f"{policy.place(key)}: no effect; {why}" for key, why in _IGNORED.items() if policy.get(key) is not None
+    ]
     per_instance = policy.parsed("max_replicas_per_instance", _at_least_one, None)
     return _rule(policy, warnings), per_instance
 

@@ -27,7 +27,16 @@ SERVICE_KEYS = frozenset(
     }
 )  # fmt: skip
 _PROBE_KEYS = frozenset(
-    {"path", "initial_delay", "timeout", "fail_after", "initial_delay_seconds", "timeout_seconds", "post_data", "headers"}
+    {
+        "path",
+        "initial_delay",
+        "timeout",
+        "fail_after",
+        "initial_delay_seconds",
+        "timeout_seconds",
+        "post_data",
+        "headers",
+    }
 )
 _BALANCES = {
     "least_load": Balance.LEAST_REQUEST,
@@ -70,7 +79,8 @@ def parse_service(text: str, *, default_name: str = "service") -> ParsedService:
     port = _port(top, service, image)
     if not image and not run.strip():
         raise InvalidInputError(
-            "run: the file does not say what to run", next_step="Add a line such as `run: python app.py`, or an `image`."
+            "run: the file does not say what to run",
+            next_step="Add a line such as `run: python app.py`, or an `image`.",
         )
     scaling, most_per_instance = read_scaling(service, warnings)
     spec = ServiceSpec(
@@ -139,9 +149,8 @@ def _probe(service: Section, warnings: list[str]) -> Probe:
         return Probe(path=_path(service, "readiness_probe", value))
     section = section_of(value, service.place("readiness_probe"))
     refuse_unknown(section, _PROBE_KEYS)
-    for key in ("post_data", "headers"):
-        if section.get(key) is not None:
-            warnings.append(f"{section.place(key)}: a probe is a plain GET, so it has no effect")
+    ignored = [key for key in ("post_data", "headers") if section.get(key) is not None]
+    warnings += [f"{section.place(key)}: a probe is a plain GET, so it has no effect" for key in ignored]
     return Probe(
         path=_path(section, "path", section.text("path")) if section.get("path") is not None else "",
         initial_delay=_time(section, "initial_delay", usual.initial_delay),

@@ -10,11 +10,13 @@ from typing import TypeVar
 
 import msgspec
 
+from kyc.domain.account import CloudAccount
+from kyc.domain.admin import AdminRecord, admin_key
 from kyc.domain.budget import Budget, BudgetPeriod
 from kyc.domain.deployment import DEPLOYMENT_EDGES, Deployment
 from kyc.domain.errors import ConflictError, StaleWriteError, UnreachableError
 from kyc.domain.event import Event, LogLines
-from kyc.domain.ids import AttemptId, DeploymentId, InstanceId, ReplicaId, WorkloadName
+from kyc.domain.ids import AccountId, AttemptId, DeploymentId, InstanceId, ReplicaId, WorkloadName
 from kyc.domain.instance import Instance
 from kyc.domain.job import Attempt, Job
 from kyc.domain.machine import is_final
@@ -23,8 +25,9 @@ from kyc.domain.service import Service
 from kyc.ports.store import EventFilter, Record
 
 T = TypeVar("T")
-R = TypeVar("R", Instance, Deployment, Job, Attempt, Service, Replica, Budget)
-Key = tuple[type[Record], str]
+R = TypeVar("R", Instance, Deployment, Job, Attempt, Service, Replica, Budget, CloudAccount)
+A = TypeVar("A", bound=AdminRecord)
+Key = tuple[type[object], str]
 
 
 class FakeStore:
@@ -132,6 +135,26 @@ class FakeStore:
         """Return the period's budget, None if there never was one."""
         return await self._one(Budget, period)
 
+    async def accounts(self, *, live_only: bool = False) -> list[CloudAccount]:
+        """Return the accounts of clouds, oldest first."""
+        return await self._all(CloudAccount, live_only=live_only)
+
+    async def account(self, account_id: AccountId) -> CloudAccount | None:
+        """Return the account, None if there never was one."""
+        return await self._one(CloudAccount, account_id)
+
+    async def admin_records(self, kind: type[A], *, live_only: bool = False) -> list[A]:
+        """Return what people set up of one kind, oldest first."""
+        await self._give_way()
+        found = [record for record in self._records.values() if isinstance(record, kind)]
+        return [record for record in found if not (live_only and record.is_over)]
+
+    async def admin_record(self, kind: type[A], key: str) -> A | None:
+        """Return the one of the name or id, None if there never was one."""
+        await self._give_way()
+        record = self._records.get((kind, key))
+        return record if isinstance(record, kind) else None
+
     async def events_after(self, seq: int, *, limit: int, wanted: EventFilter | None = None) -> list[Event]:
         """Return the wanted events after the place, oldest first, `limit` at most."""
         await self._give_way()
@@ -167,6 +190,8 @@ class FakeStore:
 
 
 def _key(record: Record) -> Key:
+    if isinstance(record, AdminRecord):
+        return type(record), admin_key(record)
     return type(record), record.name if isinstance(record, Job | Service) else record.id
 
 

@@ -11,13 +11,26 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from kyc.adapters.sql import schema
+from kyc.adapters.sql.admin import admin_query, put_admin, read_admin
 from kyc.adapters.sql.database import Database
-from kyc.adapters.sql.schema import ATTEMPTS, BUDGETS, DEPLOYMENTS, INSTANCES, JOBS, REPLICAS, SERVICES, Shelf
+from kyc.adapters.sql.schema import (
+    ACCOUNTS,
+    ATTEMPTS,
+    BUDGETS,
+    DEPLOYMENTS,
+    INSTANCES,
+    JOBS,
+    REPLICAS,
+    SERVICES,
+    Shelf,
+)
+from kyc.domain.account import CloudAccount
+from kyc.domain.admin import AdminRecord
 from kyc.domain.budget import Budget, BudgetPeriod
 from kyc.domain.deployment import Deployment
 from kyc.domain.errors import ConflictError, StaleWriteError
 from kyc.domain.event import Event, LogLines
-from kyc.domain.ids import AttemptId, DeploymentId, InstanceId, ReplicaId, WorkloadName
+from kyc.domain.ids import AccountId, AttemptId, DeploymentId, InstanceId, ReplicaId, WorkloadName
 from kyc.domain.instance import Instance
 from kyc.domain.job import Attempt, Job
 from kyc.domain.replica import Replica
@@ -25,7 +38,8 @@ from kyc.domain.service import Service
 from kyc.ports.store import EventFilter, Record
 
 T = TypeVar("T")
-R = TypeVar("R", Instance, Deployment, Job, Attempt, Service, Replica, Budget)
+R = TypeVar("R", Instance, Deployment, Job, Attempt, Service, Replica, Budget, CloudAccount)
+A = TypeVar("A", bound=AdminRecord)
 
 
 class SqlStore:
@@ -123,6 +137,23 @@ class SqlStore:
         """Return the period's budget, None if there never was one."""
         return await self._one(BUDGETS, period)
 
+    async def accounts(self, *, live_only: bool = False) -> list[CloudAccount]:
+        """Return the accounts of clouds, oldest first."""
+        return await self._all(ACCOUNTS, live_only=live_only)
+
+    async def account(self, account_id: AccountId) -> CloudAccount | None:
+        """Return the account, None if there never was one."""
+        return await self._one(ACCOUNTS, account_id)
+
+    async def admin_records(self, kind: type[A], *, live_only: bool = False) -> list[A]:
+        """Return what people set up of one kind, oldest first."""
+        return [read_admin(kind, body) for body in await self._column(admin_query(kind, live_only=live_only))]
+
+    async def admin_record(self, kind: type[A], key: str) -> A | None:
+        """Return the one of the name or id, None if there never was one."""
+        bodies = await self._column(admin_query(kind, key=key))
+        return read_admin(kind, bodies[0]) if bodies else None
+
     async def events_after(self, seq: int, *, limit: int, wanted: EventFilter | None = None) -> list[Event]:
         """Return the wanted events after the place, oldest first, `limit` at most."""
         columns = schema.events.c
@@ -183,6 +214,9 @@ def _save(
 
 
 def _write(connection: sa.Connection, record: Record) -> None:
+    if isinstance(record, AdminRecord):
+        put_admin(connection, record)
+        return
     match record:
         case Instance():
             _put(connection, INSTANCES, record)
@@ -198,6 +232,8 @@ def _write(connection: sa.Connection, record: Record) -> None:
             _put(connection, REPLICAS, record)
         case Budget():
             _put(connection, BUDGETS, record)
+        case CloudAccount():
+            _put(connection, ACCOUNTS, record)
         case _:
             assert_never(record)
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
 from kyc.master import sse
-from kyc.master.auth import Served
+from kyc.master.auth import Called, Served
 from kyc.master.routes.workloads import find_name
 from kyc.master.views import log_row
 from kyc.wire.api import LogRow
@@ -39,7 +39,11 @@ async def list_logs(
 
 @router.get("/stream", response_class=StreamingResponse, responses=sse.DOCUMENTED)
 async def stream_logs(
-    name: str, served: Served, after: sse.ResumeAfter, attempt: Annotated[str | None, Query()] = None
+    name: str,
+    served: Served,
+    after: sse.ResumeAfter,
+    caller: Called,
+    attempt: Annotated[str | None, Query(description="As in the list.")] = None,
 ) -> StreamingResponse:
     """Follow the output as server-sent events named `log`; `data` is a row as the list has it."""
     workload = await find_name(served, name)
@@ -55,4 +59,4 @@ async def stream_logs(
                 return [sse.Item(seq=lines.seq, name="log", row=log_row(lines)) for lines in mine]
         return []
 
-    return sse.stream(served, page, after)
+    return sse.stream(served, page, after, caller)

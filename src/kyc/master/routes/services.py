@@ -30,9 +30,9 @@ from kyc.wire.api import (
     ServicePlan,
     ServiceRequest,
     ServiceRow,
-    TestReport,
-    TestRequest,
     TrafficPoint,
+    TrialReport,
+    TrialRequest,
 )
 from kyc.wire.service_file import parse_service
 from kyc.wire.workload_file import check_name
@@ -116,7 +116,7 @@ async def stop_service(name: str, served: Served) -> ServiceRow:
 
 
 @router.post("/{name}/test")
-async def test_service(name: str, request: TestRequest, served: Served) -> TestReport:
+async def try_service(name: str, request: TrialRequest, served: Served) -> TrialReport:
     """Send test requests through the edge and say which instance and replica answered each."""
     service = await find_service(served, name)
     if service.is_over:
@@ -126,7 +126,7 @@ async def test_service(name: str, request: TestRequest, served: Served) -> TestR
     if not request.path.startswith("/") or not request.path.isprintable() or " " in request.path:
         raise InvalidInputError("body.path is not a path such as /")
     url = url_of(service, served.board.host)
-    return TestReport(url=url, replies=await send_tests(service, served.board.host, request))
+    return TrialReport(url=url, replies=await send_tests(service, served.board.host, request))
 
 
 async def find_service(served: Services, name: str) -> Service:

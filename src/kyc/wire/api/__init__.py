@@ -4,9 +4,18 @@ decodes into them.
 Money is USD as a number (exact to a millionth), sizes are bytes, times are UTC in ISO 8601.
 """
 
+from kyc.wire.api.cloud import (
+    AccountField,
+    AccountReport,
+    AccountRequest,
+    AccountRow,
+    CloudForm,
+    CloudRow,
+    RightRow,
+)
 from kyc.wire.api.event import EventRow, LogRow
 from kyc.wire.api.instance import DeploymentRow, InstanceRow, InterruptRequest, LaunchRequest
-from kyc.wire.api.master import CloudRow, EnrolRequest, Health, Problem, ShutdownRequest
+from kyc.wire.api.master import EnrolRequest, Health, Problem, ShutdownRequest
 from kyc.wire.api.money import BudgetRequest, BudgetRow, CostBy, CostReport, CostRow
 from kyc.wire.api.offer import (
     CatalogReport,
@@ -26,19 +35,38 @@ from kyc.wire.api.service import (
     ServicePlan,
     ServiceRequest,
     ServiceRow,
-    TestReply,
-    TestReport,
-    TestRequest,
     TrafficPoint,
+    TrialReply,
+    TrialReport,
+    TrialRequest,
 )
 from kyc.wire.api.snapshot import SnapshotRow
+from kyc.wire.api.user import (
+    Me,
+    NewToken,
+    PasswordRequest,
+    SessionState,
+    SetupRequest,
+    SignInLink,
+    SignInRequest,
+    TokenRequest,
+    TokenRow,
+    UserChange,
+    UserRequest,
+    UserRow,
+)
 from kyc.wire.api.workload import AttemptRow, JobPlan, JobRequest, WorkloadDetail, WorkloadRow
 
 __all__ = [
+    "AccountField",
+    "AccountReport",
+    "AccountRequest",
+    "AccountRow",
     "AttemptRow",
     "BudgetRequest",
     "BudgetRow",
     "CatalogReport",
+    "CloudForm",
     "CloudRow",
     "CostBy",
     "CostReport",
@@ -57,23 +85,36 @@ __all__ = [
     "JobRequest",
     "LaunchRequest",
     "LogRow",
+    "Me",
+    "NewToken",
     "OfferRow",
+    "PasswordRequest",
     "Problem",
     "RefreshRequest",
     "RemovalRow",
     "ReplicaRow",
+    "RightRow",
     "SearchReport",
     "ServiceDetail",
     "ServiceInstanceRow",
     "ServicePlan",
     "ServiceRequest",
     "ServiceRow",
+    "SessionState",
+    "SetupRequest",
     "ShutdownRequest",
+    "SignInLink",
+    "SignInRequest",
     "SnapshotRow",
-    "TestReply",
-    "TestReport",
-    "TestRequest",
+    "TokenRequest",
+    "TokenRow",
     "TrafficPoint",
+    "TrialReply",
+    "TrialReport",
+    "TrialRequest",
+    "UserChange",
+    "UserRequest",
+    "UserRow",
     "WorkloadDetail",
     "WorkloadRow",
 ]

@@ -13,8 +13,8 @@ from kyc.wire.api.offer import OfferRow
 class ServiceRow:
     """One service, as of now. Rates and times are of the last second; None where they cannot be read.
 
-    `replicas` counts those that are not over, `wanted_*` is the last decision about the numbers. `requests` and `failed`
-    (5xx that clients saw) are counted since the edge was started; `in_flight` with those that wait for a first replica.
+    `replicas` counts those that are not over, `*_wanted` is the last decision about the numbers. `requests` and
+    `failed` (5xx that clients saw) are counted since the edge was started; `in_flight` counts those that wait, too.
     """
 
     name: str
@@ -156,7 +156,7 @@ class ServicePlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TestRequest:
+class TrialRequest:
     """`POST /services/{name}/test`: send so many GETs of the path through the edge, `together` at a time."""
 
     count: int = 10
@@ -165,7 +165,7 @@ class TestRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TestReply:
+class TrialReply:
     """One test request's answer and who gave it, as the edge says; `status` None with `error`: there was none."""
 
     status: int | None
@@ -176,8 +176,8 @@ class TestReply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TestReport:
+class TrialReport:
     """The answers in the order of the requests."""
 
     url: str
-    replies: list[TestReply]
+    replies: list[TrialReply]

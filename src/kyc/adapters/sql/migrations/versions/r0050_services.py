@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "r0050"
-down_revision = "r0002"
+down_revision = "r0060"
 
 _BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 

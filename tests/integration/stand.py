@@ -149,6 +149,7 @@ def make_stand(folder: Path, *, store: Store | None = None, limit_bytes: int = 1
         budgets=Budgets(context),
         links=Links(context, pulses),
         pulses=pulses,
+        history=pulses.history,
         snapshots=snapshots,
         operations=operations,
         accounts=Accounts(

@@ -11,7 +11,7 @@ from kyc.control.context import Context
 from kyc.control.purchase import Wanted, purchase, ranked
 from kyc.control.servicestep import ServiceStep
 from kyc.control.thresholds import plan_by_threshold
-from kyc.control.traffic import History, Traffic
+from kyc.control.traffic import Traffic, TrafficHistory
 from kyc.domain.event import EventKind
 from kyc.domain.ids import WorkloadName
 from kyc.domain.instance import Instance, InstanceState
@@ -69,7 +69,7 @@ class Scaling:
             for name in names & set(known):
                 del known[name]
 
-    async def scale(self, step: ServiceStep, history: History) -> None:
+    async def scale(self, step: ServiceStep, history: TrafficHistory) -> None:
         """Put into the step what brings the service to the numbers it should have."""
         sizing = await self._sizing(step)
         spec = step.service.spec
@@ -100,7 +100,7 @@ class Scaling:
         elif step.service.reason:
             step.set(reason="")
 
-    def _view(self, step: ServiceStep, history: History, sizing: Sizing) -> ServiceView:
+    def _view(self, step: ServiceStep, history: TrafficHistory, sizing: Sizing) -> ServiceView:
         service, rule = step.service, step.service.spec.scaling
         demand, grain = self.traffic.series(service, span_s=memory_of(rule.worth, sizing.pace.instance_start_s))
         if not rule.targets:  # nothing is measured: the limits alone decide
@@ -115,7 +115,7 @@ class Scaling:
             forecast=self._forecast(service.name, history, sizing.pace),
         )
 
-    def _forecast(self, name: WorkloadName, history: History, pace: Pace) -> Forecast | None:
+    def _forecast(self, name: WorkloadName, history: TrafficHistory, pace: Pace) -> Forecast | None:
         minute = int(self.context.clock.monotonic_s()) // 60
         known = self._forecasts.get(name)
         if known is None or known[0] != minute:

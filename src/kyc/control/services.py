@@ -13,7 +13,7 @@ from kyc.control.context import Context
 from kyc.control.routing import Routing
 from kyc.control.scaling import Scaling
 from kyc.control.servicestep import ServiceStep
-from kyc.control.traffic import History, Traffic
+from kyc.control.traffic import Traffic, TrafficHistory
 from kyc.domain.errors import StaleWriteError
 from kyc.domain.event import EventKind
 from kyc.domain.ids import WorkloadName
@@ -67,7 +67,7 @@ class Services:
         """Where services are reached."""
         return self.routing.host
 
-    def history(self, name: WorkloadName) -> History:
+    def history(self, name: WorkloadName) -> TrafficHistory:
         """Return what a service had to do lately."""
         return self.traffic.of(name)
 
@@ -103,7 +103,7 @@ class Services:
             await self.context.store.save(*step.records, events=step.events)
             self.context.signal.notify()
 
-    def _follow(self, step: ServiceStep, history: History) -> None:
+    def _follow(self, step: ServiceStep, history: TrafficHistory) -> None:
         """Take note of lost instances, of drained replicas, and of the first one that is ready."""
         seen = step.seen
         for replica, reason in gone_replicas(seen):

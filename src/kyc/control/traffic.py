@@ -52,7 +52,7 @@ class Point:
 
 
 @dataclass(slots=True)
-class History:
+class TrafficHistory:
     """One service's: points of the last half hour, demands by target, minutes for the forecast."""
 
     points: deque[Point] = field(default_factory=lambda: deque(maxlen=MEMORY_S))
@@ -94,11 +94,11 @@ class Traffic:
     clock: Clock
     pulses: Pulses
     edge: Edge
-    _known: dict[WorkloadName, History] = field(default_factory=dict)
+    _known: dict[WorkloadName, TrafficHistory] = field(default_factory=dict)
 
-    def of(self, name: WorkloadName) -> History:
+    def of(self, name: WorkloadName) -> TrafficHistory:
         """Return a service's history; an empty one if nothing is known yet."""
-        return self._known.setdefault(name, History())
+        return self._known.setdefault(name, TrafficHistory())
 
     def forget(self, names: set[WorkloadName]) -> None:
         """Drop the services that are over."""
@@ -113,7 +113,7 @@ class Traffic:
             log.warning("edge_silent", extra={"why": str(error)})
             return None
 
-    def note(self, seen: ServiceRecords, loads: Mapping[WorkloadName, EdgeLoad] | None) -> History:
+    def note(self, seen: ServiceRecords, loads: Mapping[WorkloadName, EdgeLoad] | None) -> TrafficHistory:
         """Take down what the edge and the heartbeats say of one service now."""
         service, history = seen.service, self.of(seen.service.name)
         now_s = self.clock.monotonic_s()
@@ -175,7 +175,7 @@ class Traffic:
     def _demands(  # what was seen in this second
         self,
         service: Service,
-        history: History,
+        history: TrafficHistory,
         rates: tuple[float, float] | None,
         cpu: float | None,
         *,
@@ -196,7 +196,7 @@ class Traffic:
         return max(known, default=math.nan)
 
 
-def _rates(history: History, now_s: float) -> tuple[float, float] | None:
+def _rates(history: TrafficHistory, now_s: float) -> tuple[float, float] | None:
     """Return requests and failures per second since the last look; None where that cannot be told."""
     load, last = history.load, history.last
     history.last = None if load is None else (now_s, load)

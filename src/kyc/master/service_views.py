@@ -9,7 +9,7 @@ from typing import cast
 
 import msgspec
 
-from kyc.control.traffic import History, Point, newest
+from kyc.control.traffic import Point, TrafficHistory, newest
 from kyc.domain.ids import InstanceId, ReplicaId
 from kyc.domain.instance import Instance, InstanceState
 from kyc.domain.offer import Offer
@@ -31,9 +31,10 @@ from kyc.wire.api import (
 from kyc.wire.replica import ReplicaLoad
 
 SUSPECT_S = 5.0
+Beat = tuple[Pulse | None, float]  # the newest heartbeat, and how long ago anything was heard
 
 
-def service_row(seen: ServiceRecords, history: History, host: str, *, now: datetime) -> ServiceRow:
+def service_row(seen: ServiceRecords, history: TrafficHistory, host: str, *, now: datetime) -> ServiceRow:
     """Return a service's line."""
     service, point = seen.service, newest(history.points)
     fresh = point if point is not None and not service.is_over else None
@@ -104,9 +105,13 @@ def workload_row_of(service: Service, instances: Sequence[Instance], *, now: dat
 
 
 def instance_rows(
-    seen: ServiceRecords, history: History, beats: Mapping[InstanceId, tuple[Pulse | None, float]], *, now: datetime
+    seen: ServiceRecords,
+    history: TrafficHistory,
+    beats: Mapping[InstanceId, tuple[Pulse | None, float]],
+    *,
+    now: datetime,
 ) -> list[ServiceInstanceRow]:
-    """Return each instance that is not over with its replicas; `beats`: the newest heartbeat, and how long ago."""
+    """Return each instance that is not over with its replicas; by the newest heartbeats."""
     rows = []
     for instance in seen.instances.values():
         if instance.is_over:
@@ -127,7 +132,9 @@ def instance_rows(
     return rows
 
 
-def replica_row(replica: Replica, history: History, load: ReplicaLoad | None, seen: ServiceRecords) -> ReplicaRow:
+def replica_row(
+    replica: Replica, history: TrafficHistory, load: ReplicaLoad | None, seen: ServiceRecords
+) -> ReplicaRow:
     """Return a replica's line."""
     known = history.load is not None and replica.id in history.load.endpoints
     endpoint = history.endpoint(replica.id)

@@ -10,8 +10,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
 
+from kyc.control.history import History
 from kyc.control.signal import Signal
-from kyc.control.traffic import History
+from kyc.control.traffic import TrafficHistory
 from kyc.control.users import Users
 from kyc.domain.account import CloudAccount
 from kyc.domain.deployment import Deployment
@@ -76,7 +77,7 @@ class ServiceBoard(Protocol):
 
     async def look(self, service: Service) -> ServiceRecords: ...
 
-    def history(self, name: WorkloadName) -> History: ...
+    def history(self, name: WorkloadName) -> TrafficHistory: ...
 
     def decision(self, name: WorkloadName) -> ScaleDecision | None: ...
 
@@ -189,6 +190,7 @@ class Services:
     budgets: Budgets
     links: Links
     pulses: Pulses
+    history: History
     snapshots: Snapshots
     operations: Operations
     accounts: Accounts

@@ -36,7 +36,7 @@ from kyc.domain.ids import InstanceId
 from kyc.domain.snapshot import StreamAccess
 from kyc.master.archives import Archives
 from kyc.master.cloud_wiring import make_providers
-from kyc.master.edges import NoEdge, port_giver
+from kyc.master.edges import make_edge, port_giver
 from kyc.master.home import Home
 from kyc.master.main import Start
 from kyc.master.pricing import FEED_KINDS
@@ -85,7 +85,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
     for folder in (archives, tables):
         folder.prepare()
     prices = Prices(context, make_keeper(home, clock), background=settings.fetch_prices)
-    edge = NoEdge()
+    edge = make_edge(settings.edge, home.path / "edge", clock)
     engine = Engine(
         context,
         lambda _, instance_id, master_url: user_data(instance_id, master_url, secrets),
@@ -106,11 +106,12 @@ async def build(start: Start) -> AsyncIterator[Services]:
                 store=store,
                 clock=clock,
                 intents=engine.intents,
-                servings=Servings(context, port_giver(edge, engine.edge_host)),
+                servings=Servings(context, port_giver(engine.edge_host)),
                 board=engine.services,
                 budgets=engine.budgets,
                 links=engine.links,
                 pulses=engine.pulses,
+                history=engine.pulses.history,
                 snapshots=Snapshots(store, stream_host, secrets, clock, home.path / "tmp"),
                 operations=operations,
                 accounts=accounts,
@@ -129,6 +130,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
     finally:
         await store.close()
         if operations.everything:
+            await edge.stop()
             await local.stop()
             await stream_host.stop()
 

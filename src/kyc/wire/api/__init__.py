@@ -16,6 +16,16 @@ from kyc.wire.api.cloud import (
 from kyc.wire.api.event import EventRow, LogRow
 from kyc.wire.api.instance import DeploymentRow, InstanceRow, InterruptRequest, LaunchRequest
 from kyc.wire.api.master import EnrolRequest, Health, Problem, ShutdownRequest
+from kyc.wire.api.metric import (
+    CostPoint,
+    CostSeries,
+    MetricPoint,
+    MetricSeries,
+    Overview,
+    RecoveryRow,
+    RegionRow,
+    UnsafeRow,
+)
 from kyc.wire.api.money import BudgetRequest, BudgetRow, CostBy, CostReport, CostRow
 from kyc.wire.api.offer import (
     CatalogReport,
@@ -69,8 +79,10 @@ __all__ = [
     "CloudForm",
     "CloudRow",
     "CostBy",
+    "CostPoint",
     "CostReport",
     "CostRow",
+    "CostSeries",
     "CoverageRow",
     "DecisionRow",
     "DeploymentRow",
@@ -86,11 +98,16 @@ __all__ = [
     "LaunchRequest",
     "LogRow",
     "Me",
+    "MetricPoint",
+    "MetricSeries",
     "NewToken",
     "OfferRow",
+    "Overview",
     "PasswordRequest",
     "Problem",
+    "RecoveryRow",
     "RefreshRequest",
+    "RegionRow",
     "RemovalRow",
     "ReplicaRow",
     "RightRow",
@@ -112,6 +129,7 @@ __all__ = [
     "TrialReply",
     "TrialReport",
     "TrialRequest",
+    "UnsafeRow",
     "UserChange",
     "UserRequest",
     "UserRow",

@@ -25,6 +25,7 @@ from kyc.adapters.fake.store import FakeStore
 from kyc.adapters.system.clock import SystemClock
 from kyc.adapters.system.passwords import Scrypt
 from kyc.control.accounts import Accounts
+from kyc.control.alerts import Alerts
 from kyc.control.budgets import Budgets
 from kyc.control.clouds import LiveClouds
 from kyc.control.context import Context
@@ -155,6 +156,7 @@ def make_stand(folder: Path, *, store: Store | None = None, limit_bytes: int = 1
         accounts=Accounts(
             used, context.secrets, context.clock, {"paid": FakeProvider(cloud_clock, name="paid")}, clouds, signal
         ),
+        alerts=Alerts(context),
         users=Users(context, Scrypt(log_n=4)),
         archives=archives,
         prices=prices,

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from kyc.control.accounts import Accounts
+from kyc.control.alerts import Alerts
 from kyc.control.budgets import Budgets
 from kyc.control.context import Context
 from kyc.control.deadlines import Deadlines
@@ -29,6 +30,7 @@ from kyc.ports.edge import Edge
 
 BUDGETS_PERIOD_S = 5  # well below what a budget keeps back for its end (planning.budget.ENDING_TAKES)
 ACCOUNTS_PERIOD_S = 15  # only what another master of the same database took in comes this way
+ALERTS_PERIOD_S = 5
 REPRICING_PERIOD_S = 15  # catalogs change by the minute at most; a change counts from its own time
 
 
@@ -48,6 +50,7 @@ class Engine:
     intents: Intents = field(init=False)
     budgets: Budgets = field(init=False)
     services: Services = field(init=False)
+    alerts: Alerts = field(init=False)
 
     def __post_init__(self) -> None:
         self.pulses = Pulses(self.context.clock)
@@ -61,6 +64,7 @@ class Engine:
             Routing(self.context, self.pulses, self.edge, self.edge_host),
             Scaling(self.context, traffic),
         )
+        self.alerts = Alerts(self.context)
 
     async def run(self) -> None:
         """Run every loop: jobs and fleet at each change, observation every second and at each doubt."""
@@ -76,6 +80,7 @@ class Engine:
             loops.create_task(run_loop("fleet", fleet.tick, signal=signal, period_s=1))
             repricing = Repricing(self.context)
             loops.create_task(run_loop("repricing", repricing.tick, signal=Signal(), period_s=REPRICING_PERIOD_S))
+            loops.create_task(run_loop("alerts", self.alerts.tick, signal=Signal(), period_s=ALERTS_PERIOD_S))
             loops.create_task(run_loop("budgets", self.budgets.tick, signal=Signal(), period_s=BUDGETS_PERIOD_S))
             loops.create_task(run_loop("observe", observer.tick, signal=doubt, period_s=1))
             if self.accounts is not None:

@@ -10,11 +10,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
 
+from kyc.control.alerts import Alerts
 from kyc.control.history import History
 from kyc.control.signal import Signal
 from kyc.control.traffic import TrafficHistory
 from kyc.control.users import Users
 from kyc.domain.account import CloudAccount
+from kyc.domain.alert import Market
 from kyc.domain.deployment import Deployment
 from kyc.domain.ids import InstanceId, WorkloadName
 from kyc.domain.instance import Instance
@@ -33,7 +35,7 @@ from kyc.planning.offers import OfferQuery, SearchResult
 from kyc.planning.refresh import FeedStatus
 from kyc.planning.serving import ServiceRecords
 from kyc.ports.account import CloudProvider, Verdict
-from kyc.ports.catalog import Taken
+from kyc.ports.catalog import SpotPrice, Taken
 from kyc.ports.clock import Clock
 from kyc.ports.store import Store
 from kyc.wire.agent import Pulse
@@ -98,6 +100,8 @@ class Prices(Protocol):
     async def search(self, query: OfferQuery) -> SearchResult: ...
 
     async def coverage(self) -> list[Coverage]: ...
+
+    async def history(self, market: Market, since: datetime) -> list[SpotPrice]: ...
 
     async def feeds(self) -> Sequence[FeedStatus]: ...
 
@@ -195,6 +199,7 @@ class Services:
     operations: Operations
     accounts: Accounts
     users: Users
+    alerts: Alerts
     archives: Archives
     prices: Prices
     tables: Archives

@@ -109,6 +109,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
                 servings=Servings(context, port_giver(engine.edge_host)),
                 board=engine.services,
                 budgets=engine.budgets,
+                alerts=engine.alerts,
                 links=engine.links,
                 pulses=engine.pulses,
                 history=engine.pulses.history,

@@ -15,6 +15,7 @@ from kyc.wire.api.cloud import (
 )
 from kyc.wire.api.event import EventRow, LogRow
 from kyc.wire.api.instance import DeploymentRow, InstanceRow, InterruptRequest, LaunchRequest
+from kyc.wire.api.market import AlertRequest, AlertRow, PriceHistory, PricePoint
 from kyc.wire.api.master import EnrolRequest, Health, Problem, ShutdownRequest
 from kyc.wire.api.metric import (
     CostPoint,
@@ -72,6 +73,8 @@ __all__ = [
     "AccountReport",
     "AccountRequest",
     "AccountRow",
+    "AlertRequest",
+    "AlertRow",
     "AttemptRow",
     "BudgetRequest",
     "BudgetRow",
@@ -104,6 +107,8 @@ __all__ = [
     "OfferRow",
     "Overview",
     "PasswordRequest",
+    "PriceHistory",
+    "PricePoint",
     "Problem",
     "RecoveryRow",
     "RefreshRequest",

@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from kyc.adapters.fake.catalog import FakeCatalog, fake_offer
 from kyc.adapters.fake.clock import FakeClock
 from kyc.adapters.fake.cloud import FakeCloud
+from kyc.adapters.fake.edge import FakeEdge
 from kyc.adapters.fake.keeper import FakeKeeper
 from kyc.adapters.fake.provider import FakeProvider
 from kyc.adapters.fake.provisioner import FakeProvisioner
@@ -33,7 +34,12 @@ from kyc.control.link import Links
 from kyc.control.move import Moves
 from kyc.control.prices import Prices
 from kyc.control.pulse import Pulses
+from kyc.control.routing import Routing
+from kyc.control.scaling import Scaling
+from kyc.control.serve import Servings
+from kyc.control.services import Services as ServiceLoops
 from kyc.control.signal import Signal
+from kyc.control.traffic import Traffic
 from kyc.control.users import Users
 from kyc.domain.errors import NotFoundError, UnreachableError
 from kyc.domain.finding import Finding, Verdict
@@ -177,12 +183,17 @@ def make_stand(folder: Path, *, store: Store | None = None, limit_bytes: int = 1
     tables = Archives(folder / "tables", limit_bytes=limit_bytes)
     tables.prepare()
     prices = Prices(context, FakeKeeper())
+    edge = FakeEdge()
+    traffic = Traffic(context.clock, pulses, edge)
+    board = ServiceLoops(context, traffic, Routing(context, pulses, edge), Scaling(context, traffic))
     services = Services(
         identity=Identity(master_id="m1", version="0.1.0", pid=1, started_at=STARTED),
         admin_token=TOKEN,
         store=used,
         clock=context.clock,
         intents=Intents(context),
+        servings=Servings(context, lambda: 18_080),
+        board=board,
         budgets=Budgets(context),
         links=Links(context, pulses),
         pulses=pulses,

@@ -21,9 +21,14 @@ from kyc.control.prices import Prices
 from kyc.control.pulse import Pulses
 from kyc.control.repricing import Repricing
 from kyc.control.retention import Retention
+from kyc.control.routing import Routing
+from kyc.control.scaling import Scaling
+from kyc.control.services import Services
 from kyc.control.signal import Signal
 from kyc.control.stream import StreamKeeper
+from kyc.control.traffic import Traffic
 from kyc.planning.liveness import Patience
+from kyc.ports.edge import Edge
 
 BUDGETS_PERIOD_S = 5  # well below what a budget keeps back for its end (planning.budget.ENDING_TAKES)
 ACCOUNTS_PERIOD_S = 15  # only what another master of the same database took in comes this way
@@ -38,6 +43,8 @@ class Engine:
 
     context: Context
     user_data: UserData
+    edge: Edge
+    edge_host: str = "127.0.0.1"
     prices: Prices | None = None
     accounts: Accounts | None = None
     moves: Moves | None = None
@@ -46,6 +53,7 @@ class Engine:
     links: Links = field(init=False)
     intents: Intents = field(init=False)
     budgets: Budgets = field(init=False)
+    services: Services = field(init=False)
     alerts: Alerts = field(init=False)
 
     def __post_init__(self) -> None:
@@ -53,6 +61,13 @@ class Engine:
         self.links = Links(self.context, self.pulses)
         self.intents = Intents(self.context)
         self.budgets = Budgets(self.context)
+        traffic = Traffic(self.context.clock, self.pulses, self.edge)
+        self.services = Services(
+            self.context,
+            traffic,
+            Routing(self.context, self.pulses, self.edge, self.edge_host),
+            Scaling(self.context, traffic),
+        )
         self.alerts = Alerts(self.context)
 
     async def run(self) -> None:
@@ -64,6 +79,8 @@ class Engine:
             loops.create_task(run_loop("stream", keeper.tick, signal=doubt, period_s=1))
             loops.create_task(run_loop("deadlines", Deadlines(self.context).tick, signal=signal, period_s=1))
             loops.create_task(run_loop("jobs", Jobs(self.context).tick, signal=signal, period_s=1))
+            loops.create_task(run_loop("routing", self.services.routing.tick, signal=signal, period_s=0.5))
+            loops.create_task(run_loop("services", self.services.tick, signal=signal, period_s=1))
             loops.create_task(run_loop("fleet", fleet.tick, signal=signal, period_s=1))
             repricing = Repricing(self.context)
             loops.create_task(run_loop("repricing", repricing.tick, signal=Signal(), period_s=REPRICING_PERIOD_S))

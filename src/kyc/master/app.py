@@ -27,6 +27,7 @@ from kyc.master.routes import (
     market,
     offers,
     overview,
+    services,
     session,
     shutdown,
     snapshots,
@@ -43,6 +44,7 @@ PREFIX = "/api/v1"
 _FOR_PEOPLE = (  # administrators do all of it, viewers only what reads
     workloads,
     jobs,
+    services,
     logs,
     snapshots,
     streams,

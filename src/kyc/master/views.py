@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -89,8 +89,13 @@ def attempt_row(attempt: Attempt) -> AttemptRow:
 
 def spec_view(spec: JobSpec) -> dict[str, object]:
     """Return the spec as JSON values; the value of a variable whose name tells of a secret is hidden."""
-    envs = {name: _HIDDEN if _SECRET_NAME.search(name) else value for name, value in spec.envs.items()}
-    return cast("dict[str, object]", msgspec.to_builtins(replace(spec, envs=envs), str_keys=True))
+    shown = replace(spec, envs=hidden_envs(spec.envs))
+    return cast("dict[str, object]", msgspec.to_builtins(shown, str_keys=True))
+
+
+def hidden_envs(envs: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables; the value of one whose name tells of a secret is hidden."""
+    return {name: _HIDDEN if _SECRET_NAME.search(name) else value for name, value in envs.items()}
 
 
 def instance_row(instance: Instance, *, now: datetime) -> InstanceRow:

@@ -29,6 +29,7 @@ from kyc.control.engine import Engine
 from kyc.control.intent import enrolment_token
 from kyc.control.move import Moves
 from kyc.control.prices import Prices
+from kyc.control.serve import Servings
 from kyc.control.signal import Signal
 from kyc.control.users import Users
 from kyc.domain.errors import KycError
@@ -36,6 +37,7 @@ from kyc.domain.ids import InstanceId
 from kyc.domain.snapshot import StreamAccess
 from kyc.master.archives import Archives
 from kyc.master.cloud_wiring import make_providers
+from kyc.master.edges import make_edge, port_giver
 from kyc.master.home import Home
 from kyc.master.main import Start
 from kyc.master.pricing import FEED_KINDS
@@ -87,12 +89,14 @@ async def build(start: Start) -> AsyncIterator[Services]:
         folder.prepare()
     prices = Prices(context, make_keeper(home, clock), background=settings.fetch_prices)
     moves = Moves(context, streams, Maintainer(home.path / "moves", settings.retention), check)
+    edge = make_edge(settings.edge, home.path / "edge", clock)
     engine = Engine(
         context,
         lambda _, instance_id, master_url: user_data(instance_id, master_url, secrets),
-        prices,
-        accounts,
-        moves,
+        edge=edge,
+        prices=prices,
+        accounts=accounts,
+        moves=moves,
     )
     operations = Operations(clouds)
     try:
@@ -107,6 +111,8 @@ async def build(start: Start) -> AsyncIterator[Services]:
                 store=store,
                 clock=clock,
                 intents=engine.intents,
+                servings=Servings(context, port_giver(engine.edge_host)),
+                board=engine.services,
                 budgets=engine.budgets,
                 alerts=engine.alerts,
                 links=engine.links,
@@ -131,6 +137,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
     finally:
         await store.close()
         if operations.everything:
+            await edge.stop()
             await local.stop()
             await streams.stop()
 

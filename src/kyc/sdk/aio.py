@@ -16,6 +16,7 @@ from typing import TypeVar, Unpack, cast
 from kyc.domain.errors import NotFoundError, UnreachableError
 from kyc.sdk import calls, flows
 from kyc.sdk.aio_files import AsyncFileCalls
+from kyc.sdk.aio_serving import AsyncServiceCalls
 from kyc.sdk.archive import pack
 from kyc.sdk.async_transport import AsyncTransport
 from kyc.sdk.clouds import AsyncCloudCalls
@@ -29,7 +30,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class AsyncClient(AsyncFileCalls, AsyncCloudCalls):
+class AsyncClient(AsyncFileCalls, AsyncCloudCalls, AsyncServiceCalls):
     """All that a master does, as coroutines; several may run at once. See `Client` for what each does and raises.
 
     async with AsyncClient() as client:
@@ -115,9 +116,11 @@ class AsyncClient(AsyncFileCalls, AsyncCloudCalls):
 
     # --- logs and events ---------------------------------------------------------------------------------------------
 
-    async def logs(self, name: str, *, after: int = 0, limit: int = calls.PAGE) -> list[api.LogRow]:
-        """Return what a job printed after the row `after`, at most `limit` rows; raise NotFoundError."""
-        return await self._call(calls.logs(name, after=after, limit=limit))
+    async def logs(
+        self, name: str, *, after: int = 0, limit: int = calls.PAGE, attempt: str | None = None
+    ) -> list[api.LogRow]:
+        """Return what a workload (one attempt or replica of it) printed after the row `after`, at most `limit` rows."""
+        return await self._call(calls.logs(name, after=after, limit=limit, attempt=attempt))
 
     def stream_logs(
         self, name: str, *, after: int = 0, patience_s: float = PATIENCE_S

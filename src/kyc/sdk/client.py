@@ -17,6 +17,7 @@ from kyc.sdk.discovery import Address, locator
 from kyc.sdk.files import FileCalls
 from kyc.sdk.follow import Follow, OnContact
 from kyc.sdk.resume import PATIENCE_S
+from kyc.sdk.serving import ServiceCalls
 from kyc.sdk.transport import Transport
 from kyc.wire import api
 
@@ -28,7 +29,7 @@ R = TypeVar("R")
 OnStep = Callable[[str], None]
 
 
-class Client(FileCalls, CloudCalls):
+class Client(FileCalls, CloudCalls, ServiceCalls):
     """All that a master does, as plain calls. One thread at a time, but for iterators, which have their own connection.
 
         with Client() as client:
@@ -154,13 +155,18 @@ class Client(FileCalls, CloudCalls):
 
     # --- logs and events ---------------------------------------------------------------------------------------------
 
-    def logs(self, name: str, *, after: int = 0, limit: int = calls.PAGE) -> list[api.LogRow]:
-        """Return what a job printed after the row `after`, at most `limit` rows; raise NotFoundError."""
-        return self._call(calls.logs(name, after=after, limit=limit))
+    def logs(
+        self, name: str, *, after: int = 0, limit: int = calls.PAGE, attempt: str | None = None
+    ) -> list[api.LogRow]:
+        """Return what a workload (one attempt or replica of it) printed after the row `after`, at most `limit` rows.
 
-    def all_logs(self, name: str, *, after: int = 0) -> Iterator[api.LogRow]:
-        """Yield everything a job has printed so far, page by page; raise NotFoundError."""
-        while page := self.logs(name, after=after):
+        Raise NotFoundError.
+        """
+        return self._call(calls.logs(name, after=after, limit=limit, attempt=attempt))
+
+    def all_logs(self, name: str, *, after: int = 0, attempt: str | None = None) -> Iterator[api.LogRow]:
+        """Yield everything a workload has printed so far, page by page; raise NotFoundError."""
+        while page := self.logs(name, after=after, attempt=attempt):
             yield from page
             after = page[-1].seq
 

@@ -25,6 +25,7 @@ from kyc.control.loop import Tick
 from kyc.control.observe import Observer
 from kyc.control.pulse import Pulses
 from kyc.control.repricing import Repricing
+from kyc.control.sweep import Sweeper
 from kyc.domain.errors import StaleWriteError, UnreachableError
 from kyc.domain.event import Event, EventKind
 from kyc.domain.ids import InstanceId, WorkloadName
@@ -256,7 +257,7 @@ class Master:
         self.intents = Intents(self.context)
         self.jobs = Jobs(self.context)
         self.fleet = Fleet(self.context, lambda _, instance_id, __: f"#!/bin/sh\n# {instance_id}\n")
-        self.observer = Observer(self.context, self.pulses)
+        self.observer = Observer(self.context, self.pulses, sweeper=Sweeper(self.context))
         self.repricing = Repricing(self.context)
         self.budgets = Budgets(self.context)
         self.deadlines = Deadlines(self.context)

@@ -42,8 +42,9 @@ class Workspace:
         _write(self.folder / _INITIALISED, fingerprint.encode())
 
     def has_state(self) -> bool:
-        """Say whether the engine may have made anything."""
-        return any((self.folder / name).exists() for name in (STATE, f"{STATE}.backup"))
+        """Say whether the engine knows of anything that it made; what it only looked up does not count."""
+        state = self.folder / STATE
+        return _makes(state if state.exists() else self.folder / f"{STATE}.backup")
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file beside the module's."""
@@ -112,6 +113,16 @@ def _write(path: Path, content: bytes) -> None:
     with os.fdopen(fd, "wb") as file:
         file.write(content)
     beside.replace(path)
+
+
+def _makes(state: Path) -> bool:
+    try:
+        resources = json.loads(state.read_bytes()).get("resources", [])
+    except FileNotFoundError:
+        return False
+    except ValueError:
+        return True  # nobody knows: the engine is asked
+    return any(one.get("mode") != "data" and one.get("instances") for one in resources)
 
 
 def _is_json(path: Path) -> bool:

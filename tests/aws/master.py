@@ -1,4 +1,4 @@
-"""A master in this process over the real Terraform and the stand-in for AWS: it buys, watches, sweeps and gives back."""
+"""A master in this process over the real Terraform and the stand-in for AWS: buys, watches, sweeps and gives back."""
 
 from __future__ import annotations
 

@@ -6,7 +6,9 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+import tempfile
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +68,23 @@ class Workspace:
         """Have it made again before it is used again."""
         (self.folder / _OUTPUTS).unlink(missing_ok=True)
 
+    def exported(self) -> dict[str, str]:
+        """Return the module, the variables and the state, by file name; user data is left out: it holds a token."""
+        if not self.folder.exists():
+            return {}
+        files = [path for path in self.folder.iterdir() if path.is_file() and path.suffix in {".tf", ".hcl", ".py"}]
+        found = {path.name: path.read_text() for path in sorted(files)}
+        for name in (VARIABLES, STATE):
+            path = self.folder / name
+            if path.exists():
+                found[name] = path.read_text()
+        if VARIABLES in found:
+            variables = json.loads(found[VARIABLES])
+            if "user_data" in variables:
+                variables["user_data"] = dict.fromkeys(variables["user_data"], "")
+            found[VARIABLES] = json.dumps(variables, indent=1)
+        return found
+
     def remove(self) -> None:
         """Remove the folder and the lock file. The lock must be held, and nothing of the deployment exist."""
         if self.folder.exists():
@@ -93,6 +112,14 @@ def fingerprint(module: Path, files: Iterable[str], engine: tuple[str, ...]) -> 
     for source in _sources(module, files):
         digest.update(source.read_bytes())
     return digest.hexdigest()
+
+
+@asynccontextmanager
+async def scratch(root: Path) -> AsyncIterator[Workspace]:
+    """Give an empty workspace that is gone afterwards: nothing can be made in it, for nobody would remember."""
+    make_folder(root)
+    with tempfile.TemporaryDirectory(dir=root) as folder:
+        yield Workspace(Path(folder) / "workspace")
 
 
 def make_folder(path: Path) -> None:

@@ -14,7 +14,18 @@ from kyc.wire.api.cloud import (
     RightRow,
 )
 from kyc.wire.api.event import EventRow, LogRow
-from kyc.wire.api.instance import DeploymentRow, InstanceRow, InterruptRequest, LaunchRequest
+from kyc.wire.api.instance import (
+    DeploymentRow,
+    ExportReport,
+    InstanceRow,
+    InterruptRequest,
+    LaunchReport,
+    LaunchRequest,
+    OrphanRow,
+    PlannedRow,
+    SweepReply,
+    SweepRequest,
+)
 from kyc.wire.api.market import AlertRequest, AlertRow, PriceHistory, PricePoint
 from kyc.wire.api.master import EnrolRequest, Health, Problem, ShutdownRequest
 from kyc.wire.api.metric import (
@@ -100,6 +111,7 @@ __all__ = [
     "DeploymentRow",
     "EnrolRequest",
     "EventRow",
+    "ExportReport",
     "FeedRow",
     "FindingRow",
     "Health",
@@ -108,6 +120,7 @@ __all__ = [
     "InterruptRequest",
     "JobPlan",
     "JobRequest",
+    "LaunchReport",
     "LaunchRequest",
     "LogRow",
     "Me",
@@ -117,8 +130,10 @@ __all__ = [
     "MigrationRow",
     "NewToken",
     "OfferRow",
+    "OrphanRow",
     "Overview",
     "PasswordRequest",
+    "PlannedRow",
     "PriceHistory",
     "PricePoint",
     "Problem",
@@ -144,6 +159,8 @@ __all__ = [
     "SnapshotRow",
     "StreamCheck",
     "StreamRequest",
+    "SweepReply",
+    "SweepRequest",
     "TokenRequest",
     "TokenRow",
     "TrafficPoint",

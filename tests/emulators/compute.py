@@ -8,7 +8,6 @@ the account may do. A Spot VM that is preempted leaves an operation of that type
 
 from __future__ import annotations
 
-import base64
 import itertools
 import re
 import secrets
@@ -17,11 +16,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.emulators.http import Request, Response
+from tests.emulators.jwt import is_signed
 
 ZONES = ("europe-west1-b", "europe-west1-c", "us-east1-b")
 _LABEL = re.compile(r"labels\.([\w-]+)\s*=\s*\"?([\w-]+)\"?")
@@ -126,9 +125,7 @@ class Compute:
         return self._compute(request, path)
 
     def _knows(self, token: str) -> bool:
-        """Say whether this is a token from here, or one that a known key has signed itself (RFC 7519)."""
-        signed, _, signature = token.rpartition(".")
-        return token in self._tokens or any(_is_signed(signed, signature, key) for key in self._keys)
+        return token in self._tokens or any(is_signed(token, key) for key in self._keys)
 
     def _token(self, request: Request) -> Response:
         if b"jwt-bearer" not in request.body and b"refresh_token" not in request.body:
@@ -341,15 +338,6 @@ class Compute:
 
     def _link(self, path: str) -> str:
         return f"{self.url}/compute/v1/projects/{self.project}/{path}"
-
-
-def _is_signed(text: str, signature: str, key: rsa.RSAPublicKey) -> bool:
-    try:
-        raw = base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))
-        key.verify(raw, text.encode(), padding.PKCS1v15(), hashes.SHA256())
-    except (InvalidSignature, ValueError):
-        return False
-    return True
 
 
 def _now() -> str:

@@ -33,6 +33,7 @@ from tests.emulators.compute import EXHAUSTED, QUOTA, QUOTA_LATE, Compute
 from tests.emulators.http import Request, serving
 
 MASTER = "m0a1"
+KEY = "ssh-ed25519 AAAA kyc"
 ZONE = "europe-west1-b"
 
 
@@ -81,7 +82,7 @@ async def world() -> AsyncIterator[World]:
             settings={"endpoint": f"{url}/compute/v1/"},
             secrets={"credentials": json.dumps(compute.key())},
         )
-        yield World(compute, account, GcpProvider(MASTER, SystemClock(), fresh_s=0))
+        yield World(compute, account, GcpProvider(MASTER, lambda: KEY, admit_ssh=True, clock=SystemClock()))
 
 
 async def seen(world: World, cloud: GceCloud | None = None) -> dict[str, Any]:
@@ -146,7 +147,7 @@ async def test_a_cloud_that_does_not_answer_is_unreachable(state: str) -> None:
             settings={"endpoint": url, "project": "p"},
             secrets={"access_token": "good"},
         )
-        cloud = GcpProvider(MASTER, SystemClock(), fresh_s=0).open(account).cloud
+        cloud = GcpProvider(MASTER, lambda: KEY, admit_ssh=True, clock=SystemClock()).open(account).cloud
         compute.down = True
         if state == "down":
             with pytest.raises(UnreachableError):
@@ -164,16 +165,13 @@ async def test_a_cloud_that_does_not_answer_is_unreachable(state: str) -> None:
         ({}, {"credentials": '{"type": "magic"}'}, "credentials"),
         ({}, {"access_token": "x"}, "project"),
         ({"project": "p", "endpoint": "nonsense"}, {"access_token": "x"}, "endpoint"),
-        ({"project": "p", "disk_gib": "huge"}, {"access_token": "x"}, "disk_gib"),
-        ({"project": "p", "interruption": "hibernate"}, {"access_token": "x"}, "interruption"),
-        ({"project": "p", "labels": "Team=ML"}, {"access_token": "x"}, "labels"),
         ({"project": "p", "ssh_from": "everywhere"}, {"access_token": "x"}, "ssh_from"),
     ],
 )
 def test_a_field_that_cannot_be_is_named(settings: dict[str, str], secrets: dict[str, str], named: str) -> None:
     account = Account(id=AccountId("gcp:default"), settings=settings, secrets=secrets)
     with pytest.raises(InvalidInputError, match=named):
-        GcpProvider(MASTER, SystemClock(), fresh_s=0).open(account)
+        GcpProvider(MASTER, lambda: KEY, admit_ssh=True, clock=SystemClock()).open(account)
 
 
 # --- instances ---
@@ -203,6 +201,7 @@ async def test_a_preempted_one_is_over_and_says_why_though_it_may_be_gone(world:
         one = (await seen(world, cloud))["i-1"]
         assert (one.running, one.end_reason, one.crashed) == (False, "preempted", False)
         assert one.ended_at is not None
+        assert one.leftover is (action == "STOP")
 
 
 @pytest.mark.parametrize(

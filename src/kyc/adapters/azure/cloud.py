@@ -38,15 +38,14 @@ class _Place(NamedTuple):
 class AzureCloud:
     """The Cloud port. What vanished since the last look is remembered for an hour.
 
-    Addresses are looked up once for each machine: they are static. A look is good for `fresh_s`.
+    Addresses are looked up once for each machine: they are static.
     """
 
     client: AzureClient
     master_id: str
     clock: Clock
-    fresh_s: float = 0.0
     name: str = CLOUD
-    _looked_s: float = field(default=float("-inf"))
+    look_every_s: float = 6.0  # Azure allows about thirty such calls a minute
     _running: dict[str, CloudInstance] = field(default_factory=dict)
     _ended: dict[str, CloudInstance] = field(default_factory=dict)
     _addresses: dict[str, str] = field(default_factory=dict)
@@ -56,8 +55,7 @@ class AzureCloud:
 
         With `everywhere` also machines that are gone but left a disk, an interface or an address behind.
         """
-        if everywhere or self.clock.monotonic_s() - self._looked_s >= self.fresh_s:
-            self._note(await asyncio.to_thread(self._listed))
+        self._note(await asyncio.to_thread(self._listed))
         found = {**self._ended, **self._running}
         if everywhere:
             left = await asyncio.to_thread(self._left_over)
@@ -66,7 +64,6 @@ class AzureCloud:
 
     def _note(self, listed: Mapping[str, CloudInstance]) -> None:
         """Take what was listed now, and remember what is over."""
-        self._looked_s = self.clock.monotonic_s()
         now = self.clock.now()
         for provider_id, one in self._running.items():
             if provider_id not in listed:
@@ -83,16 +80,14 @@ class AzureCloud:
 
     async def interrupt(self, provider_id: str, *, notice_s: float) -> str:
         """Have Azure evict it (its own simulation), or switch it off without notice; see the port."""
-        self._looked_s = float("-inf")
         return await asyncio.to_thread(self._interrupt, _place(provider_id), notice_s)
 
     async def remove(self, provider_id: str) -> None:
         """Delete the machine and then its interface, address and disk, which bear its name; see the port."""
-        self._looked_s = float("-inf")
         await asyncio.to_thread(self._remove, _place(provider_id))
 
     async def reach(self, url: str) -> str:
-        """Return the URL as it is: instances dial the master's public address."""
+        """Return the URL as it is: a public one is the same everywhere, a local one is brought there by a tunnel."""
         return url
 
     # --- in threads ---
@@ -136,7 +131,10 @@ class AzureCloud:
                 for one in listed
                 if self._is_ours(one)
             ]
-        found = [replace(seen(one, ""), provider_id=_machine_id(one.id), end_reason=LEFT_OVER) for one in parts]
+        found = [
+            replace(seen(one, ""), provider_id=_machine_id(one.id), running=False, leftover=True, end_reason=LEFT_OVER)
+            for one in parts
+        ]
         return {one.provider_id: one for one in found}
 
     def _is_ours(self, one: Any) -> bool:  # noqa: ANN401
@@ -191,6 +189,7 @@ def seen(one: Any, power: str) -> CloudInstance:  # noqa: ANN401
         address=None,
         started_at=_time(getattr(one, "time_created", None)),
         end_reason=_OVER.get(power, ""),
+        leftover=power in _OVER,  # its disk bills on
         crashed=power == "PowerState/stopped",
     )
 

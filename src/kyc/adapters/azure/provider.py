@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from kyc.adapters.azure.client import AzureClient, understood
@@ -19,25 +20,18 @@ _SERVICES = ("Microsoft.Compute", "Microsoft.Network")
 _REGISTERED = "registered once in a subscription, by a person"
 
 
+@dataclass(slots=True)
 class AzureProvider:
-    """The CloudProvider port on Azure. `own_key` returns the master's public SSH key, for accounts that name none.
+    """The CloudProvider port on Azure. Long operations are asked for every `poll_s`."""
 
-    A list of instances is kept for `fresh_s`: Azure allows about thirty such calls a minute. Long operations are asked
-    for every `poll_s`.
-    """
-
-    name = CLOUD
-    title = "Microsoft Azure"
+    master_id: str
+    public_key: Callable[[], str]
+    admit_ssh: bool
+    clock: Clock
+    poll_s: float = 2.0
+    name: str = CLOUD
+    title: str = "Microsoft Azure"
     fields = FIELDS
-
-    def __init__(
-        self, master_id: str, clock: Clock, own_key: Callable[[], str], *, fresh_s: float = 6.0, poll_s: float = 2.0
-    ) -> None:
-        self._master_id = master_id
-        self._clock = clock
-        self._own_key = own_key
-        self._fresh_s = fresh_s
-        self._poll_s = poll_s
 
     async def check(self, account: Account) -> Verdict:
         """Ask who the account is, what it may do, and whether the services are registered; see the port."""
@@ -47,10 +41,8 @@ class AzureProvider:
         """Return the account in use; see the port."""
         settings = read_settings(account)
         return OpenCloud(
-            cloud=AzureCloud(
-                AzureClient(settings, poll_s=self._poll_s), self._master_id, self._clock, fresh_s=self._fresh_s
-            ),
-            module=cloud_module(settings, self._master_id, "" if settings.ssh_public_key else self._own_key()),
+            cloud=AzureCloud(AzureClient(settings, poll_s=self.poll_s), self.master_id, self.clock),
+            module=cloud_module(settings, self.master_id, self.public_key, admit_ssh=self.admit_ssh),
             regions=settings.regions,
         )
 

@@ -50,23 +50,15 @@ _OWN_NETWORK = {
     "Microsoft.Network/networkSecurityGroups/securityRules/write": "to let SSH in",
     "Microsoft.Network/networkSecurityGroups/securityRules/delete": "to take the rule away",
 }
-_IDENTITY = {
-    "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action": "to give the work its managed identity",
-    "Microsoft.ManagedIdentity/userAssignedIdentities/read": "to give the work its managed identity",
-}
 WANTED = {
     "Microsoft.Compute/virtualMachines/simulateEviction/action": "to have an instance interrupted on demand",
+    "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action": "to give work a managed identity (role:)",
 }
 
 
 def needed_rights(settings: AzureSettings) -> dict[str, str]:
     """Return the actions without which the account cannot be used, with what each is for."""
-    return {
-        **NEEDED,
-        **(_PUBLIC_IP if settings.public_ip else {}),
-        **({} if settings.subnet_id else _OWN_NETWORK),
-        **(_IDENTITY if settings.identity_id else {}),
-    }
+    return {**NEEDED, **_PUBLIC_IP, **({} if settings.subnet_id else _OWN_NETWORK)}
 
 
 def is_granted(permissions: Sequence[Mapping[str, Any]], action: str) -> bool:

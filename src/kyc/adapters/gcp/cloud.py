@@ -31,32 +31,31 @@ class _Place(NamedTuple):
 
 @dataclass(slots=True)
 class GceCloud:
-    """The Cloud port. What vanished since the last look is remembered for an hour, with the reason that was found.
-
-    A look is good for `fresh_s`.
-    """
+    """The Cloud port. What vanished since the last look is remembered for an hour, with the reason that was found."""
 
     client: GcpClient
     master_id: str
     clock: Clock
-    fresh_s: float = 0.0
     name: str = CLOUD
-    _looked_s: float = field(default=float("-inf"))
+    look_every_s: float = 2.0
     _running: dict[str, CloudInstance] = field(default_factory=dict)
     _ended: dict[str, CloudInstance] = field(default_factory=dict)
     _numbers: dict[str, int] = field(default_factory=dict)  # Compute Engine's own number of each, which operations name
 
     async def instances(self, *, everywhere: bool = False) -> list[CloudInstance]:
         """Return what carries this master's label, in all zones at once: one call lists them all."""
-        if everywhere or self.clock.monotonic_s() - self._looked_s >= self.fresh_s:
-            await self._note(await asyncio.to_thread(self._listed))
+        del everywhere
+        await self._note(await asyncio.to_thread(self._listed))
         return [*self._ended.values(), *self._running.values()]
 
     async def _note(self, listed: Mapping[str, CloudInstance]) -> None:
         """Take what was listed now; find out of what is over why, and remember it."""
-        self._looked_s = self.clock.monotonic_s()
         now = self.clock.now()
-        over = [replace(one, running=False, ended_at=now) for key, one in self._running.items() if key not in listed]
+        over = [
+            replace(one, running=False, leftover=False, ended_at=now)
+            for key, one in self._running.items()
+            if key not in listed
+        ]
         over += [one for key, one in listed.items() if not one.running and key not in self._ended]
         for one in over:
             self._ended[one.provider_id] = await self._with_fate(one)
@@ -69,16 +68,14 @@ class GceCloud:
 
     async def interrupt(self, provider_id: str, *, notice_s: float) -> str:
         """Have Compute Engine preempt it (its own simulation), or switch it off without notice; see the port."""
-        self._looked_s = float("-inf")
         return await asyncio.to_thread(self._interrupt, _place(provider_id), notice_s)
 
     async def remove(self, provider_id: str) -> None:
         """Delete it with its disk; see the port."""
-        self._looked_s = float("-inf")
         await asyncio.to_thread(self._remove, _place(provider_id))
 
     async def reach(self, url: str) -> str:
-        """Return the URL as it is: instances dial the master's public address."""
+        """Return the URL as it is: a public one is the same everywhere, a local one is brought there by a tunnel."""
         return url
 
     # --- in threads ---
@@ -158,6 +155,7 @@ def seen(one: Any) -> CloudInstance:  # noqa: ANN401
         started_at=_time(one.last_start_timestamp) or _time(one.creation_timestamp),
         ended_at=_time(one.last_stop_timestamp) if over else None,
         end_reason=one.status.lower() if over else "",
+        leftover=over,  # its disk bills on
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from kyc.adapters.gcp.client import GcpClient, understood
 from kyc.adapters.gcp.cloud import CLOUD, GceCloud
@@ -44,21 +46,24 @@ _NEEDED = {
     "compute.globalOperations.get": "to wait for the network",
     "compute.regionOperations.get": "to wait for the subnet",
 }
-_WANTED = {"compute.instances.simulateMaintenanceEvent": "to have an instance interrupted on demand (kyc interrupt)"}
+_WANTED = {
+    "compute.instances.simulateMaintenanceEvent": "to have an instance interrupted on demand (kyc interrupt)",
+    "iam.serviceAccounts.actAs": "to give work a service account (role:)",
+}
 _OWN_NETWORK = ("compute.networks.", "compute.subnetworks.create", "compute.subnetworks.delete")
 
 
+@dataclass(slots=True)
 class GcpProvider:
-    """The CloudProvider port on Google Cloud. A list of instances is kept for `fresh_s`, for the sake of its quota."""
+    """The CloudProvider port on Google Cloud."""
 
-    name = CLOUD
-    title = "Google Cloud"
+    master_id: str
+    public_key: Callable[[], str]
+    admit_ssh: bool
+    clock: Clock
+    name: str = CLOUD
+    title: str = "Google Cloud"
     fields = FIELDS
-
-    def __init__(self, master_id: str, clock: Clock, *, fresh_s: float = 2.0) -> None:
-        self._master_id = master_id
-        self._clock = clock
-        self._fresh_s = fresh_s
 
     async def check(self, account: Account) -> Verdict:
         """Ask for the permissions and for the list of instances; see the port."""
@@ -70,8 +75,8 @@ class GcpProvider:
         settings = read_settings(account)
         client = GcpClient(settings)
         return OpenCloud(
-            cloud=GceCloud(client, self._master_id, self._clock, fresh_s=self._fresh_s),
-            module=cloud_module(client, self._master_id),
+            cloud=GceCloud(client, self.master_id, self.clock),
+            module=cloud_module(client, self.master_id, self.public_key, admit_ssh=self.admit_ssh),
             regions=settings.regions,
         )
 
@@ -100,10 +105,6 @@ def needed_rights(settings: GcpSettings) -> dict[str, str]:
     if settings.network:
         rights = {name: purpose for name, purpose in rights.items() if not name.startswith(_OWN_NETWORK)}
         rights["compute.networks.updatePolicy"] = _NEEDED["compute.networks.updatePolicy"]
-    if not settings.public_ip:
-        del rights["compute.subnetworks.useExternalIp"]
-    if settings.service_account:
-        rights["iam.serviceAccounts.actAs"] = "to give the work its service account"
     return rights
 
 

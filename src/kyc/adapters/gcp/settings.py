@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from kyc.domain.errors import InvalidInputError
-from kyc.domain.setting import listed, networks, one_of, pairs, root_url, whole, yes
 from kyc.ports.account import Account, Field
+from kyc.ports.setting import listed, networks, root_url
 
 COMPUTE = "https://compute.googleapis.com"
 RESOURCE_MANAGER = "https://cloudresourcemanager.googleapis.com"
-_LABEL = re.compile(r"[a-z][a-z0-9_-]{0,62}=[a-z0-9_-]{0,63}")
 
 FIELDS = (
     Field(
@@ -42,24 +40,18 @@ FIELDS = (
         help="The key file names one; set another one here.",
     ),
     Field(name="regions", title="Regions to make ready ahead of need", required=False, help="europe-west1,us-east1"),
-    Field(name="network", title="A network that exists already", required=False, help="Empty: kyc makes one a region."),
-    Field(name="subnetwork", title="Its subnet", required=False, help="By default named as the network is."),
-    Field(name="public_ip", title="Public addresses (yes or no)", default="yes", required=False),
+    Field(
+        name="network",
+        title="Network",
+        required=False,
+        help="One that exists, with a subnet of its own name in each region; empty: kyc makes one for each region.",
+    ),
     Field(
         name="ssh_from",
-        title="Who may come in by SSH (CIDRs)",
-        default="0.0.0.0/0",
+        title="SSH from",
         required=False,
-        help="none: nobody",
+        help="Address ranges, with commas, from which SSH is admitted; needed where the master has no public URL.",
     ),
-    Field(name="ssh_public_key", title="SSH public key for the user kyc", required=False),
-    Field(name="disk_gib", title="Size of the disk in GiB", default="30", required=False),
-    Field(name="image", title="Image or image family", required=False, help="projects/P/global/images/family/F"),
-    Field(name="service_account", title="Service account that the work gets (e-mail)", required=False),
-    Field(
-        name="interruption", title="What becomes of a preempted VM: DELETE or STOP", default="DELETE", required=False
-    ),
-    Field(name="labels", title="Labels besides ours", required=False, help="team=ml,cost-centre=7"),
     Field(
         name="endpoint",
         title="Address of the Compute Engine API",
@@ -85,15 +77,7 @@ class GcpSettings:
     access_token: str = field(repr=False)
     regions: tuple[str, ...]
     network: str
-    subnetwork: str
-    public_ip: bool
     ssh_from: tuple[str, ...]
-    ssh_public_key: str
-    disk_gib: int
-    image: str
-    service_account: str
-    interruption: str
-    labels: Mapping[str, str]
     compute: str
     resource_manager: str
 
@@ -122,15 +106,7 @@ def read_settings(account: Account) -> GcpSettings:
         access_token=given["access_token"],
         regions=listed(given["regions"]),
         network=given["network"],
-        subnetwork=given["subnetwork"] or given["network"],
-        public_ip=yes("public_ip", given["public_ip"]),
         ssh_from=networks("ssh_from", given["ssh_from"]),
-        ssh_public_key=given["ssh_public_key"],
-        disk_gib=whole("disk_gib", given["disk_gib"], least=10, most=65536),
-        image=given["image"],
-        service_account=given["service_account"],
-        interruption=one_of("interruption", given["interruption"].upper(), ("DELETE", "STOP")),
-        labels=_labels(given["labels"]),
         compute=endpoint,
         resource_manager=root_url("resource_manager_endpoint", given["resource_manager_endpoint"] or manager),
     )
@@ -148,13 +124,3 @@ def _key(text: str) -> Mapping[str, Any]:
     if not isinstance(key, dict) or key.get("type") not in {"service_account", "authorized_user"}:
         raise InvalidInputError("credentials: this is not the key of a service account", next_step=FIELDS[0].help)
     return key
-
-
-def _labels(text: str) -> Mapping[str, str]:
-    labels = pairs("labels", text)
-    for key, value in labels.items():
-        if not _LABEL.fullmatch(f"{key}={value}"):
-            raise InvalidInputError(
-                f"labels: {key}={value} is none", next_step="Write key=value in lower case, 63 letters at most."
-            )
-    return labels

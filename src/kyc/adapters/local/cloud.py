@@ -16,7 +16,6 @@ from kyc.adapters.local.api import LINE_LIMIT
 from kyc.adapters.local.daemon import ALREADY_RUNNING, SOCKET
 from kyc.adapters.local.fault import HALTED, NO_CAPACITY, NO_QUOTA, UNKNOWN_INSTANCE
 from kyc.adapters.local.shape import CLOUD
-from kyc.adapters.local.socketpath import short_path
 from kyc.domain.deployment import Deployment
 from kyc.domain.errors import (
     CapacityUnavailableError,
@@ -28,6 +27,7 @@ from kyc.domain.errors import (
 )
 from kyc.domain.ids import DeploymentId, InstanceId
 from kyc.domain.offer import Purchase
+from kyc.hosting.socketpath import short_path
 from kyc.ports.cloud import CloudInstance
 from kyc.ports.module import Outputs
 
@@ -50,6 +50,7 @@ class LocalCloud:
     """
 
     name = CLOUD
+    look_every_s = 1.0
 
     def __init__(self, home: Path, *, mode: str = "process") -> None:
         self._home = home

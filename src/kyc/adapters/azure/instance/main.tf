@@ -99,11 +99,16 @@ resource "azurerm_linux_virtual_machine" "instance" {
     disk_size_gb         = var.disk_gib
   }
 
-  source_image_reference {
-    publisher = var.image.publisher
-    offer     = var.image.offer
-    sku       = var.image.sku
-    version   = var.image.version
+  source_image_id = var.image_id == "" ? null : var.image_id
+
+  dynamic "source_image_reference" {
+    for_each = var.image_id == "" ? [var.image] : []
+    content {
+      publisher = source_image_reference.value.publisher
+      offer     = source_image_reference.value.offer
+      sku       = source_image_reference.value.sku
+      version   = source_image_reference.value.version
+    }
   }
 
   dynamic "identity" {

@@ -47,7 +47,15 @@ variable "max_price" {
 }
 
 variable "image" {
-  type = object({ publisher = string, offer = string, sku = string, version = string })
+  type        = object({ publisher = string, offer = string, sku = string, version = string })
+  default     = null
+  description = "An image of the market; its version may be latest."
+}
+
+variable "image_id" {
+  type        = string
+  default     = ""
+  description = "An image's resource id, in place of `image`."
 }
 
 variable "disk_gib" {

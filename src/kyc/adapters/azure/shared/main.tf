@@ -30,10 +30,16 @@ variable "location" {
   type = string
 }
 
+variable "own_network" {
+  type        = bool
+  default     = true
+  description = "Whether to make a network; else the instances are put where they are told to be."
+}
+
 variable "subnet_id" {
   type        = string
   default     = ""
-  description = "A subnet that exists already, by its resource id; empty: make a network."
+  description = "A subnet that exists already, by its resource id."
 }
 
 variable "ip_range" {
@@ -53,8 +59,7 @@ variable "tags" {
 }
 
 locals {
-  own   = var.subnet_id == ""
-  rules = local.own ? sort(keys(var.admit)) : []
+  rules = var.own_network ? sort(keys(var.admit)) : []
 }
 
 resource "azurerm_resource_group" "group" {
@@ -64,7 +69,7 @@ resource "azurerm_resource_group" "group" {
 }
 
 resource "azurerm_virtual_network" "network" {
-  count = local.own ? 1 : 0
+  count = var.own_network ? 1 : 0
 
   name                = var.name
   resource_group_name = azurerm_resource_group.group.name
@@ -74,7 +79,7 @@ resource "azurerm_virtual_network" "network" {
 }
 
 resource "azurerm_subnet" "subnet" {
-  count = local.own ? 1 : 0
+  count = var.own_network ? 1 : 0
 
   name                            = var.name
   resource_group_name             = azurerm_resource_group.group.name
@@ -84,7 +89,7 @@ resource "azurerm_subnet" "subnet" {
 }
 
 resource "azurerm_network_security_group" "firewall" {
-  count = local.own ? 1 : 0
+  count = var.own_network ? 1 : 0
 
   name                = var.name
   resource_group_name = azurerm_resource_group.group.name
@@ -110,7 +115,7 @@ resource "azurerm_network_security_rule" "admit" {
 
 # On the subnet rather than on each interface: an instance has one thing less to wait for.
 resource "azurerm_subnet_network_security_group_association" "firewall" {
-  count = local.own ? 1 : 0
+  count = var.own_network ? 1 : 0
 
   subnet_id                 = azurerm_subnet.subnet[0].id
   network_security_group_id = azurerm_network_security_group.firewall[0].id
@@ -121,5 +126,5 @@ output "resource_group" {
 }
 
 output "subnet_id" {
-  value = local.own ? azurerm_subnet.subnet[0].id : var.subnet_id
+  value = var.own_network ? azurerm_subnet.subnet[0].id : var.subnet_id
 }

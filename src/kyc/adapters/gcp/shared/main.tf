@@ -27,13 +27,7 @@ variable "region" {
 variable "network" {
   type        = string
   default     = ""
-  description = "A network that exists already, by name; empty: make one."
-}
-
-variable "subnetwork" {
-  type        = string
-  default     = ""
-  description = "A subnet that exists already in `network` and the region, by name."
+  description = "A network that exists already, by name, with a subnet of its name in the region; empty: make one."
 }
 
 variable "ip_range" {
@@ -92,5 +86,5 @@ output "network_tag" {
 
 # The instances' module takes a name where the subnet is not made here: the provider finds it in the region.
 output "subnetwork" {
-  value = local.own ? google_compute_subnetwork.subnet[0].self_link : var.subnetwork
+  value = local.own ? google_compute_subnetwork.subnet[0].self_link : var.network
 }

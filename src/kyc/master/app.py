@@ -25,6 +25,7 @@ from kyc.master.routes import (
     jobs,
     logs,
     market,
+    metrics,
     offers,
     overview,
     services,
@@ -42,6 +43,7 @@ from kyc.wire.problem import MEDIA_TYPE
 
 PREFIX = "/api/v1"
 _FOR_PEOPLE = (  # administrators do all of it, viewers only what reads
+    metrics,
     workloads,
     jobs,
     services,

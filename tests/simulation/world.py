@@ -64,10 +64,12 @@ class Log:
 class SimStreamHost:
     """Hands out access; the log itself is the world's."""
 
+    identity = "fake://"
+
     async def ensure(self) -> bool:
         return False
 
-    async def stream(self) -> SimStreamHost:
+    async def stream(self, workload: str = "") -> SimStreamHost:
         return self
 
     async def create(self, workload: str) -> None:

@@ -95,6 +95,29 @@ def _interrupt(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _snapshots(parser: argparse.ArgumentParser) -> None:
+    _name(parser)
+    parser.add_argument("--diff", metavar=("A", "B"), type=int, nargs=2, help="what changed from snapshot A to B")
+
+
+def _verify(parser: argparse.ArgumentParser) -> None:
+    _name(parser)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--snapshot", metavar="N", type=int, help="which one (default: the newest)")
+    which.add_argument("--all", action="store_true", dest="everything", help="every snapshot that is kept")
+
+
+def _stream(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "verb",
+        choices=("check", "migrate", "list"),
+        help="check: can a stream be relied on; migrate: move workloads to it; list: where each workload's files are",
+    )
+    parser.add_argument("url", metavar="URL", nargs="?", help="kafka://…, nats://…, s3://…, gs://…, az://…, file:///…")
+    parser.add_argument("names", metavar="NAME", nargs="*", help="migrate: only these workloads (default: all)")
+    parser.add_argument("-d", "--detach", action="store_true", help="migrate: do not wait for its end")
+
+
 def _restore(parser: argparse.ArgumentParser) -> None:
     _name(parser)
     parser.add_argument("--snapshot", metavar="N", type=int, help="which one (default: the newest)")
@@ -230,8 +253,12 @@ COMMANDS = (
     Command(name="run", group=_WORK, handler="work:run", add=_run, help="run a job, and follow it"),
     Command(name="serve", group=_WORK, handler="serve:serve", add=_serve, help="run a service behind one address"),
     Command(name="stop", group=_WORK, handler="work:stop", add=_stop, help="stop a workload; its files are kept"),
-    Command(name="snapshots", group=_WORK, handler="files:snapshots", add=_name, help="list a workload's snapshots"),
+    Command(
+        name="snapshots", group=_WORK, handler="files:snapshots", add=_snapshots, help="list a workload's snapshots"
+    ),
+    Command(name="verify", group=_WORK, handler="files:verify", add=_verify, help="read a workload's snapshots back"),
     Command(name="restore", group=_WORK, handler="files:restore", add=_restore, help="get a snapshot's files"),
+    Command(name="stream", group=_WORK, handler="streams:stream", add=_stream, help="check a stream, or move to it"),
     Command(name="ps", group=_SEE, handler="ps:ps", help="list the workloads"),
     Command(name="show", group=_SEE, handler="see:show", add=_any_id, help="show one thing with all its facts"),
     Command(name="logs", group=_SEE, handler="see:logs", add=_logs, help="show what a workload printed"),

@@ -15,10 +15,12 @@ from kyc.control.intent import Intents
 from kyc.control.jobs import Jobs
 from kyc.control.link import Links
 from kyc.control.loop import run_loop
+from kyc.control.move import Moves
 from kyc.control.observe import Observer
 from kyc.control.prices import Prices
 from kyc.control.pulse import Pulses
 from kyc.control.repricing import Repricing
+from kyc.control.retention import Retention
 from kyc.control.routing import Routing
 from kyc.control.scaling import Scaling
 from kyc.control.services import Services
@@ -30,6 +32,7 @@ from kyc.ports.edge import Edge
 
 BUDGETS_PERIOD_S = 5  # well below what a budget keeps back for its end (planning.budget.ENDING_TAKES)
 ACCOUNTS_PERIOD_S = 15  # only what another master of the same database took in comes this way
+RETENTION_PERIOD_S = 10  # of looking which workload is due
 ALERTS_PERIOD_S = 5
 REPRICING_PERIOD_S = 15  # catalogs change by the minute at most; a change counts from its own time
 
@@ -44,6 +47,7 @@ class Engine:
     edge_host: str = "127.0.0.1"
     prices: Prices | None = None
     accounts: Accounts | None = None
+    moves: Moves | None = None
     patience: Patience = field(default_factory=Patience)
     pulses: Pulses = field(init=False)
     links: Links = field(init=False)
@@ -85,5 +89,9 @@ class Engine:
             loops.create_task(run_loop("observe", observer.tick, signal=doubt, period_s=1))
             if self.accounts is not None:
                 loops.create_task(run_loop("accounts", self.accounts.tick, signal=Signal(), period_s=ACCOUNTS_PERIOD_S))
+            if self.moves is not None:
+                freeing = Retention(self.context, self.moves.maintenance)
+                loops.create_task(run_loop("moves", self.moves.tick, signal=signal, period_s=1))
+                loops.create_task(run_loop("retention", freeing.tick, signal=Signal(), period_s=RETENTION_PERIOD_S))
             if self.prices is not None:
                 loops.create_task(run_loop("prices", self.prices.tick, signal=self.prices.signal, period_s=60))

@@ -75,6 +75,12 @@ class EventKind(StrEnum):
     TOKEN_REVOKED = "token.revoked"  # noqa: S105
     SIGN_IN_REFUSED = "sign_in.refused"  # too many wrong passwords
     STREAM_STARTED = "stream.started"
+    STREAM_MOVING = "stream.moving"
+    STREAM_MOVED = "stream.moved"
+    STREAM_TROUBLED = "stream.troubled"
+    SNAPSHOT_FREED = "snapshot.freed"
+    FLUSH_WARNED = "flush.warned"
+    FLUSH_FITS = "flush.fits"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,7 @@ from kyc.master.routes import (
     session,
     shutdown,
     snapshots,
+    streams,
     users,
     workloads,
 )
@@ -46,6 +47,7 @@ _FOR_PEOPLE = (  # administrators do all of it, viewers only what reads
     services,
     logs,
     snapshots,
+    streams,
     archives,
     instances,
     deployments,

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from kyc.control.alerts import Alerts
 from kyc.control.history import History
+from kyc.control.move import Headway
 from kyc.control.signal import Signal
 from kyc.control.traffic import TrafficHistory
 from kyc.control.users import Users
@@ -38,6 +39,7 @@ from kyc.ports.account import CloudProvider, Verdict
 from kyc.ports.catalog import SpotPrice, Taken
 from kyc.ports.clock import Clock
 from kyc.ports.store import Store
+from kyc.snapshot.history import Difference, OnProgress, Verification
 from kyc.wire.agent import Pulse
 
 
@@ -129,11 +131,31 @@ class Pulses(Protocol):
 
 
 class Snapshots(Protocol):
-    """What is in the stream. `files` yields a tar of the snapshot (None: the newest); both raise NotFoundError."""
+    """What is in the stream (master.snapshots). `tar` yields the files of a snapshot (None: the newest).
+
+    `on_progress` hears (chunks, of so many). All raise NotFoundError.
+    """
 
     async def list(self, name: WorkloadName) -> list[SnapshotSummary]: ...
 
+    async def diff(self, name: WorkloadName, older: int, newer: int) -> Difference: ...
+
+    async def verify(
+        self, name: WorkloadName, sequence: int | None, on_progress: OnProgress, *, everything: bool
+    ) -> Sequence[Verification]: ...
+
     def tar(self, name: WorkloadName, sequence: int | None) -> AsyncIterator[bytes]: ...
+
+
+class Moves(Protocol):
+    """Workloads on their way to another stream (control.move). `ask` raises NotFoundError and ConflictError."""
+
+    @property
+    def headway(self) -> Mapping[WorkloadName, Headway]: ...
+
+    def lies_in(self, job: Job) -> str: ...
+
+    async def ask(self, url: str, token: str, names: Sequence[WorkloadName]) -> list[Job]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +218,7 @@ class Services:
     pulses: Pulses
     history: History
     snapshots: Snapshots
+    moves: Moves
     operations: Operations
     accounts: Accounts
     users: Users

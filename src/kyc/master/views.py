@@ -21,14 +21,17 @@ from kyc.domain.workload import JobSpec
 from kyc.planning.course import word_of
 from kyc.planning.ledger import cost_of, is_billing
 from kyc.planning.progress import forecast_of
+from kyc.snapshot.history import Verification
 from kyc.wire.agent import Pulse
 from kyc.wire.api import (
     AttemptRow,
+    DamagedFile,
     DeploymentRow,
     EventRow,
     InstanceRow,
     LogRow,
     SnapshotRow,
+    VerifiedSnapshot,
     WorkloadRow,
 )
 from kyc.wire.text import legible
@@ -149,6 +152,18 @@ def event_row(event: Event) -> EventRow:
 def log_row(lines: LogLines) -> LogRow:
     """Return a piece of output."""
     return LogRow(seq=lines.seq, at=lines.at, attempt=lines.attempt, text=lines.text)
+
+
+def verified_row(found: Verification) -> VerifiedSnapshot:
+    """Return a snapshot as it was read back."""
+    return VerifiedSnapshot(
+        sequence=found.sequence,
+        files=found.files,
+        chunks=found.chunks,
+        stored_bytes=found.stored_bytes,
+        damaged=[DamagedFile(path=legible(path), reason=legible(why)) for path, why in found.damaged],
+        unreadable=legible(found.unreadable),
+    )
 
 
 def snapshot_row(summary: SnapshotSummary) -> SnapshotRow:

@@ -122,6 +122,28 @@ def snapshot_files(name: str, sequence: int | None) -> Call[bytes]:
     return _get(_path("workloads", name, "snapshots", "latest" if sequence is None else str(sequence), "files"), bytes)
 
 
+def snapshot_diff(name: str, older: int, newer: int) -> Call[api.SnapshotDifference]:
+    path = _path("workloads", name, "snapshots", "diff")
+    return _get(path, api.SnapshotDifference, {"older": older, "newer": newer})
+
+
+def verify(name: str, which: int | str) -> Call[api.VerificationReport]:
+    """Return the call; its answer comes in events, see `longcall`."""
+    return _get(_path("workloads", name, "snapshots", str(which), "verification"), api.VerificationReport)
+
+
+def check_stream(request: api.StreamRequest) -> Call[api.StreamCheck]:
+    return _post("/stream/check", api.StreamCheck, request)
+
+
+def migrate_streams(request: api.MigrateRequest) -> Call[list[api.MigrationRow]]:
+    return _post("/stream/migrate", list[api.MigrationRow], request)
+
+
+def migrations() -> Call[list[api.MigrationRow]]:
+    return _get("/stream/migrations", list[api.MigrationRow])
+
+
 def instances(*, everything: bool) -> Call[list[api.InstanceRow]]:
     return _get("/instances", list[api.InstanceRow], {"all": everything or None})
 

@@ -51,7 +51,15 @@ from kyc.wire.api.service import (
     TrialReport,
     TrialRequest,
 )
-from kyc.wire.api.snapshot import SnapshotRow
+from kyc.wire.api.snapshot import (
+    DamagedFile,
+    Progress,
+    SnapshotDifference,
+    SnapshotRow,
+    VerificationReport,
+    VerifiedSnapshot,
+)
+from kyc.wire.api.stream import FindingRow, MigrateRequest, MigrationRow, StreamCheck, StreamRequest
 from kyc.wire.api.user import (
     Me,
     NewToken,
@@ -87,11 +95,13 @@ __all__ = [
     "CostRow",
     "CostSeries",
     "CoverageRow",
+    "DamagedFile",
     "DecisionRow",
     "DeploymentRow",
     "EnrolRequest",
     "EventRow",
     "FeedRow",
+    "FindingRow",
     "Health",
     "ImportReport",
     "InstanceRow",
@@ -103,6 +113,8 @@ __all__ = [
     "Me",
     "MetricPoint",
     "MetricSeries",
+    "MigrateRequest",
+    "MigrationRow",
     "NewToken",
     "OfferRow",
     "Overview",
@@ -110,6 +122,7 @@ __all__ = [
     "PriceHistory",
     "PricePoint",
     "Problem",
+    "Progress",
     "RecoveryRow",
     "RefreshRequest",
     "RegionRow",
@@ -127,7 +140,10 @@ __all__ = [
     "ShutdownRequest",
     "SignInLink",
     "SignInRequest",
+    "SnapshotDifference",
     "SnapshotRow",
+    "StreamCheck",
+    "StreamRequest",
     "TokenRequest",
     "TokenRow",
     "TrafficPoint",
@@ -138,6 +154,8 @@ __all__ = [
     "UserChange",
     "UserRequest",
     "UserRow",
+    "VerificationReport",
+    "VerifiedSnapshot",
     "WorkloadDetail",
     "WorkloadRow",
 ]

@@ -98,9 +98,7 @@ def demonstrate() -> dict[str, object]:
         assert plan.row is not None
         name = plan.name
         row = wait_for("the first replica", lambda: _answering(client, name), timeout_s=60).row
-        say(
-            f"{name} answers at {row.url}. Users come, one after the other, up to {MOST_USERS}; each fills half a replica."
-        )
+        say(f"{name} answers at {row.url}. Users come, one by one, up to {MOST_USERS}; each fills half a replica.")
         users = Users(row.url)
         try:
             scale_up_s = ramp(client, name, users)

@@ -18,6 +18,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -36,7 +37,7 @@ class Load:
         self.cpu = 0.0
 
     @contextlib.contextmanager
-    def user(self):
+    def user(self) -> Iterator[None]:
         with self._lock:
             self.users += 1
         try:

@@ -263,7 +263,6 @@ class Master:
             master_url="http://master",
         )
         self.pulses = Pulses(world.clock)
-        self.links = Links(self.context, self.pulses)
         self.intents = Intents(self.context)
         self.jobs = Jobs(self.context)
         self.fleet = Fleet(self.context, lambda _, instance_id, __: f"#!/bin/sh\n# {instance_id}\n")
@@ -273,6 +272,7 @@ class Master:
         self.deadlines = Deadlines(self.context)
         traffic = Traffic(world.clock, self.pulses, world.edge)
         self.routing = Routing(self.context, self.pulses, world.edge)
+        self.links = Links(self.context, self.pulses, self.routing)
         self.services = Services(self.context, traffic, self.routing, Scaling(self.context, traffic))
         self.servings = Servings(self.context, lambda: 8080)
 

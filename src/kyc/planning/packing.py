@@ -264,7 +264,14 @@ def _leaving(board: _Board, count: int) -> list[_Slot]:
 def _leaves_first(slot: _Slot) -> tuple[bool, bool, int, float, float, str]:
     it = slot.instance
     ready = sum(replica.is_ready for replica in slot.kept)
-    return (not it.is_stand_in, it.standing is Standing.READY, ready, -it.interruptions_per_hour, -it.price_usd_per_hour, it.id)
+    return (
+        not it.is_stand_in,
+        it.standing is Standing.READY,
+        ready,
+        -it.interruptions_per_hour,
+        -it.price_usd_per_hour,
+        it.id,
+    )
 
 
 def _drain_surplus(board: _Board, surplus: int, leaving: list[_Slot]) -> None:

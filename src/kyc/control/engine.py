@@ -15,6 +15,7 @@ from kyc.control.intent import Intents
 from kyc.control.jobs import Jobs
 from kyc.control.link import Links
 from kyc.control.loop import run_loop
+from kyc.control.notifications import Notifications
 from kyc.control.observe import Observer
 from kyc.control.prices import Prices
 from kyc.control.pulse import Pulses
@@ -26,6 +27,7 @@ from kyc.planning.liveness import Patience
 BUDGETS_PERIOD_S = 5  # well below what a budget keeps back for its end (planning.budget.ENDING_TAKES)
 ACCOUNTS_PERIOD_S = 15  # only what another master of the same database took in comes this way
 ALERTS_PERIOD_S = 5
+NOTIFICATIONS_PERIOD_S = 1
 REPRICING_PERIOD_S = 15  # catalogs change by the minute at most; a change counts from its own time
 
 
@@ -37,6 +39,7 @@ class Engine:
     user_data: UserData
     prices: Prices | None = None
     accounts: Accounts | None = None
+    notifications: Notifications | None = None
     patience: Patience = field(default_factory=Patience)
     pulses: Pulses = field(init=False)
     links: Links = field(init=False)
@@ -63,6 +66,9 @@ class Engine:
             loops.create_task(run_loop("fleet", fleet.tick, signal=signal, period_s=1))
             repricing = Repricing(self.context)
             loops.create_task(run_loop("repricing", repricing.tick, signal=Signal(), period_s=REPRICING_PERIOD_S))
+            if self.notifications is not None:
+                tick, due = self.notifications.tick, NOTIFICATIONS_PERIOD_S
+                loops.create_task(run_loop("notifications", tick, signal=Signal(), period_s=due))
             loops.create_task(run_loop("alerts", self.alerts.tick, signal=Signal(), period_s=ALERTS_PERIOD_S))
             loops.create_task(run_loop("budgets", self.budgets.tick, signal=Signal(), period_s=BUDGETS_PERIOD_S))
             loops.create_task(run_loop("observe", observer.tick, signal=doubt, period_s=1))

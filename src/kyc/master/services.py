@@ -12,6 +12,7 @@ from typing import Protocol
 
 from kyc.control.alerts import Alerts
 from kyc.control.history import History
+from kyc.control.notifications import Notifications
 from kyc.control.signal import Signal
 from kyc.control.users import Users
 from kyc.domain.account import CloudAccount
@@ -168,6 +169,7 @@ class Services:
     accounts: Accounts
     users: Users
     alerts: Alerts
+    notifications: Notifications
     archives: Archives
     prices: Prices
     tables: Archives

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from kyc.adapters.local.catalog import LocalCatalog
 from kyc.adapters.local.cloud import MODULE_FILES, MODULE_FOLDER, LocalCloud
 from kyc.adapters.nats.host import NatsHost
+from kyc.adapters.notify.notifier import AppriseNotifier
 from kyc.adapters.offerbook.catalog import OfferBook
 from kyc.adapters.offerbook.keeper import BookKeeper
 from kyc.adapters.sql.store import SqlStore
@@ -27,6 +28,7 @@ from kyc.control.clouds import LiveClouds
 from kyc.control.context import Context
 from kyc.control.engine import Engine
 from kyc.control.intent import enrolment_token
+from kyc.control.notifications import Notifications
 from kyc.control.prices import Prices
 from kyc.control.signal import Signal
 from kyc.control.users import Users
@@ -83,8 +85,13 @@ async def build(start: Start) -> AsyncIterator[Services]:
     for folder in (archives, tables):
         folder.prepare()
     prices = Prices(context, make_keeper(home, clock), background=settings.fetch_prices)
+    notifications = Notifications(context, AppriseNotifier())
     engine = Engine(
-        context, lambda _, instance_id, master_url: user_data(instance_id, master_url, secrets), prices, accounts
+        context,
+        lambda _, instance_id, master_url: user_data(instance_id, master_url, secrets),
+        prices,
+        accounts,
+        notifications,
     )
     operations = Operations(clouds)
     try:
@@ -101,6 +108,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
                 intents=engine.intents,
                 budgets=engine.budgets,
                 alerts=engine.alerts,
+                notifications=notifications,
                 links=engine.links,
                 pulses=engine.pulses,
                 history=engine.pulses.history,

@@ -57,6 +57,7 @@ class Instance:
     provider_id: str | None = None
     address: str | None = None
     started_at: datetime | None = None
+    ready_at: datetime | None = None  # its agent came
     ended_at: datetime | None = None
     seen_at: datetime | None = None
     notice: Notice | None = None

@@ -28,9 +28,11 @@ from kyc.master.routes import (
     notifications,
     offers,
     overview,
+    services,
     session,
     shutdown,
     snapshots,
+    streams,
     users,
     workloads,
 )
@@ -43,8 +45,10 @@ PREFIX = "/api/v1"
 _FOR_PEOPLE = (  # administrators do all of it, viewers only what reads
     workloads,
     jobs,
+    services,
     logs,
     snapshots,
+    streams,
     archives,
     instances,
     deployments,

@@ -79,8 +79,10 @@ def _next_step(  # noqa: PLR0911  # the order of the questions is the rule
         return [ended]
     if view.job.stop_requested:
         return _stop(view, view.job.stop_reason or "stop was asked for")
+    if view.job.move is not None and view.job.move.holds:
+        return _rest(view, f"its snapshots move to {view.job.move.to}")
     if view.job.course.wait:
-        return _rest(view)
+        return _rest(view, view.job.course.reason)
     holder, heir = view.holder, view.heir
     if heir is not None and not _is_in_place(view, heir):
         return [Dismiss(attempt=heir.id, reason=view.job.course.reason)]
@@ -106,9 +108,9 @@ def _is_in_place(view: JobView, attempt: Attempt) -> bool:
     return view.job.course.allows(instance.offer) and (leave is None or leave.instance != instance.id)
 
 
-def _rest(view: JobView) -> list[Action]:
+def _rest(view: JobView, reason: str) -> list[Action]:
     """Let go of everything, and keep the job for later."""
-    reason, holder = view.job.course.reason, view.holder
+    holder = view.holder
     if holder is not None:
         return [Release(attempt=holder.id, reason=reason)] if holder.state is AttemptState.RUNNING else []
     resting = view.job.state is JobState.QUEUED

@@ -259,7 +259,8 @@ class _Step:
 def _no_offer(action: Place) -> str:
     kind = "" if action.purchase is None else f"{action.purchase.value.replace('_', '-')} "
     below = "" if action.below_usd_per_hour is None else f" below ${action.below_usd_per_hour.normalize():f}/h"
-    return f"no {kind}offer{below} meets the requirements now"
+    barred = f"; refused: {action.barriers[0].reason}" if action.barriers else ""
+    return f"no {kind}offer{below} meets the requirements now{barred}"
 
 
 _ON_ITS_WAY = frozenset({JobState.PLACING, JobState.MIGRATING, JobState.RUNNING})

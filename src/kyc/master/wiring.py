@@ -70,7 +70,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
     streams = make_streams(settings, home, clock, store, secrets)
     clouds = LiveClouds({local.name: local})
     signal = Signal()
-    accounts = Accounts(store, secrets, clock, make_providers(home, store), clouds, signal)
+    accounts = Accounts(store, secrets, clock, make_providers(settings, home, store, clock), clouds, signal)
     provisioner = make_provisioner(settings, home, local, accounts)
     context = Context(
         store=store,

@@ -21,14 +21,16 @@ from kyc.control.flush import FlushWatch
 from kyc.control.orders import OrderBook
 from kyc.control.pulse import Pulses
 from kyc.control.replicafact import ReplicaChanges, read_replica_fact, read_replica_trouble
+from kyc.control.routing import Routing
 from kyc.domain.errors import UnreachableError
 from kyc.domain.event import Event, EventKind
 from kyc.domain.ids import AttemptId, InstanceId, ReplicaId, WorkloadName
 from kyc.domain.instance import Instance, InstanceState
+from kyc.domain.interruption import NoticeKind
 from kyc.domain.job import Attempt, AttemptState, Job
 from kyc.domain.snapshot import StreamAccess
 from kyc.wire import agent as wire
-from kyc.wire.replica import ReplicaFact, ReplicaOrder, ToldOfReplica
+from kyc.wire.replica import ReplicaExited, ReplicaFact, ReplicaOrder, ReplicaUnready, ToldOfReplica
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +52,7 @@ class Links:
 
     context: Context
     pulses: Pulses
+    routing: Routing | None = None
     _revisions: itertools.count[int] = field(init=False)
     _orders: OrderBook = field(init=False)
     _flushes: FlushWatch = field(init=False)
@@ -125,6 +128,7 @@ class Links:
     async def _store(self, instance_id: InstanceId, message: wire.Fact) -> None:
         """Store what a fact changes, and that it was told."""
         context, fact, inbox = self.context, message.fact, (instance_id, message.number)
+        self._hurry(instance_id, fact)
         of_replica = await self._replica_changes(instance_id, fact)
         if of_replica is not None:
             records = () if of_replica.replica is None else (of_replica.replica,)
@@ -138,6 +142,18 @@ class Links:
         changes = read_fact(fact, known, now=context.clock.now())
         await context.store.save(*changes.records, events=changes.events, logs=changes.logs, inbox=inbox)
         context.signal.notify()
+
+    def _hurry(self, instance_id: InstanceId, fact: wire.AnyFact) -> None:
+        """Have the edge act on what cannot wait for the disk."""
+        if self.routing is None:
+            return
+        match fact:
+            case wire.Noticed() if fact.notice.kind is NoticeKind.INTERRUPTION:
+                self.routing.notice(instance_id, fact.notice)
+            case ReplicaExited() | ReplicaUnready():
+                self.routing.down(ReplicaId(fact.replica))
+            case _:
+                return
 
     async def _replica_changes(self, instance_id: InstanceId, fact: wire.AnyFact) -> ReplicaChanges | None:
         """Return what a fact about a replica changes; None for one that is about something else."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from kyc.adapters.local.catalog import LocalCatalog
 from kyc.adapters.local.cloud import MODULE_FILES, MODULE_FOLDER, LocalCloud
 from kyc.adapters.nats.host import NatsHost
+from kyc.adapters.notify.notifier import AppriseNotifier
 from kyc.adapters.offerbook.catalog import OfferBook
 from kyc.adapters.offerbook.keeper import BookKeeper
 from kyc.adapters.sql.store import SqlStore
@@ -28,6 +29,7 @@ from kyc.control.context import Context
 from kyc.control.engine import Engine
 from kyc.control.intent import enrolment_token
 from kyc.control.move import Moves
+from kyc.control.notifications import Notifications
 from kyc.control.prices import Prices
 from kyc.control.serve import Servings
 from kyc.control.signal import Signal
@@ -90,6 +92,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
         folder.prepare()
     prices = Prices(context, make_keeper(home, clock), background=settings.fetch_prices)
     moves = Moves(context, streams, Maintainer(home.path / "moves", settings.retention), check)
+    notifications = Notifications(context, AppriseNotifier())
     edge = make_edge(settings.edge, home.path / "edge", clock)
     engine = Engine(
         context,
@@ -98,6 +101,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
         prices=prices,
         accounts=accounts,
         moves=moves,
+        notifications=notifications,
     )
     operations = Operations(clouds)
     try:
@@ -116,6 +120,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
                 board=engine.services,
                 budgets=engine.budgets,
                 alerts=engine.alerts,
+                notifications=notifications,
                 links=engine.links,
                 pulses=engine.pulses,
                 snapshots=Snapshots(store, streams, secrets, clock, home.path / "tmp"),

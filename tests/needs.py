@@ -18,6 +18,7 @@ import pytest
 from tests.kafka import jars
 from tests.objects import server as objects
 from tests.postgres import server as postgres
+from tests.terraform import schema
 
 
 def _runs(*command: str) -> bool:
@@ -43,6 +44,7 @@ def _aws_provider() -> bool:
 
 
 _PROBES: dict[str, tuple[Callable[[], bool], str]] = {
+    "schemas": (schema.FOLDER.is_dir, "no ../shared/schemas beside the checkout, which has the providers' schemas"),
     "terraform": (lambda: shutil.which("terraform") is not None, "no terraform on the PATH"),
     "aws-provider": (_aws_provider, "no Terraform, or no copy of its provider hashicorp/aws (TF_CLI_CONFIG_FILE)"),
     "userns": (

@@ -14,6 +14,7 @@ from kyc.control.alerts import Alerts
 from kyc.control.history import History
 from kyc.control.launch import LaunchPlan
 from kyc.control.move import Headway
+from kyc.control.notifications import Notifications
 from kyc.control.signal import Signal
 from kyc.control.sweep import SweepReport
 from kyc.control.traffic import TrafficHistory
@@ -242,6 +243,7 @@ class Services:
     provisioner: Provisioner
     users: Users
     alerts: Alerts
+    notifications: Notifications
     archives: Archives
     prices: Prices
     tables: Archives

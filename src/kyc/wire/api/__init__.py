@@ -39,6 +39,15 @@ from kyc.wire.api.metric import (
     UnsafeRow,
 )
 from kyc.wire.api.money import BudgetRequest, BudgetRow, CostBy, CostReport, CostRow
+from kyc.wire.api.notification import (
+    NotificationPage,
+    NotificationRow,
+    ReadRequest,
+    TargetChange,
+    TargetRequest,
+    TargetRow,
+    TopicRow,
+)
 from kyc.wire.api.offer import (
     CatalogReport,
     CoverageRow,
@@ -129,6 +138,8 @@ __all__ = [
     "MigrateRequest",
     "MigrationRow",
     "NewToken",
+    "NotificationPage",
+    "NotificationRow",
     "OfferRow",
     "OrphanRow",
     "Overview",
@@ -138,6 +149,7 @@ __all__ = [
     "PricePoint",
     "Problem",
     "Progress",
+    "ReadRequest",
     "RecoveryRow",
     "RefreshRequest",
     "RegionRow",
@@ -161,8 +173,12 @@ __all__ = [
     "StreamRequest",
     "SweepReply",
     "SweepRequest",
+    "TargetChange",
+    "TargetRequest",
+    "TargetRow",
     "TokenRequest",
     "TokenRow",
+    "TopicRow",
     "TrafficPoint",
     "TrialReply",
     "TrialReport",

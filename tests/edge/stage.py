@@ -19,6 +19,7 @@ import aiohttp
 
 from kyc.adapters.envoy.edge import EnvoyEdge, EnvoyOptions
 from kyc.adapters.haproxy.edge import HaproxyEdge, HaproxyOptions
+from kyc.adapters.pyedge.edge import PythonEdge
 from kyc.adapters.system.clock import SystemClock
 from kyc.domain.ids import InstanceId, ReplicaId, WorkloadName
 from kyc.domain.service import Balance, Endpoint, EndpointState
@@ -40,7 +41,11 @@ def _haproxy(folder: Path) -> Edge:
     return HaproxyEdge(folder, clock=SystemClock(), options=HaproxyOptions(threads=1))
 
 
-EDGES: dict[str, Callable[[Path], Edge]] = {"envoy": _envoy, "haproxy": _haproxy}
+def _python(folder: Path) -> Edge:
+    return PythonEdge(folder, clock=SystemClock())
+
+
+EDGES: dict[str, Callable[[Path], Edge]] = {"envoy": _envoy, "haproxy": _haproxy, "python": _python}
 
 
 def free_port() -> int:

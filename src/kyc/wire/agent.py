@@ -28,6 +28,24 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", forbi
     v: int = PROTOCOL_VERSION
 
 
+# --- over HTTP: the shapes of wire.api as an agent sees them, without loading all the others -------------------------
+
+
+class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agent enrols with (`EnrolRequest`)."""
+
+    token: str
+    secret: str
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request was refused with (`Problem`)."""
+
+    title: str = ""
+    detail: str = ""
+    next_step: str = ""
+
+
 # --- master to agent -------------------------------------------------------------------------------------------------
 
 
@@ -131,6 +149,8 @@ class Committed(Told, frozen=True, kw_only=True, tag="committed"):
     took_s: float
     flushed: bool
     missed: list[str] = []
+    rpo_s: float = 0  # how long the oldest change in it had been unsafe
+    dirty_bytes: int = 0  # what changed again meanwhile
 
 
 class Restored(Told, frozen=True, kw_only=True, tag="restored"):
@@ -152,12 +172,16 @@ class Prepared(Told, frozen=True, kw_only=True, tag="prepared"):
 
 
 class Started(Told, frozen=True, kw_only=True, tag="started"):
-    """The work runs. `sequence` is the snapshot it went on from, None from scratch."""
+    """The work runs. `sequence` is the snapshot it went on from, None from scratch.
+
+    `final_delta_bytes` were fetched after the predecessor had flushed: what came before that cost no pause.
+    """
 
     attempt: str
     epoch: int
     pid: int
     sequence: int | None
+    final_delta_bytes: int = 0
 
 
 class Released(Told, frozen=True, kw_only=True, tag="released"):
@@ -165,6 +189,7 @@ class Released(Told, frozen=True, kw_only=True, tag="released"):
 
     attempt: str
     missed: list[str] = []
+    stopped_at: datetime | None = None  # when the work's process had ended; None: none ran here
 
 
 class Exited(Told, frozen=True, kw_only=True, tag="exited"):

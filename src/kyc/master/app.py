@@ -25,6 +25,8 @@ from kyc.master.routes import (
     jobs,
     logs,
     market,
+    metrics,
+    notifications,
     offers,
     overview,
     services,
@@ -42,6 +44,7 @@ from kyc.wire.problem import MEDIA_TYPE
 
 PREFIX = "/api/v1"
 _FOR_PEOPLE = (  # administrators do all of it, viewers only what reads
+    metrics,
     workloads,
     jobs,
     services,
@@ -54,6 +57,7 @@ _FOR_PEOPLE = (  # administrators do all of it, viewers only what reads
     offers,
     catalog,
     market,
+    notifications,
     events,
     costs,
     overview,
@@ -109,6 +113,7 @@ def _api() -> APIRouter:
     documented = Depends(HTTPBearer(auto_error=False, description="The operator's token, or one of `/tokens`."))
     for module in _FOR_PEOPLE:
         api.include_router(module.router, dependencies=[documented, Depends(permit)])
+    api.include_router(notifications.own, dependencies=[documented])
     for module in _FOR_ADMINS:
         api.include_router(module.router, dependencies=[documented, Depends(require_admin)])
     return api

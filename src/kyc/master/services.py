@@ -13,6 +13,7 @@ from typing import Protocol
 from kyc.control.alerts import Alerts
 from kyc.control.history import History
 from kyc.control.move import Headway
+from kyc.control.notifications import Notifications
 from kyc.control.signal import Signal
 from kyc.control.traffic import TrafficHistory
 from kyc.control.users import Users
@@ -223,6 +224,7 @@ class Services:
     accounts: Accounts
     users: Users
     alerts: Alerts
+    notifications: Notifications
     archives: Archives
     prices: Prices
     tables: Archives

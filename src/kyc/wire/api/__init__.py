@@ -28,6 +28,15 @@ from kyc.wire.api.metric import (
     UnsafeRow,
 )
 from kyc.wire.api.money import BudgetRequest, BudgetRow, CostBy, CostReport, CostRow
+from kyc.wire.api.notification import (
+    NotificationPage,
+    NotificationRow,
+    ReadRequest,
+    TargetChange,
+    TargetRequest,
+    TargetRow,
+    TopicRow,
+)
 from kyc.wire.api.offer import (
     CatalogReport,
     CoverageRow,
@@ -116,6 +125,8 @@ __all__ = [
     "MigrateRequest",
     "MigrationRow",
     "NewToken",
+    "NotificationPage",
+    "NotificationRow",
     "OfferRow",
     "Overview",
     "PasswordRequest",
@@ -123,6 +134,7 @@ __all__ = [
     "PricePoint",
     "Problem",
     "Progress",
+    "ReadRequest",
     "RecoveryRow",
     "RefreshRequest",
     "RegionRow",
@@ -144,8 +156,12 @@ __all__ = [
     "SnapshotRow",
     "StreamCheck",
     "StreamRequest",
+    "TargetChange",
+    "TargetRequest",
+    "TargetRow",
     "TokenRequest",
     "TokenRow",
+    "TopicRow",
     "TrafficPoint",
     "TrialReply",
     "TrialReport",

@@ -41,7 +41,7 @@ test: $(READY) ## every test this machine can run; says what it skipped and why
 demo: $(READY) $(ENGINE) ## a training job loses its instance twice and loses nothing else
 	@$(BIN)/python -m bench.demo
 
-bench-%: $(READY) $(ENGINE) ## measure one thing: recovery, data, market, autoscale
+bench-%: $(READY) $(ENGINE) ## measure one thing: recovery, data, market, clouds, autoscale
 	@$(BIN)/python -m bench.$*
 
 bench-autoscale: $(READY) ## the autoscaler on recorded requests beside others' (2 minutes; needs no Terraform)

@@ -34,6 +34,7 @@ from kyc.master.routes import (
     shutdown,
     snapshots,
     streams,
+    sweep,
     users,
     workloads,
 )
@@ -63,6 +64,7 @@ _FOR_PEOPLE = (  # administrators do all of it, viewers only what reads
     overview,
     budgets,
     clouds,
+    sweep,
     shutdown,
 )
 _FOR_ADMINS = (users,)

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test demo bench-autoscale clean
+.PHONY: help setup check openapi test demo bench-autoscale clean
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
@@ -30,6 +30,10 @@ check: $(READY) ## format, lint, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m kyc.master.openapi --check ui/openapi.json
+
+openapi: $(READY) ## write the API's description anew, after a change of its routes or shapes
+	$(BIN)/python -m kyc.master.openapi > ui/openapi.json
 
 test: $(READY) ## every test this machine can run; says what it skipped and why
 	$(BIN)/pytest

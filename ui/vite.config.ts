@@ -8,7 +8,7 @@ export default defineConfig({
   resolve: { alias: { "@": new URL("./src", import.meta.url).pathname } },
   server: { proxy: { "/api": master } },
   build: {
-    outDir: "../src/kyc/master/dashboard_files",
+    outDir: "../src/kyc/master/dashboard",
     emptyOutDir: true,
     assetsInlineLimit: 0, // the master's content policy allows no data: scripts, and fonts are kept by the browser
     chunkSizeWarningLimit: 600,

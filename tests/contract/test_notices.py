@@ -1,4 +1,7 @@
-"""What ports.notices promises, on EC2's protocol: the local cloud's metadata service and broken ones."""
+"""What ports.notices promises, on EC2's protocol: the local cloud's metadata service and broken ones.
+
+The other two clouds' protocols are in test_notices_gcp_azure.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from kyc.adapters.local.httpd import Request, Response, serve
 from kyc.adapters.local.metadata import Metadata
 from kyc.adapters.local.record import Record
 from kyc.adapters.system.clock import SystemClock
+from kyc.adapters.system.metadata import MetadataHttp
 from kyc.domain.errors import UnreachableError
 from kyc.domain.interruption import NoticeKind
 
@@ -87,7 +91,7 @@ async def service() -> Service:
 @pytest.fixture
 async def notices(service: Service) -> AsyncIterator[Ec2Notices]:
     async with listening(service) as url:
-        yield Ec2Notices(SystemClock(), url=url)
+        yield Ec2Notices(SystemClock(), MetadataHttp(url))
 
 
 async def test_nothing_is_announced_at_first(notices: Ec2Notices) -> None:
@@ -128,7 +132,7 @@ async def test_no_service_is_unreachable() -> None:
     async with listening(Service()) as url:
         gone = url
     with pytest.raises(UnreachableError) as raised:
-        await Ec2Notices(SystemClock(), url=gone).poll()
+        await Ec2Notices(SystemClock(), MetadataHttp(gone)).poll()
     assert raised.value.next_step
 
 
@@ -141,7 +145,7 @@ async def test_a_silent_service_is_given_up_within_two_seconds() -> None:
     async with raw(on_connection) as url:
         begun = time.monotonic()
         with pytest.raises(UnreachableError):
-            await Ec2Notices(SystemClock(), url=url).poll()
+            await Ec2Notices(SystemClock(), MetadataHttp(url)).poll()
         assert time.monotonic() - begun < 2.0
         for writer in held:
             writer.close()
@@ -168,7 +172,7 @@ async def test_an_answer_that_makes_no_sense_is_unreachable(answer: bytes) -> No
 
     async with raw(on_connection) as url:
         with pytest.raises(UnreachableError):
-            await Ec2Notices(SystemClock(), url=url).poll()
+            await Ec2Notices(SystemClock(), MetadataHttp(url)).poll()
 
 
 @pytest.mark.parametrize("body", ["", "terminate", "[]", '{"action": "stop"}', '{"time": 5}', '{"time": "2026-05-01"}'])
@@ -178,7 +182,7 @@ async def test_an_action_that_makes_no_sense_is_unreachable(body: str) -> None:
 
     async with listening(answer) as url:
         with pytest.raises(UnreachableError):
-            await Ec2Notices(SystemClock(), url=url).poll()
+            await Ec2Notices(SystemClock(), MetadataHttp(url)).poll()
 
 
 # --- the emulator is faithful to EC2 ---

@@ -21,6 +21,7 @@ from kyc.adapters.fake.keeper import FakeKeeper
 from kyc.adapters.fake.provisioner import FakeProvisioner
 from kyc.adapters.fake.store import FakeStore
 from kyc.adapters.system.clock import SystemClock
+from kyc.adapters.system.passwords import Scrypt
 from kyc.control.budgets import Budgets
 from kyc.control.context import Context
 from kyc.control.intent import Intents
@@ -28,6 +29,7 @@ from kyc.control.link import Links
 from kyc.control.prices import Prices
 from kyc.control.pulse import Pulses
 from kyc.control.signal import Signal
+from kyc.control.users import Users
 from kyc.domain.errors import NotFoundError, UnreachableError
 from kyc.domain.ids import WorkloadName
 from kyc.domain.offer import Purchase
@@ -134,6 +136,7 @@ def make_stand(folder: Path, *, store: Store | None = None, limit_bytes: int = 1
         pulses=pulses,
         snapshots=snapshots,
         operations=operations,
+        users=Users(context, Scrypt(log_n=4)),
         archives=archives,
         prices=prices,
         tables=tables,

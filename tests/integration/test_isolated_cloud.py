@@ -32,8 +32,9 @@ import asyncio, sys, time
 sys.path[:0] = ["{path}"]
 from kyc.adapters.aws.notices import Ec2Notices
 from kyc.adapters.system.clock import SystemClock
+from kyc.adapters.system.metadata import MetadataHttp
 async def main():
-    notices = Ec2Notices(SystemClock())
+    notices = Ec2Notices(SystemClock(), MetadataHttp())
     while (notice := await notices.poll()) is None:
         print("nothing", flush=True)
         await asyncio.sleep(0.05)

@@ -3,8 +3,9 @@ import { Tooltip } from "radix-ui";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { RouterProvider } from "react-router";
+import { onRefused } from "@/api/call";
 import { ProblemError } from "@/api/problem";
-import { session } from "@/api/session";
+import { leave } from "@/api/session";
 import { router } from "@/app/router";
 import { setUpLanguage } from "@/i18n/setup";
 import "@/style/index.css";
@@ -21,9 +22,7 @@ const client = new QueryClient({
   },
 });
 
-session.subscribe(() => {
-  if (session.get().state === "signed-out") client.clear(); // nobody who signs in next sees what was read before
-});
+onRefused(() => leave(client, true));
 
 await setUpLanguage();
 const root = document.getElementById("root");

@@ -10,6 +10,7 @@ from kyc.agent.archive import MasterArchives
 from kyc.agent.backoff import Uniform
 from kyc.agent.engine import Engine
 from kyc.agent.enrol import enrol, own_secret
+from kyc.agent.farewell import let_go
 from kyc.agent.link import Link, Peer, link_url
 from kyc.agent.load import Gauge, Gpu
 from kyc.agent.mark import Mark
@@ -76,8 +77,10 @@ async def run(settings: Settings, parts: Parts, leave: asyncio.Event) -> None:
 
     try:
         async with asyncio.TaskGroup() as tasks:
+            farewell = let_go(watch, supervisor, outbox)
             running = [
-                tasks.create_task(steps) for steps in (connect(), watch.run(), supervisor.run(), gpu.run(parts.clock))
+                tasks.create_task(steps)
+                for steps in (connect(), watch.run(), supervisor.run(), gpu.run(parts.clock), farewell)
             ]
             await leave.wait()
             await _leave(watch, supervisor, outbox, parts.clock)

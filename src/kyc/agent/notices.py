@@ -64,6 +64,13 @@ class Watch:
         self._interrupt(within_s)
         self._leaving.set()
 
+    async def acknowledge(self) -> None:
+        """Tell the provider that it need not wait; where that fails, it comes at its deadline."""
+        try:
+            await self._source.acknowledge()
+        except KycError as error:
+            log.warning("not_acknowledged", extra={"reason": str(error)})
+
     async def must_release(self, *, stop_grace_s: float, flush_estimate_s: Callable[[], float]) -> None:
         """Return when the work has to be stopped to be flushed in time; never, as long as no interruption is near."""
         await self.interrupted.wait()

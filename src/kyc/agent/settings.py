@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from kyc.domain.errors import InvalidInputError
 from kyc.domain.ids import InstanceId
 
+NOTICES = ("aws", "gcp", "azure")
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -18,7 +19,8 @@ class Settings:
     """All that an agent needs to begin.
 
     Under `root`: `work/<workload>/` is the workload's, `agent/` the agent's (mode 0700). `path` and `home` are what
-    commands get; `metadata_url` None: nobody gives notice here.
+    commands get. `notices` names the protocol of the metadata service, None: nobody gives notice here;
+    `metadata_url` None: at the address where the providers have it.
     """
 
     master_url: str
@@ -26,6 +28,7 @@ class Settings:
     enrol_token: str
     root: Path
     metadata_url: str | None
+    notices: str | None
     path: str
     home: str
 
@@ -48,9 +51,18 @@ def settings_from(env: Mapping[str, str], *, current_folder: Path) -> Settings:
         enrol_token=_needed(env, "KYC_ENROL_TOKEN"),
         root=Path(env.get("KYC_ROOT") or current_folder).absolute(),
         metadata_url=_url(env, "KYC_METADATA_URL") if env.get("KYC_METADATA_URL") else None,
+        notices=_notices(env),
         path=env.get("PATH") or _DEFAULT_PATH,
         home=env.get("HOME") or "/",
     )
+
+
+def _notices(env: Mapping[str, str]) -> str | None:
+    """Return whose protocol to speak: EC2's where only an address is given, as the local cloud does."""
+    name = env.get("KYC_NOTICES") or ("aws" if env.get("KYC_METADATA_URL") else None)
+    if name is not None and name not in NOTICES:
+        raise InvalidInputError(f"KYC_NOTICES is {name!r}, but has to be one of {', '.join(NOTICES)}")
+    return name
 
 
 def _needed(env: Mapping[str, str], name: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from kyc.adapters.process.runtime import ProcessRuntime
 from kyc.adapters.system.clock import SystemClock
+from kyc.adapters.system.metadata import LINK_LOCAL, MetadataHttp
 from kyc.agent.app import Parts
 from kyc.agent.engine import Session, Tree
 from kyc.agent.load import gauge_for
@@ -24,7 +25,7 @@ def wire(settings: Settings, env: Mapping[str, str]) -> Parts:
         rng=random.SystemRandom(),
         runtime=ProcessRuntime(),
         engine=LazyEngine(clock),
-        notices=notices_at(settings.metadata_url, clock),
+        notices=notices_from(settings.notices, settings.metadata_url, clock),
         gauge=gauge_for(env),
     )
 
@@ -43,13 +44,25 @@ class LazyEngine:
         return await StreamEngine(connect, self._clock).open(tree)
 
 
-def notices_at(url: str | None, clock: Clock) -> NoticeSource:
-    """Return the metadata service at the URL; without one, a source that never has anything to say."""
-    if url is None:
+def notices_from(protocol: str | None, url: str | None, clock: Clock) -> NoticeSource:
+    """Return the metadata service that speaks the protocol, at the URL or the providers' own address.
+
+    Without a protocol: a source that never has anything to say.
+    """
+    if protocol is None:
         return NoNotices()
+    service = MetadataHttp(url or LINK_LOCAL)
+    if protocol == "gcp":
+        from kyc.adapters.gcp.notices import GceNotices  # noqa: PLC0415
+
+        return GceNotices(clock, service)
+    if protocol == "azure":
+        from kyc.adapters.azure.notices import AzureNotices  # noqa: PLC0415
+
+        return AzureNotices(clock, service)
     from kyc.adapters.aws.notices import Ec2Notices  # noqa: PLC0415
 
-    return Ec2Notices(clock, url=url)
+    return Ec2Notices(clock, service)
 
 
 class NoNotices:
@@ -58,3 +71,6 @@ class NoNotices:
     async def poll(self) -> Notice | None:
         """Return None."""
         return None
+
+    async def acknowledge(self) -> None:
+        """Do nothing."""

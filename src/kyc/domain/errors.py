@@ -27,6 +27,14 @@ class NotAllowedError(KycError):
     """The caller has no valid token, or not the right one."""
 
 
+class ForbiddenError(NotAllowedError):
+    """The caller is known, and may not do this."""
+
+
+class ThrottledError(NotAllowedError):
+    """Too many tries: wait, then try again."""
+
+
 class CapacityUnavailableError(KycError):
     """The pool is empty: choose another offer."""
 

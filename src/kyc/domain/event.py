@@ -55,6 +55,12 @@ class EventKind(StrEnum):
     ORPHAN_FOUND = "orphan.found"
     ORPHAN_REMOVED = "orphan.removed"
     PRICE_ALERTED = "price.alerted"
+    USER_ADDED = "user.added"
+    USER_CHANGED = "user.changed"
+    USER_REMOVED = "user.removed"
+    TOKEN_CREATED = "token.created"  # noqa: S105  # names of events
+    TOKEN_REVOKED = "token.revoked"  # noqa: S105
+    SIGN_IN_REFUSED = "sign_in.refused"  # too many wrong passwords
     STREAM_STARTED = "stream.started"
 
 

@@ -10,6 +10,8 @@ AttemptId = NewType("AttemptId", str)
 WorkloadName = NewType("WorkloadName", str)
 OfferId = NewType("OfferId", str)
 ReplicaId = NewType("ReplicaId", str)
+UserName = NewType("UserName", str)
+AccessId = NewType("AccessId", str)
 
 # No vowels, so that an id never spells a word; no 0/1/l, so that it can be read out loud.
 _ALPHABET = "23456789bcdfghjkmnpqrstvwxz"
@@ -30,6 +32,11 @@ def new_instance_id(rng: Chooser) -> InstanceId:
 def new_deployment_id(rng: Chooser) -> DeploymentId:
     """Return an id such as `d-7kq2x9bd`."""
     return DeploymentId(f"d-{_letters(rng)}")
+
+
+def new_access_id(rng: Chooser) -> AccessId:
+    """Return an id such as `a-7kq2x9bd`."""
+    return AccessId(f"a-{_letters(rng)}")
 
 
 def attempt_id(workload: WorkloadName, number: int) -> AttemptId:

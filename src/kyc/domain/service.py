@@ -231,3 +231,10 @@ class Endpoint:
     port: int
     zone: str = ""
     weight: int = 1
+
+
+class EndpointState(StrEnum):
+    """Whether an endpoint gets new requests."""
+
+    UP = "up"
+    DRAINING = "draining"  # no new request or connection; those in flight end by themselves

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
-from kyc.master import problem
-from kyc.master.auth import require_admin
+from kyc.master import pages, problem
+from kyc.master.auth import permit, require_admin
+from kyc.master.guard import SecurityHeaders
 from kyc.master.routes import (
     agents,
     archives,
@@ -22,17 +25,20 @@ from kyc.master.routes import (
     jobs,
     logs,
     offers,
+    session,
     shutdown,
     snapshots,
+    users,
     workloads,
 )
 from kyc.master.services import Services
+from kyc.master.vocabulary import complete
 from kyc.version import VERSION
 from kyc.wire.api import Problem
 from kyc.wire.problem import MEDIA_TYPE
 
 PREFIX = "/api/v1"
-_FOR_ADMIN = (
+_FOR_PEOPLE = (  # administrators do all of it, viewers only what reads
     workloads,
     jobs,
     logs,
@@ -48,15 +54,31 @@ _FOR_ADMIN = (
     clouds,
     shutdown,
 )
+_FOR_ADMINS = (users,)
 _DESCRIPTION = """Runs jobs on spot instances of any cloud and never loses their files.
 
-Every call but `GET /health` needs the header `Authorization: Bearer TOKEN`; the token lies in the file `token` of the
-master's KYC_HOME. Errors are RFC 9457 problem details with a `next_step`.
+Every call but `GET /health` and `/session` needs the header `Authorization: Bearer TOKEN` or a session's cookie; the
+operator's token lies in the file `token` of the master's KYC_HOME. With a cookie, a call that changes something needs
+the header `X-Kyc-Request: 1`, or the Origin of this master. Errors are RFC 9457 problem details with a `next_step`.
 Times are UTC, money is USD, sizes are bytes."""
 
 
 def create_app(services: Services) -> FastAPI:
-    """Return the app that serves `/api/v1` by these services."""
+    """Return the app that serves `/api/v1` by these services, and the dashboard at `/`."""
+    app = _described()
+    app.state.services = services
+    problem.install(app)
+    app.add_middleware(SecurityHeaders)
+    app.include_router(pages.router)  # the last one: it takes every path that is left
+    return app
+
+
+def describe() -> dict[str, Any]:
+    """Return the OpenAPI document."""
+    return complete(_described().openapi())
+
+
+def _described() -> FastAPI:
     app = FastAPI(
         title="Keep Your Cost",
         version=VERSION,
@@ -66,8 +88,6 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=_operation_id,
     )
-    app.state.services = services
-    problem.install(app)
     app.include_router(_api())
     return app
 
@@ -78,8 +98,11 @@ def _api() -> APIRouter:
     api = APIRouter(prefix=PREFIX, responses={"default": failed})
     api.include_router(health.router)
     api.include_router(agents.router)
-    documented = Depends(HTTPBearer(auto_error=False, description="The administrator's token."))
-    for module in _FOR_ADMIN:
+    api.include_router(session.router)
+    documented = Depends(HTTPBearer(auto_error=False, description="The operator's token, or one of `/tokens`."))
+    for module in _FOR_PEOPLE:
+        api.include_router(module.router, dependencies=[documented, Depends(permit)])
+    for module in _FOR_ADMINS:
         api.include_router(module.router, dependencies=[documented, Depends(require_admin)])
     return api
 

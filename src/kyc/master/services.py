@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from kyc.control.signal import Signal
+from kyc.control.users import Users
 from kyc.domain.deployment import Deployment
 from kyc.domain.ids import InstanceId, WorkloadName
 from kyc.domain.instance import Instance
@@ -142,6 +143,7 @@ class Services:
     pulses: Pulses
     snapshots: Snapshots
     operations: Operations
+    users: Users
     archives: Archives
     prices: Prices
     tables: Archives

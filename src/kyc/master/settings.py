@@ -39,6 +39,7 @@ class Settings:
     log_level: str = "info"
     archive_limit_bytes: int = DEFAULT_ARCHIVE_LIMIT_MIB << 20
     fetch_prices: bool = True
+    session_lasts: timedelta = timedelta(hours=12)
     freshness: Freshness = field(default_factory=Freshness)
 
 
@@ -67,6 +68,7 @@ def read_settings(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
         )
         << 20,
         fetch_prices=_one_of("price-feeds", of("price_feeds", "on"), ("on", "off")) == "on",
+        session_lasts=_lasts(of("session", "12h")),
         freshness=_freshness(of("stale_after", "")),
     )
 
@@ -91,12 +93,22 @@ def _parser() -> argparse.ArgumentParser:
     option("--log-level", metavar="LEVEL", help=f"{', '.join(LOG_LEVELS)} (KYC_LOG_LEVEL; default info)")
     option("--archive-limit-mib", metavar="N", help="how large a workdir may be, packed (KYC_ARCHIVE_LIMIT_MIB)")
     option("--price-feeds", metavar="on|off", help="whether prices are fetched in the background (KYC_PRICE_FEEDS)")
+    option("--session", metavar="TIME", help="how long a browser stays signed in (KYC_SESSION; default 12h)")
     option(
         "--stale-after",
         metavar="LIST",
         help="from which age on prices are marked as stale: spot=6h,on-demand=30d,SOURCE=2h (KYC_STALE_AFTER)",
     )
     return parser
+
+
+def _lasts(text: str | None) -> timedelta:
+    try:
+        return duration(text or "")
+    except ValueError as error:
+        raise InvalidInputError(
+            f"session: {text!r} is {error}", next_step="Give --session a time such as 12h."
+        ) from error
 
 
 def _freshness(text: str | None) -> Freshness:

@@ -15,6 +15,7 @@ from fastapi import Depends, Header, Query
 from fastapi.responses import StreamingResponse
 
 from kyc.domain.errors import InvalidInputError, UnreachableError
+from kyc.domain.user import Caller
 from kyc.master.services import Services
 
 HEARTBEAT_S = 15.0
@@ -53,14 +54,17 @@ def resume_after(
 ResumeAfter = Annotated[int, Depends(resume_after)]
 
 
-def stream(served: Services, page: Page, after: int) -> StreamingResponse:
-    """Return the response that sends the items after the place, then new ones as they come."""
+def stream(served: Services, page: Page, after: int, caller: Caller | None = None) -> StreamingResponse:
+    """Return the response that sends the items after the place, then new ones as they come.
+
+    It ends soon after the caller's session or token does: the client comes again, and is told to sign in.
+    """
     # X-Accel-Buffering: nginx would hold events back until a buffer is full.
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_events(served, page, after), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(_events(served, page, after, caller), media_type="text/event-stream", headers=headers)
 
 
-async def _events(served: Services, page: Page, after: int) -> AsyncIterator[bytes]:
+async def _events(served: Services, page: Page, after: int, caller: Caller | None) -> AsyncIterator[bytes]:
     yield _RETRY
     quiet_since_s = served.clock.monotonic_s()
     while not served.closing.is_set():
@@ -74,12 +78,20 @@ async def _events(served: Services, page: Page, after: int) -> AsyncIterator[byt
             yield b"".join(encode(item) for item in items)
             quiet_since_s = served.clock.monotonic_s()
             continue
+        if caller is not None and not await served.users.is_good(caller):
+            return
         left_s = HEARTBEAT_S - (served.clock.monotonic_s() - quiet_since_s)
         if left_s <= 0:
             yield _HEARTBEAT
             quiet_since_s = served.clock.monotonic_s()
             continue
-        await served.signal.wait(mark, timeout_s=left_s)
+        await served.signal.wait(mark, timeout_s=min(left_s, _left_s(served, caller)))
+
+
+def _left_s(served: Services, caller: Caller | None) -> float:
+    if caller is None or caller.expires_at is None:
+        return HEARTBEAT_S
+    return max(0.0, (caller.expires_at - served.clock.now()).total_seconds())
 
 
 def encode(item: Item) -> bytes:

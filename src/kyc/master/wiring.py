@@ -18,6 +18,7 @@ from kyc.adapters.offerbook.catalog import OfferBook
 from kyc.adapters.offerbook.keeper import BookKeeper
 from kyc.adapters.sql.store import SqlStore
 from kyc.adapters.system.clock import SystemClock
+from kyc.adapters.system.passwords import Scrypt
 from kyc.adapters.system.secrets import KeyFile
 from kyc.adapters.terraform.engine import engine_environment, find_engine
 from kyc.adapters.terraform.module import CloudModule
@@ -26,6 +27,7 @@ from kyc.control.context import Context
 from kyc.control.engine import Engine
 from kyc.control.intent import enrolment_token
 from kyc.control.prices import Prices
+from kyc.control.users import Users
 from kyc.domain.errors import KycError
 from kyc.domain.ids import InstanceId
 from kyc.domain.snapshot import StreamAccess
@@ -90,6 +92,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
                 pulses=engine.pulses,
                 snapshots=Snapshots(store, stream_host, secrets, clock, home.path / "tmp"),
                 operations=operations,
+                users=Users(context, Scrypt(), session_lasts=settings.session_lasts),
                 archives=archives,
                 prices=prices,
                 tables=tables,

@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
 from kyc.domain.ids import ReplicaId, WorkloadName
-from kyc.domain.service import Balance, Endpoint
-
-
-class EndpointState(StrEnum):
-    """Whether an endpoint gets new requests."""
-
-    UP = "up"
-    DRAINING = "draining"  # no new request or connection; those in flight end by themselves
+from kyc.domain.service import Balance, Endpoint, EndpointState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +22,7 @@ class EdgeEndpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """PEM files of a certificate chain and its key; read again when they are replaced."""
+    """PEM files of a certificate chain and its key; read anew at each `apply`, so that replacing them rotates it."""
 
     chain: Path
     key: Path
@@ -38,12 +30,16 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeService:
-    """All that the edge has to know of one service.
+    """All that the edge has to know of one service. It listens on `host` (an IP address) and `port`.
 
-    Two levels in one choice: instances by the sum of their endpoints' weights, then replicas by `balance`.
+    Two levels in one choice: each instance gets its share by the sum of its endpoints' weights that are up, then
+    `balance` chooses among its replicas; `least_request` leaves that share for whoever has fewer requests in flight.
+    `sticky` keeps a client on its replica by a cookie of the edge's own.
     A request waits for a first endpoint up to `wait`, `most_waiting` at once; past either it gets 503 and Retry-After.
-    `names_replica`: replies say in `X-Kyc-Instance` and `X-Kyc-Replica` who answered. `upstream_tls`: replicas are
-    reached by mutual TLS with this certificate, verified against `upstream_ca`.
+    `idle_timeout`: a connection or request on which nothing moves for that long is ended; it has no limit otherwise.
+    `names_replica`: replies say in `X-Kyc-Instance` and `X-Kyc-Replica` who answered. `upstream_http2`: replicas speak
+    HTTP/2 without TLS (gRPC). `upstream_tls`: they are reached by mutual TLS with this certificate, verified against
+    `upstream_ca`.
     """
 
     name: WorkloadName
@@ -58,11 +54,17 @@ class EdgeService:
     names_replica: bool = False
     wait: timedelta = timedelta(seconds=60)
     most_waiting: int = 1000
+    idle_timeout: timedelta = timedelta(hours=1)
+
+    @property
+    def is_up(self) -> bool:
+        """Whether any endpoint takes requests; while none does, they wait."""
+        return any(each.state is EndpointState.UP for each in self.endpoints)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointLoad:
-    """What one endpoint has to do: counted since the edge knows it, and in flight now."""
+    """What one endpoint has to do: counted since the edge knows it, and in flight now (open WebSockets too)."""
 
     requests: int
     failed: int
@@ -71,9 +73,11 @@ class EndpointLoad:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeLoad:
-    """What one service has to do. `requests` and `failed` (5xx that clients saw) only grow while the edge runs.
+    """What one service has to do. `requests` (those done) and `failed` (5xx that clients saw) only grow while the edge
+    runs; after its restart they begin at 0.
 
-    `p95_ms` is of the last seconds, None where nothing was answered in them; `waiting` has no endpoint yet.
+    `in_flight` counts those that wait, too. `p95_ms` is of the last seconds, None where nothing was answered in them;
+    `waiting` has no endpoint yet. An endpoint that was left out is not listed any more, even if it still answers.
     """
 
     requests: int
@@ -87,11 +91,13 @@ class EdgeLoad:
 class Edge(Protocol):
     """A proxy that outlives the master, and is found again by it.
 
-    `ensure` starts it if it does not run and returns once it answers; True if it had to be started. `apply` takes the
-    whole of what is wanted, services left out included, and returns when new requests go by it; a call with the same
-    changes nothing. It drops no request: what an endpoint has in flight when it drains or is left out ends there. It
-    raises InvalidInputError for what cannot be had (a taken port, a certificate that cannot be read) and
-    UnreachableError. `load` tells what each service has to do.
+    `ensure` starts it if it does not run and returns once it answers; True if it had to be started, which it is with
+    what was applied last. `apply` takes the whole of what is wanted, services left out included, and returns when new
+    requests go by it; the same again changes nothing and costs next to nothing. It drops no request: what an endpoint
+    has in flight when it drains or is left out ends there. Requests of safe methods survive the death of a replica;
+    others are tried again only if they did not reach one. `apply` raises InvalidInputError for what cannot be had (a
+    taken port, a certificate that cannot be read), after it has applied all other services, and UnreachableError.
+    `load` tells what each service has to do. `stop` ends it; what was applied stays.
     """
 
     name: str

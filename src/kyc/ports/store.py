@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
+from kyc.domain.admin import AdminRecord
 from kyc.domain.budget import Budget, BudgetPeriod
 from kyc.domain.deployment import Deployment
 from kyc.domain.event import Event, EventKind, LogLines
@@ -13,7 +14,8 @@ from kyc.domain.ids import AttemptId, DeploymentId, InstanceId, WorkloadName
 from kyc.domain.instance import Instance
 from kyc.domain.job import Attempt, Job
 
-Record = Instance | Deployment | Job | Attempt | Budget
+Record = Instance | Deployment | Job | Attempt | Budget | AdminRecord
+A = TypeVar("A", bound=AdminRecord)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,10 @@ class Store(Protocol):
     async def budgets(self, *, live_only: bool = False) -> list[Budget]: ...
 
     async def budget(self, period: BudgetPeriod) -> Budget | None: ...
+
+    async def admin_records(self, kind: type[A], *, live_only: bool = False) -> list[A]: ...
+
+    async def admin_record(self, kind: type[A], key: str) -> A | None: ...
 
     async def events_after(self, seq: int, *, limit: int, wanted: EventFilter | None = None) -> list[Event]: ...
 

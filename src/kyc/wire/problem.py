@@ -29,6 +29,8 @@ class _Kind:
 _KINDS = (
     _Kind(error=errors.InvalidInputError, slug="invalid-input", status=422, title="The input cannot be accepted"),
     _Kind(error=errors.NotAllowedError, slug="not-allowed", status=401, title="Not allowed"),
+    _Kind(error=errors.ForbiddenError, slug="forbidden", status=403, title="Not allowed to this caller"),
+    _Kind(error=errors.ThrottledError, slug="throttled", status=429, title="Too many tries"),
     _Kind(error=errors.NotFoundError, slug="not-found", status=404, title="Not found"),
     _Kind(error=errors.ConflictError, slug="conflict", status=409, title="The present state does not allow it"),
     _Kind(error=errors.StaleWriteError, slug="stale-write", status=409, title="Somebody wrote in between"),

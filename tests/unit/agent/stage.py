@@ -282,6 +282,7 @@ class Stage:
             enrol_token="token",
             root=root,
             metadata_url=None,
+            notices=None,
             path="/bin",
             home="/home",
         )

@@ -97,6 +97,7 @@ async def test_the_masters_own_words_are_kept(desk: EnrolmentDesk, tmp_path: Pat
         ({"KYC_MASTER_URL": "ftp://x"}, "KYC_MASTER_URL"),
         ({"KYC_INSTANCE_ID": " "}, "KYC_INSTANCE_ID"),
         ({"KYC_METADATA_URL": "nonsense"}, "KYC_METADATA_URL"),
+        ({"KYC_NOTICES": "vultr"}, "KYC_NOTICES"),
     ],
 )
 def test_an_environment_that_makes_no_sense_is_named(changes: dict[str, str], named: str) -> None:

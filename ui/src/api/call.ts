@@ -1,26 +1,30 @@
-/** One door to the API: adds the token, reads problems, and ends the session when the token is refused. */
+/** One door to the API: reads problems, and tells when the master does not know this browser any more. */
 import { problemOf, unreachable } from "@/api/problem";
-import { session } from "@/api/session";
 
 export const API = "/api/v1";
 const UNAUTHORISED = 401;
+const OWN_PAGE = { "X-Kyc-Request": "1" }; // no other site's page can set it
 
 export type Query = Readonly<Record<string, string | number | boolean | null | undefined | readonly string[]>>;
 
 export interface Asked {
-  readonly method?: "GET" | "POST" | "PUT" | "DELETE";
+  readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly query?: Query | undefined;
   readonly body?: unknown;
   readonly signal?: AbortSignal | undefined;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly token?: string;
+}
+
+let refused: () => void = () => undefined;
+
+/** Have it called when a request is refused because nobody is signed in. */
+export function onRefused(listener: () => void): void {
+  refused = listener;
 }
 
 /** Return the answer; throw ProblemError if it is a refusal, or if there is none. */
 export async function ask(path: string, asked: Asked = {}): Promise<Response> {
-  const token = asked.token ?? tokenNow();
-  const headers: Record<string, string> = { ...asked.headers };
-  if (token) headers.Authorization = `Bearer ${token}`;
+  const headers: Record<string, string> = { ...OWN_PAGE, ...asked.headers };
   if (asked.body !== undefined) headers["Content-Type"] = "application/json";
   const answer = await fetch(addressOf(path, asked.query), {
     method: asked.method ?? "GET",
@@ -32,7 +36,7 @@ export async function ask(path: string, asked: Asked = {}): Promise<Response> {
     throw unreachable();
   });
   if (answer.ok) return answer;
-  if (answer.status === UNAUTHORISED && asked.token === undefined) session.signOut("expired", token);
+  if (answer.status === UNAUTHORISED && !path.startsWith("/session")) refused();
   throw await problemOf(answer);
 }
 
@@ -49,9 +53,4 @@ export function addressOf(path: string, query: Query = {}): string {
   });
   const text = new URLSearchParams(pairs).toString();
   return `${API}${path}${text ? `?${text}` : ""}`;
-}
-
-function tokenNow(): string | undefined {
-  const now = session.get();
-  return now.state === "signed-in" ? now.token : undefined;
 }

@@ -4,8 +4,11 @@ import type { Problem } from "@/api/schema";
 export class ProblemError extends Error {
   override readonly name = "ProblemError";
 
-  constructor(readonly problem: Problem) {
+  readonly problem: Problem;
+
+  constructor(problem: Problem) {
     super(problem.detail || problem.title);
+    this.problem = problem;
   }
 }
 

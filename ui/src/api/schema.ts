@@ -396,6 +396,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Me
+         * @description Say who calls.
+         */
+        get: operations["get_me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change Password
+         * @description Change the caller's own password; all of the user's sessions end, this one too.
+         */
+        put: operations["change_password"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/offers": {
         parameters: {
             query?: never;
@@ -436,6 +476,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Session
+         * @description Say who calls, without refusing anybody, and whether the first administrator is still to be set up.
+         */
+        get: operations["get_session"];
+        put?: never;
+        /**
+         * Sign In
+         * @description Sign this browser in by name and password, or by a code.
+         */
+        post: operations["sign_in"];
+        /**
+         * Sign Out
+         * @description End the session for good, in this browser and wherever its cookie may have got to.
+         */
+        delete: operations["sign_out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make Link
+         * @description Make an address that signs one browser in, once. Only the operator can: it makes an operator's session.
+         */
+        post: operations["make_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/setup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set Up
+         * @description Add the first administrator and sign this browser in; only while there is no user.
+         */
+        post: operations["set_up"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/shutdown": {
         parameters: {
             query?: never;
@@ -454,6 +562,98 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Tokens
+         * @description List the tokens that work, the newest last.
+         */
+        get: operations["list_tokens"];
+        put?: never;
+        /**
+         * Create Token
+         * @description Make a token. It is shown here and never again.
+         */
+        post: operations["create_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens/{token_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke Token
+         * @description End a token for good.
+         */
+        delete: operations["revoke_token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Users
+         * @description List the users, the newest last.
+         */
+        get: operations["list_users"];
+        put?: never;
+        /**
+         * Add User
+         * @description Add a user.
+         */
+        post: operations["add_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove User
+         * @description Remove a user, and end its sessions and tokens.
+         */
+        delete: operations["remove_user"];
+        options?: never;
+        head?: never;
+        /**
+         * Change User
+         * @description Give a user another role or password; a new password ends the user's sessions.
+         */
+        patch: operations["change_user"];
         trace?: never;
     };
     "/api/v1/workloads": {
@@ -656,9 +856,9 @@ export interface components {
          */
         BudgetRow: {
             /** Ends At */
-            ends_at?: string | null;
+            ends_at: string | null;
             /** Forecast Usd */
-            forecast_usd?: number | null;
+            forecast_usd: number | null;
             /** Left Usd */
             left_usd: number;
             /** Limit Usd */
@@ -666,7 +866,7 @@ export interface components {
             /** Per Hour Now Usd */
             per_hour_now_usd: number;
             /** Runs Out At */
-            runs_out_at?: string | null;
+            runs_out_at: string | null;
             /** Scope */
             scope: string;
             /** Share */
@@ -824,7 +1024,7 @@ export interface components {
          * EventKind
          * @enum {string}
          */
-        EventKind: "deployment.requested" | "deployment.log" | "deployment.succeeded" | "deployment.failed" | "deployment.destroyed" | "instance.requested" | "instance.ready" | "interruption.requested" | "instance.noticed" | "instance.suspected" | "instance.lost" | "instance.repriced" | "instance.terminated" | "replacement.requested" | "snapshot.committed" | "snapshot.flushed" | "restore.started" | "restore.completed" | "job.queued" | "job.placed" | "job.started" | "job.progress" | "job.steered" | "job.migrating" | "job.resumed" | "job.succeeded" | "job.failed" | "job.stopped" | "attempt.prepared" | "attempt.released" | "attempt.fenced" | "agent.troubled" | "replica.ready" | "replica.draining" | "replica.stopped" | "service.scaled" | "edge.updated" | "deadline.missed" | "budget.warned" | "budget.held" | "budget.stopped" | "orphan.found" | "orphan.removed" | "price.alerted" | "stream.started";
+        EventKind: "deployment.requested" | "deployment.log" | "deployment.succeeded" | "deployment.failed" | "deployment.destroyed" | "instance.requested" | "instance.ready" | "interruption.requested" | "instance.noticed" | "instance.suspected" | "instance.lost" | "instance.repriced" | "instance.terminated" | "replacement.requested" | "snapshot.committed" | "snapshot.flushed" | "restore.started" | "restore.completed" | "job.queued" | "job.placed" | "job.started" | "job.progress" | "job.steered" | "job.migrating" | "job.resumed" | "job.succeeded" | "job.failed" | "job.stopped" | "attempt.prepared" | "attempt.released" | "attempt.fenced" | "agent.troubled" | "replica.ready" | "replica.draining" | "replica.stopped" | "service.scaled" | "edge.updated" | "deadline.missed" | "budget.warned" | "budget.held" | "budget.stopped" | "orphan.found" | "orphan.removed" | "price.alerted" | "user.added" | "user.changed" | "user.removed" | "token.created" | "token.revoked" | "sign_in.refused" | "stream.started";
         /**
          * EventRow
          * @description One line of `kyc events`.
@@ -836,7 +1036,7 @@ export interface components {
              */
             at: string;
             /** Data */
-            data?: {
+            data: {
                 [key: string]: unknown;
             };
             kind: components["schemas"]["EventKind"];
@@ -926,7 +1126,7 @@ export interface components {
             /** Name */
             name: string;
             /** Notice Deadline At */
-            notice_deadline_at?: string | null;
+            notice_deadline_at: string | null;
             /**
              * On Demand Usd Per Hour
              * @default 0
@@ -982,12 +1182,12 @@ export interface components {
             /** Expected Usd Per Hour */
             expected_usd_per_hour: number | null;
             /** Expected Usd Per Work Hour */
-            expected_usd_per_work_hour?: number | null;
+            expected_usd_per_work_hour: number | null;
             /** Name */
             name: string;
             /** Offers */
             offers: components["schemas"]["OfferRow"][];
-            row?: components["schemas"]["WorkloadRow"] | null;
+            row: components["schemas"]["WorkloadRow"] | null;
             /** Spec */
             spec: {
                 [key: string]: unknown;
@@ -1048,6 +1248,29 @@ export interface components {
             text: string;
         };
         /**
+         * Me
+         * @description Who calls. `role` is admin or viewer; `kind` is session, token or operator (the token file of KYC_HOME).
+         */
+        Me: {
+            /** Expires At */
+            expires_at: string | null;
+            /** Kind */
+            kind: string;
+            /** Name */
+            name: string;
+            /** Role */
+            role: string;
+        };
+        /**
+         * NewToken
+         * @description What `POST /tokens` answers: the only time that the token itself is shown.
+         */
+        NewToken: {
+            row: components["schemas"]["TokenRow"];
+            /** Token */
+            token: string;
+        };
+        /**
          * OfferGroup
          * @description What offers may be gathered by; each group shows its best.
          * @enum {string}
@@ -1070,7 +1293,7 @@ export interface components {
              */
             age_s: number;
             /** Arch */
-            arch?: string | null;
+            arch: string | null;
             /** Cloud */
             cloud: string;
             /** Gpu */
@@ -1090,9 +1313,9 @@ export interface components {
             /** Id */
             id: string;
             /** Interruption Band */
-            interruption_band?: string | null;
+            interruption_band: string | null;
             /** Interruptions Per Hour */
-            interruptions_per_hour?: number | null;
+            interruptions_per_hour: number | null;
             /** Memory Gib */
             memory_gib: number;
             /** On Demand Usd Per Hour */
@@ -1123,6 +1346,16 @@ export interface components {
             vcpus: number;
             /** Zone */
             zone: string;
+        };
+        /**
+         * PasswordRequest
+         * @description `PUT /me/password`: the caller's own password, changed.
+         */
+        PasswordRequest: {
+            /** Current */
+            current: string;
+            /** New */
+            new: string;
         };
         /**
          * Problem
@@ -1183,6 +1416,27 @@ export interface components {
             total: number;
         };
         /**
+         * SessionState
+         * @description `GET /session`, open to all: who this browser is (None: nobody), and whether there is no user yet.
+         */
+        SessionState: {
+            me: components["schemas"]["Me"] | null;
+            /** Setup Needed */
+            setup_needed: boolean;
+        };
+        /**
+         * SetupRequest
+         * @description `POST /session/setup`: the first administrator; `code` as in SignInRequest.
+         */
+        SetupRequest: {
+            /** Code */
+            code: string;
+            /** Name */
+            name: string;
+            /** Password */
+            password: string;
+        };
+        /**
          * ShutdownRequest
          * @description `POST /shutdown`: stop the master; with `everything` its stream server and local cloud too.
          */
@@ -1192,6 +1446,42 @@ export interface components {
              * @default false
              */
             everything: boolean;
+        };
+        /**
+         * SignInLink
+         * @description `POST /session/links`: an address that signs one browser in, once, until it expires.
+         */
+        SignInLink: {
+            /** Code */
+            code: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Url */
+            url: string;
+        };
+        /**
+         * SignInRequest
+         * @description `POST /session`: a name and its password, or else a code: of a sign-in link, or the master's own token.
+         */
+        SignInRequest: {
+            /**
+             * Code
+             * @default
+             */
+            code: string;
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+            /**
+             * Password
+             * @default
+             */
+            password: string;
         };
         /**
          * SnapshotRow
@@ -1213,6 +1503,85 @@ export interface components {
              * Format: date-time
              */
             taken_at: string;
+        };
+        /**
+         * TokenRequest
+         * @description `POST /tokens`: a token with a name that says what it is for; `expires_s` None: it does not expire.
+         */
+        TokenRequest: {
+            /**
+             * Expires S
+             * @default 7776000
+             */
+            expires_s: number | null;
+            /** Name */
+            name: string;
+            /**
+             * Role
+             * @default viewer
+             */
+            role: string;
+        };
+        /**
+         * TokenRow
+         * @description One line of `kyc token list`. `expires_at` None: never.
+         */
+        TokenRow: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Expires At */
+            expires_at: string | null;
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Role */
+            role: string;
+            /** User */
+            user: string;
+        };
+        /**
+         * UserChange
+         * @description `PATCH /users/{name}`: another role or password; what is None stays.
+         */
+        UserChange: {
+            /** Password */
+            password?: string | null;
+            /** Role */
+            role?: string | null;
+        };
+        /**
+         * UserRequest
+         * @description `POST /users`: a new user.
+         */
+        UserRequest: {
+            /** Name */
+            name: string;
+            /** Password */
+            password: string;
+            /**
+             * Role
+             * @default viewer
+             */
+            role: string;
+        };
+        /**
+         * UserRow
+         * @description One line of `kyc user list`.
+         */
+        UserRow: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Name */
+            name: string;
+            /** Role */
+            role: string;
         };
         /**
          * WorkloadDetail
@@ -1244,7 +1613,7 @@ export interface components {
              */
             budget_stage: string;
             /** Budget Usd */
-            budget_usd?: number | null;
+            budget_usd: number | null;
             /** Cost Usd */
             cost_usd: number;
             /**
@@ -1260,11 +1629,11 @@ export interface components {
             /** Deadline At */
             deadline_at: string | null;
             /** Ended At */
-            ended_at?: string | null;
+            ended_at: string | null;
             /** Exit Code */
-            exit_code?: number | null;
+            exit_code: number | null;
             /** Forecast Usd */
-            forecast_usd?: number | null;
+            forecast_usd: number | null;
             /** Instances */
             instances: number;
             /** Interruptions */
@@ -1281,16 +1650,16 @@ export interface components {
              */
             reason: string;
             /** Requested At */
-            requested_at?: string | null;
+            requested_at: string | null;
             /** Rpo S */
             rpo_s: number | null;
             /** Saved Usd */
             saved_usd: number;
             state: components["schemas"]["JobState"];
             /** Step */
-            step?: number | null;
+            step: number | null;
             /** Step Total */
-            step_total?: number | null;
+            step_total: number | null;
         };
     };
     responses: never;
@@ -1324,15 +1693,27 @@ export type JobRequest = components['schemas']['JobRequest'];
 export type JobState = components['schemas']['JobState'];
 export type LaunchRequest = components['schemas']['LaunchRequest'];
 export type LogRow = components['schemas']['LogRow'];
+export type Me = components['schemas']['Me'];
+export type NewToken = components['schemas']['NewToken'];
 export type OfferGroup = components['schemas']['OfferGroup'];
 export type OfferOrder = components['schemas']['OfferOrder'];
 export type OfferRow = components['schemas']['OfferRow'];
+export type PasswordRequest = components['schemas']['PasswordRequest'];
 export type Problem = components['schemas']['Problem'];
 export type RefreshRequest = components['schemas']['RefreshRequest'];
 export type RemovalRow = components['schemas']['RemovalRow'];
 export type SearchReport = components['schemas']['SearchReport'];
+export type SessionState = components['schemas']['SessionState'];
+export type SetupRequest = components['schemas']['SetupRequest'];
 export type ShutdownRequest = components['schemas']['ShutdownRequest'];
+export type SignInLink = components['schemas']['SignInLink'];
+export type SignInRequest = components['schemas']['SignInRequest'];
 export type SnapshotRow = components['schemas']['SnapshotRow'];
+export type TokenRequest = components['schemas']['TokenRequest'];
+export type TokenRow = components['schemas']['TokenRow'];
+export type UserChange = components['schemas']['UserChange'];
+export type UserRequest = components['schemas']['UserRequest'];
+export type UserRow = components['schemas']['UserRow'];
 export type WorkloadDetail = components['schemas']['WorkloadDetail'];
 export type WorkloadRow = components['schemas']['WorkloadRow'];
 export type $defs = Record<string, never>;
@@ -2069,6 +2450,68 @@ export interface operations {
             };
         };
     };
+    get_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_offers: {
         parameters: {
             query?: {
@@ -2169,6 +2612,162 @@ export interface operations {
             };
         };
     };
+    get_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionState"];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignInRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sign_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    make_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInLink"];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetupRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     shut_down: {
         parameters: {
             query?: never;
@@ -2188,6 +2787,230 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenRow"][];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TokenRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewToken"];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_users: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserRow"][];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserRow"];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserRow"];
+                };
             };
             /** @description A problem, with what to do next */
             default: {

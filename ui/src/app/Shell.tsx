@@ -1,9 +1,10 @@
 /** What stands around every page: where one can go, whether data is live, language and theme. */
-import { Activity, Boxes, ChartLine, Cpu, LayoutDashboard, LogOut, Menu, Moon, Rocket, Settings, Sun, X } from "lucide-react";
+import { useQueryClient } from "@tanstack/react-query";
+import { Activity, Boxes, Cpu, LayoutDashboard, LogOut, Menu, Moon, Sun, X } from "lucide-react";
 import { Suspense, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, NavLink, Outlet, useLocation } from "react-router";
-import { session } from "@/api/session";
+import { signOut, useMe } from "@/api/session";
 import { chooseTheme, useTheme } from "@/app/theme";
 import { chooseLanguage, LANGUAGES, type Language } from "@/i18n/setup";
 import { type Link as LiveLink, useLive } from "@/live/useLive";
@@ -13,17 +14,15 @@ import { paths } from "@/paths";
 
 const PLACES = [
   { key: "overview", to: paths.overview(), Icon: LayoutDashboard },
-  { key: "launch", to: paths.launch(), Icon: Rocket },
   { key: "jobs", to: paths.jobs(), Icon: Boxes },
   { key: "instances", to: paths.instances(), Icon: Cpu },
   { key: "events", to: paths.events(), Icon: Activity },
-  { key: "market", to: paths.market(), Icon: ChartLine },
-  { key: "settings", to: paths.settings(), Icon: Settings },
 ] as const;
 
 export function Shell() {
   const { t } = useTranslation();
   const link = useLive();
+  const me = useMe();
   const [open, setOpen] = useState(false);
   const { pathname } = useLocation();
   // biome-ignore lint/correctness/useExhaustiveDependencies: another page closes the menu
@@ -34,7 +33,14 @@ export function Shell() {
         {t("shell.skip")}
       </a>
       <header className="bar">
-        <button type="button" className="btn btn-ghost btn-icon" aria-expanded={open} aria-controls="side" aria-label={t("shell.menu")} onClick={() => setOpen(!open)}>
+        <button
+          type="button"
+          className="btn btn-ghost btn-icon"
+          aria-expanded={open}
+          aria-controls="side"
+          aria-label={t("shell.menu")}
+          onClick={() => setOpen(!open)}
+        >
           {open ? <X size={18} aria-hidden /> : <Menu size={18} aria-hidden />}
         </button>
         <Brand />
@@ -57,6 +63,11 @@ export function Shell() {
         <div className="side-foot">
           <LiveMark link={link} />
           <Choices />
+          {me ? (
+            <div className="me quiet small">
+              {t("shell.me", { name: me.name, role: t(`role.${me.role as "admin"}`) })}
+            </div>
+          ) : null}
         </div>
       </nav>
       <main id="main" tabIndex={-1}>
@@ -65,7 +76,13 @@ export function Shell() {
             {t("shell.broken")}
           </div>
         ) : null}
-        <Suspense fallback={<div className="page"><Bones lines={6} /></div>}>
+        <Suspense
+          fallback={
+            <div className="page">
+              <Bones lines={6} />
+            </div>
+          }
+        >
           <Outlet />
         </Suspense>
       </main>
@@ -95,10 +112,16 @@ function LiveMark({ link }: { readonly link: LiveLink }) {
 function Choices() {
   const { t, i18n } = useTranslation();
   const theme = useTheme();
+  const client = useQueryClient();
   const other = theme === "dark" ? "light" : "dark";
   return (
     <div className="choices">
-      <select className="select select-small" aria-label={t("shell.language")} value={i18n.language} onChange={(event) => void chooseLanguage(event.target.value as Language)}>
+      <select
+        className="select select-small"
+        aria-label={t("shell.language")}
+        value={i18n.language}
+        onChange={(event) => void chooseLanguage(event.target.value as Language)}
+      >
         {Object.entries(LANGUAGES).map(([code, name]) => (
           <option key={code} value={code}>
             {name}
@@ -106,10 +129,22 @@ function Choices() {
         ))}
       </select>
       <Tip text={t(`shell.theme.${other}`)}>
-        <Button kind="ghost" size="small" aria-label={t(`shell.theme.${other}`)} icon={theme === "dark" ? <Sun size={15} aria-hidden /> : <Moon size={15} aria-hidden />} onClick={() => chooseTheme(other)} />
+        <Button
+          kind="ghost"
+          size="small"
+          aria-label={t(`shell.theme.${other}`)}
+          icon={theme === "dark" ? <Sun size={15} aria-hidden /> : <Moon size={15} aria-hidden />}
+          onClick={() => chooseTheme(other)}
+        />
       </Tip>
       <Tip text={t("shell.signOut")}>
-        <Button kind="ghost" size="small" aria-label={t("shell.signOut")} icon={<LogOut size={15} aria-hidden />} onClick={() => session.signOut("asked")} />
+        <Button
+          kind="ghost"
+          size="small"
+          aria-label={t("shell.signOut")}
+          icon={<LogOut size={15} aria-hidden />}
+          onClick={() => void signOut(client)}
+        />
       </Tip>
     </div>
   );

@@ -1,9 +1,11 @@
 /** Which page an address shows. Each page is loaded when it is first opened. */
+import { useQuery } from "@tanstack/react-query";
 import { createBrowserRouter, Navigate, useLocation, useRouteError } from "react-router";
-import { useSession } from "@/api/session";
+import { sessionQuery } from "@/api/session";
 import { Shell } from "@/app/Shell";
 import { NotFound } from "@/pages/NotFound";
 import { SignIn } from "@/pages/SignIn";
+import { Bones } from "@/parts/layout";
 import { ProblemNote } from "@/parts/Problem";
 import { paths, patterns } from "@/paths";
 
@@ -16,12 +18,15 @@ export const router = createBrowserRouter([
       { path: paths.overview(), lazy: { Component: async () => (await import("@/pages/overview/Overview")).Overview } },
       { path: paths.jobs(), lazy: { Component: async () => (await import("@/pages/jobs/Jobs")).Jobs } },
       { path: patterns.job, lazy: { Component: async () => (await import("@/pages/jobs/Job")).Job } },
-      { path: paths.instances(), lazy: { Component: async () => (await import("@/pages/instances/Instances")).Instances } },
-      { path: patterns.instance, lazy: { Component: async () => (await import("@/pages/instances/Instance")).Instance } },
+      {
+        path: paths.instances(),
+        lazy: { Component: async () => (await import("@/pages/instances/Instances")).Instances },
+      },
+      {
+        path: patterns.instance,
+        lazy: { Component: async () => (await import("@/pages/instances/Instance")).Instance },
+      },
       { path: paths.events(), lazy: { Component: async () => (await import("@/pages/events/Events")).Events } },
-      { path: paths.launch(), lazy: { Component: async () => (await import("@/pages/launch/Launch")).Launch } },
-      { path: paths.market(), lazy: { Component: async () => (await import("@/pages/market/Market")).Market } },
-      { path: paths.settings(), lazy: { Component: async () => (await import("@/pages/settings/Settings")).Settings } },
       { path: "*", Component: NotFound },
     ],
   },
@@ -29,12 +34,11 @@ export const router = createBrowserRouter([
 
 /** Only for who is signed in; afterwards one is back where one was. */
 function Guarded() {
-  const now = useSession();
+  const { data, error } = useQuery(sessionQuery);
   const location = useLocation();
-  if (now.state === "signed-out") {
-    return <Navigate to={paths.signIn()} replace state={{ from: location.pathname + location.search }} />;
-  }
-  return <Shell />;
+  if (data?.me) return <Shell />;
+  if (data) return <Navigate to={paths.signIn()} replace state={{ from: location.pathname + location.search }} />;
+  return <div className="page">{error ? <ProblemNote error={error} /> : <Bones lines={6} />}</div>;
 }
 
 function Failed() {

@@ -33,7 +33,11 @@ export function Bars({ label, rows, series, show, empty }: BarsProps) {
         ))}
         <div className="bars-row" style={{ gridTemplateColumns: `repeat(${places}, 1fr)` }}>
           {rows.map((row) => (
-            <div key={row.name} className="bars-pair" title={`${row.name}\n${series[0]} ${show(row.value)}\n${series[1]} ${show(row.beside)}`}>
+            <div
+              key={row.name}
+              className="bars-pair"
+              title={`${row.name}\n${series[0]} ${show(row.value)}\n${series[1]} ${show(row.beside)}`}
+            >
               <div className="bars-beside" style={{ height: height(row.beside) }} />
               <div className="bars-value" style={{ height: height(row.value) }} />
             </div>

@@ -2,13 +2,23 @@
 import type { QueryClient } from "@tanstack/react-query";
 import type { EventKind, EventRow } from "@/api/schema";
 
-type Subject = "instances" | "workloads" | "deployments" | "snapshots" | "cost" | "budgets" | "offers" | "catalog";
+type Subject =
+  | "instances"
+  | "workloads"
+  | "deployments"
+  | "snapshots"
+  | "cost"
+  | "budgets"
+  | "offers"
+  | "catalog"
+  | "people";
 
 const work: readonly Subject[] = ["workloads"];
 const machine: readonly Subject[] = ["instances", "workloads", "cost"];
 const terraform: readonly Subject[] = ["deployments", "instances"];
 const files: readonly Subject[] = ["workloads", "snapshots"];
 const money: readonly Subject[] = ["budgets", "cost"];
+const people: readonly Subject[] = ["people"];
 const nothing: readonly Subject[] = [];
 
 export const STALE: Record<EventKind, readonly Subject[]> = {
@@ -57,6 +67,12 @@ export const STALE: Record<EventKind, readonly Subject[]> = {
   "orphan.removed": machine,
   "price.alerted": ["offers"],
   "stream.started": nothing,
+  "user.added": people,
+  "user.changed": people,
+  "user.removed": people,
+  "token.created": people,
+  "token.revoked": people,
+  "sign_in.refused": nothing,
 };
 
 /** Ask anew for what these events changed, and only for what a page shows now. */

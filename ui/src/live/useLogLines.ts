@@ -54,6 +54,11 @@ export function useLogLines(name: string): readonly Line[] {
 
 export function added(read: Read, rows: readonly LogRow[]): Read {
   const fresh = rows.filter((row) => row.seq > read.last);
-  const lines = fresh.flatMap((row) => row.text.replace(/\n$/, "").split("\n").map((text) => ({ attempt: row.attempt, text })));
+  const lines = fresh.flatMap((row) =>
+    row.text
+      .replace(/\n$/, "")
+      .split("\n")
+      .map((text) => ({ attempt: row.attempt, text })),
+  );
   return { lines: [...read.lines, ...lines], last: fresh.at(-1)?.seq ?? read.last };
 }

@@ -8,7 +8,11 @@ export function NotFound() {
   const { t } = useTranslation();
   return (
     <div className="page">
-      <Empty icon={<Compass aria-hidden />} title={t("notFound.title")} action={<Link to={paths.overview()}>{t("notFound.back")}</Link>}>
+      <Empty
+        icon={<Compass aria-hidden />}
+        title={t("notFound.title")}
+        action={<Link to={paths.overview()}>{t("notFound.back")}</Link>}
+      >
         {t("notFound.text")}
       </Empty>
     </div>

@@ -3,6 +3,7 @@ import { useMutation } from "@tanstack/react-query";
 import { AlertDialog } from "radix-ui";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { useReadOnly } from "@/api/session";
 import { Button, type ButtonProps } from "@/parts/Button";
 import { ProblemNote } from "@/parts/Problem";
 
@@ -17,6 +18,7 @@ interface ConfirmProps {
 
 export function Confirm({ button, title, verb, act, onDone, children }: ConfirmProps) {
   const { t } = useTranslation();
+  const readOnly = useReadOnly();
   const [open, setOpen] = useState(false);
   const acting = useMutation({
     mutationFn: act,
@@ -29,6 +31,7 @@ export function Confirm({ button, title, verb, act, onDone, children }: ConfirmP
     <AlertDialog.Root open={open} onOpenChange={setOpen}>
       <Button
         {...button}
+        why={readOnly ?? button.why}
         onClick={() => {
           acting.reset();
           setOpen(true);
@@ -46,7 +49,11 @@ export function Confirm({ button, title, verb, act, onDone, children }: ConfirmP
             <AlertDialog.Cancel asChild>
               <Button>{t("action.cancel")}</Button>
             </AlertDialog.Cancel>
-            <Button kind={button.kind === "primary" ? "primary" : "danger"} busy={acting.isPending} onClick={() => acting.mutate()}>
+            <Button
+              kind={button.kind === "primary" ? "primary" : "danger"}
+              busy={acting.isPending}
+              onClick={() => acting.mutate()}
+            >
               {verb}
             </Button>
           </div>

@@ -15,18 +15,21 @@ export function EventList({ events }: { readonly events: readonly EventRow[] | u
   if (told.length === 0) return <p className="hint pad">{t("events.noneYet")}</p>;
   return (
     <ol className="events">
-      {told.slice(-MOST).reverse().map((event) => (
-        <li key={event.seq} className={`event tone-${EVENT_TONE[event.kind]}`}>
-          <time dateTime={event.at} title={moment(event.at)} className="num quiet">
-            {clock(event.at)}
-          </time>
-          <span className="dot" aria-hidden />
-          <span className="event-text">
-            <span className="event-kind">{event.kind}</span>
-            {event.reason ? <span className="quiet"> {event.reason}</span> : null}
-          </span>
-        </li>
-      ))}
+      {told
+        .slice(-MOST)
+        .reverse()
+        .map((event) => (
+          <li key={event.seq} className={`event tone-${EVENT_TONE[event.kind]}`}>
+            <time dateTime={event.at} title={moment(event.at)} className="num quiet">
+              {clock(event.at)}
+            </time>
+            <span className="dot" aria-hidden />
+            <span className="event-text">
+              <span className="event-kind">{event.kind}</span>
+              {event.reason ? <span className="quiet"> {event.reason}</span> : null}
+            </span>
+          </li>
+        ))}
     </ol>
   );
 }

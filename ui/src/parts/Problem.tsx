@@ -28,5 +28,6 @@ export function wordsOf(error: unknown): { title: string; detail: string; next: 
 
 /** What stands in `backticks` is a command or a file. */
 export function withCode(text: string): ReactNode {
-  return text.split("`").map((piece, place) => (place % 2 === 1 ? <code key={`${place}${piece}`}>{piece}</code> : piece));
+  const pieces = text.split("`").map((piece, place) => ({ key: `${place}`, piece, isCode: place % 2 === 1 }));
+  return pieces.map(({ key, piece, isCode }) => (isCode ? <code key={key}>{piece}</code> : piece));
 }

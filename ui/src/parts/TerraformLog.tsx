@@ -13,7 +13,6 @@ export function TerraformLog({ events }: { readonly events: readonly EventRow[] 
   if (!events) return <Bones />;
   if (lines.length === 0) return <p className="hint pad">{t("instance.noTerraform")}</p>;
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by the keyboard
     <div className="term" role="log" aria-label={t("instance.terraform")} tabIndex={0} ref={box}>
       {lines.map((event) => {
         const line = String(event.data.line ?? "");

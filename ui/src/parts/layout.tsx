@@ -45,7 +45,15 @@ export function Card({ title, aside, flush, className, children }: CardProps) {
   );
 }
 
-export function Stat({ label, value, note }: { readonly label: ReactNode; readonly value: ReactNode; readonly note?: ReactNode }) {
+export function Stat({
+  label,
+  value,
+  note,
+}: {
+  readonly label: ReactNode;
+  readonly value: ReactNode;
+  readonly note?: ReactNode;
+}) {
   return (
     <div className="stat">
       <dt>{label}</dt>
@@ -55,7 +63,12 @@ export function Stat({ label, value, note }: { readonly label: ReactNode; readon
   );
 }
 
-export function Empty({ icon, title, children, action }: {
+export function Empty({
+  icon,
+  title,
+  children,
+  action,
+}: {
   readonly icon?: ReactNode;
   readonly title: ReactNode;
   readonly children?: ReactNode;
@@ -98,7 +111,15 @@ export function Bones({ lines = 3 }: { readonly lines?: number }) {
   );
 }
 
-export function Meter({ share, tone, label }: { readonly share: number; readonly tone: string; readonly label: string }) {
+export function Meter({
+  share,
+  tone,
+  label,
+}: {
+  readonly share: number;
+  readonly tone: string;
+  readonly label: string;
+}) {
   const full = Math.min(1, Math.max(0, share));
   return (
     <div className="meter" role="meter" aria-label={label} aria-valuemin={0} aria-valuemax={1} aria-valuenow={full}>

@@ -2,7 +2,10 @@
 import { useCallback } from "react";
 import { useSearchParams } from "react-router";
 
-export function useAddress<T extends string>(name: string, usual: T): readonly [T, (value: T) => void] {
+export function useAddress<T extends string = string>(
+  name: string,
+  usual: NoInfer<T>,
+): readonly [T, (value: T) => void] {
   const [search, setSearch] = useSearchParams();
   const value = (search.get(name) as T | null) ?? usual;
   const choose = useCallback(

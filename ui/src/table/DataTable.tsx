@@ -36,7 +36,10 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
   const [sorting, setSorting] = useState<SortingState>(props.sortedBy ? [props.sortedBy] : []);
   const columns = props.columns.filter((column) => (column.priority ?? 1) <= room);
   const definitions = useMemo(
-    () => props.columns.map((column): ColumnDef<Row> => ({ id: column.id, accessorFn: column.value, sortUndefined: "last" })),
+    () =>
+      props.columns.map(
+        (column): ColumnDef<Row> => ({ id: column.id, accessorFn: column.value, sortUndefined: "last" }),
+      ),
     [props.columns],
   );
   const table = useReactTable({
@@ -59,22 +62,24 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
   const all = shown.length > 0 && shown.every((row) => chosen?.keys[row.id]);
 
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a grid of virtual rows cannot be a <table>
-    <div className="table" role="table" aria-label={props.label} aria-rowcount={shown.length + 1} style={{ "--tracks": tracks } as object}>
-      {/* biome-ignore lint/a11y/useSemanticElements: see above */}
+    <div
+      className="table"
+      role="table"
+      aria-label={props.label}
+      aria-rowcount={shown.length + 1}
+      style={{ "--tracks": tracks } as object}
+    >
       <div className="table-head" role="rowgroup">
-        {/* biome-ignore lint/a11y/useSemanticElements: see above */}
-        {/* biome-ignore lint/a11y/useFocusableInteractive: a row of a table is read, not operated */}
         <div className="table-row" role="row" aria-rowindex={1}>
           {chosen ? (
-            // biome-ignore lint/a11y/useSemanticElements: see above
-            // biome-ignore lint/a11y/useFocusableInteractive: see above
             <div role="columnheader" className="cell">
               <input
                 type="checkbox"
                 aria-label={t("table.chooseAll")}
                 checked={all}
-                onChange={(event) => chosen.choose(event.target.checked ? Object.fromEntries(shown.map((row) => [row.id, true])) : {})}
+                onChange={(event) =>
+                  chosen.choose(event.target.checked ? Object.fromEntries(shown.map((row) => [row.id, true])) : {})
+                }
               />
             </div>
           ) : null}
@@ -83,14 +88,11 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
           ))}
         </div>
       </div>
-      {/* biome-ignore lint/a11y/useSemanticElements: see above */}
       <div className="table-body" role="rowgroup" ref={body} style={{ height: virtual.getTotalSize() }}>
         {virtual.getVirtualItems().map((item) => {
           const row = shown[item.index];
           if (!row) return null;
           return (
-            // biome-ignore lint/a11y/useSemanticElements: see above
-            // biome-ignore lint/a11y/useFocusableInteractive: see above
             <div
               key={row.id}
               className="table-row"
@@ -100,7 +102,6 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
               style={{ transform: `translateY(${item.start - offset}px)`, height: ROW_PX }}
             >
               {chosen ? (
-                // biome-ignore lint/a11y/useSemanticElements: see above
                 <div role="cell" className="cell cell-choose">
                   <input
                     type="checkbox"
@@ -111,9 +112,10 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
                 </div>
               ) : null}
               {columns.map((column) => (
-                // biome-ignore lint/a11y/useSemanticElements: see above
                 <div key={column.id} role="cell" className={`cell ${column.align === "end" ? "cell-end num" : ""}`}>
-                  {column.cell ? column.cell(row.original) : (column.value(row.original) ?? <span className="quiet">–</span>)}
+                  {column.cell
+                    ? column.cell(row.original)
+                    : (column.value(row.original) ?? <span className="quiet">–</span>)}
                 </div>
               ))}
             </div>
@@ -150,8 +152,6 @@ function Head<Row>({ column, sorting, sort }: HeadProps<Row>) {
   const order = mine ? (sorting.desc ? "descending" : "ascending") : "none";
   const Arrow = order === "descending" ? ArrowDown : ArrowUp;
   return (
-    // biome-ignore lint/a11y/useSemanticElements: see above
-    // biome-ignore lint/a11y/useFocusableInteractive: the button in it is what is operated
     <div role="columnheader" aria-sort={order} className={`cell ${column.align === "end" ? "cell-end" : ""}`}>
       <button type="button" className="sort" onClick={() => sort([{ id: column.id, desc: mine && !sorting.desc }])}>
         {column.label}

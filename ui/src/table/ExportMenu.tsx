@@ -21,10 +21,16 @@ export function ExportMenu<Row>({ name, rows, columns }: ExportMenuProps<Row>) {
       </DropdownMenu.Trigger>
       <DropdownMenu.Portal>
         <DropdownMenu.Content className="menu" align="end" sideOffset={6}>
-          <DropdownMenu.Item className="menu-item" onSelect={() => download(`${name}.csv`, toCsv(rows(), columns), "text/csv")}>
+          <DropdownMenu.Item
+            className="menu-item"
+            onSelect={() => download(`${name}.csv`, toCsv(rows(), columns), "text/csv")}
+          >
             CSV
           </DropdownMenu.Item>
-          <DropdownMenu.Item className="menu-item" onSelect={() => download(`${name}.json`, toJson(rows(), columns), "application/json")}>
+          <DropdownMenu.Item
+            className="menu-item"
+            onSelect={() => download(`${name}.json`, toJson(rows(), columns), "application/json")}
+          >
             JSON
           </DropdownMenu.Item>
         </DropdownMenu.Content>

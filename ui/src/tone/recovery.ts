@@ -30,7 +30,9 @@ export function recoveries(events: readonly EventRow[]): Recovered[] {
 }
 
 function oneOf(noticed: EventRow, workload: string, later: readonly EventRow[]): Recovered {
-  const requested = later.find((event) => event.kind === "replacement.requested" && event.data.replaces === noticed.subject);
+  const requested = later.find(
+    (event) => event.kind === "replacement.requested" && event.data.replaces === noticed.subject,
+  );
   const replacement = requested ? String(requested.data.instance) : null;
   const on = (kind: EventKind, instance: string | null) =>
     instance === null

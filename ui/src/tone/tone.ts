@@ -92,4 +92,10 @@ export const EVENT_TONE: Record<EventKind, Tone> = {
   "orphan.removed": "quiet",
   "price.alerted": "warn",
   "stream.started": "quiet",
+  "user.added": "quiet",
+  "user.changed": "quiet",
+  "user.removed": "quiet",
+  "token.created": "quiet",
+  "token.revoked": "quiet",
+  "sign_in.refused": "warn",
 };

@@ -1,46 +1,33 @@
 """EC2's warnings as seen from inside an instance: the metadata service, version 2 (also spoken by the local cloud).
 
 Sources: the EC2 user guide, "Spot Instance interruption notices", "EC2 instance rebalance recommendations", "Use
-IMDSv2". Runs in every agent, once a second: standard library, no thread.
+IMDSv2". Runs in every agent, once a second.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import suppress
 from datetime import datetime
-from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from kyc.domain.errors import UnreachableError
 from kyc.domain.interruption import Notice, NoticeKind
 from kyc.ports.clock import Clock
+from kyc.ports.notices import ANSWER_WITHIN_S, Answer, MetadataService
 
-DEFAULT_URL = "http://169.254.169.254"
 _TOKEN_PATH = "/latest/api/token"  # noqa: S105  # a path
 _ACTION_PATH = "/latest/meta-data/spot/instance-action"
 _REBALANCE_PATH = "/latest/meta-data/events/recommendations/rebalance"
 _TOKEN_LIFE_S = 21600
 _RENEW_BEFORE_S = 300
-_POLL_S = 1.8  # below the 2 s that the port allows
-_MAX_ANSWER_BYTES = 1 << 16
-
-
-class _Answer(NamedTuple):
-    status: int
-    body: str
 
 
 class Ec2Notices:
-    """The NoticeSource port on the metadata service at `url` (http, no path)."""
+    """The NoticeSource port on EC2's metadata service."""
 
-    def __init__(self, clock: Clock, *, url: str = DEFAULT_URL) -> None:
-        parts = urlsplit(url)
+    def __init__(self, clock: Clock, service: MetadataService) -> None:
         self._clock = clock
-        self._url = url
-        self._host = parts.hostname or ""
-        self._port = parts.port or 80
+        self._service = service
         self._token = ""
         self._token_until_s = float("-inf")
         self._told: Notice | None = None
@@ -48,14 +35,17 @@ class Ec2Notices:
     async def poll(self) -> Notice | None:
         """Return what is announced; see the port. The same announcement keeps the time it was first seen."""
         try:
-            async with asyncio.timeout(_POLL_S):
+            async with asyncio.timeout(ANSWER_WITHIN_S):
                 notice = await self._interruption() or await self._rebalance()
-        except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
-            raise self._unreachable(str(error) or type(error).__name__) from error
+        except TimeoutError as error:
+            raise self._unreachable(f"no answer within {ANSWER_WITHIN_S} s") from error
         if notice is not None and self._told is not None and _is_same(notice, self._told):
             return self._told
         self._told = notice
         return notice
+
+    async def acknowledge(self) -> None:
+        """Do nothing: EC2 takes no such word."""
 
     async def _interruption(self) -> Notice | None:
         told = await self._get(_ACTION_PATH)
@@ -73,10 +63,10 @@ class Ec2Notices:
 
     async def _get(self, path: str) -> str | None:
         """Return what is there, None for nothing (404); renew the token if it is not accepted."""
-        answer = await self._ask("GET", path, {"X-aws-ec2-metadata-token": await self._valid_token()})
+        answer = await self._service.ask("GET", path, {"X-aws-ec2-metadata-token": await self._valid_token()})
         if answer.status == 401:
             self._token_until_s = float("-inf")
-            answer = await self._ask("GET", path, {"X-aws-ec2-metadata-token": await self._valid_token()})
+            answer = await self._service.ask("GET", path, {"X-aws-ec2-metadata-token": await self._valid_token()})
         if answer.status == 404:
             return None
         return self._ok(answer, path)
@@ -84,36 +74,11 @@ class Ec2Notices:
     async def _valid_token(self) -> str:
         if self._clock.monotonic_s() >= self._token_until_s:
             life = {"X-aws-ec2-metadata-token-ttl-seconds": str(_TOKEN_LIFE_S)}
-            self._token = self._ok(await self._ask("PUT", _TOKEN_PATH, life), _TOKEN_PATH)
+            self._token = self._ok(await self._service.ask("PUT", _TOKEN_PATH, life), _TOKEN_PATH)
             self._token_until_s = self._clock.monotonic_s() + _TOKEN_LIFE_S - _RENEW_BEFORE_S
         return self._token
 
-    async def _ask(self, method: str, path: str, headers: dict[str, str]) -> _Answer:
-        reader, writer = await asyncio.open_connection(self._host, self._port, limit=_MAX_ANSWER_BYTES)
-        try:
-            fields = {"Host": self._host, "Content-Length": "0", "Connection": "close", **headers}
-            lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
-            writer.write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n")
-            await writer.drain()
-            return await self._answer(reader)
-        finally:
-            writer.close()
-            with suppress(ConnectionError):
-                await writer.wait_closed()
-
-    async def _answer(self, reader: asyncio.StreamReader) -> _Answer:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-        first, *lines = head.split("\r\n")
-        headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-        version, _, rest = first.partition(" ")
-        status, length = rest[:3], headers.get("content-length", "0")
-        if not (version.startswith("HTTP/1.") and status.isdecimal() and length.isdecimal()):
-            raise self._unreachable(f"not an answer in HTTP: {first[:80]!r}")
-        if int(length) > _MAX_ANSWER_BYTES:
-            raise self._unreachable(f"an answer of {length} bytes")
-        return _Answer(int(status), (await reader.readexactly(int(length))).decode(errors="replace"))
-
-    def _ok(self, answer: _Answer, path: str) -> str:
+    def _ok(self, answer: Answer, path: str) -> str:
         if answer.status != 200:
             raise self._unreachable(f"status {answer.status} for {path}")
         return answer.body
@@ -129,7 +94,7 @@ class Ec2Notices:
 
     def _unreachable(self, why: str) -> UnreachableError:
         return UnreachableError(
-            f"the metadata service at {self._url} cannot be read: {why}",
+            f"the metadata service at {self._service.url} cannot be read: {why}",
             next_step="On EC2, enable the instance's metadata service (http_endpoint) and allow it one hop more.",
         )
 

@@ -12,6 +12,7 @@ class FakeNotices:
         self.notice: Notice | None = None
         self.failure: Exception | None = None
         self.polls = 0
+        self.acknowledged = 0
 
     async def poll(self) -> Notice | None:
         """Return the notice as set."""
@@ -19,3 +20,9 @@ class FakeNotices:
         if self.failure is not None:
             raise self.failure
         return self.notice
+
+    async def acknowledge(self) -> None:
+        """Count it."""
+        if self.failure is not None:
+            raise self.failure
+        self.acknowledged += 1

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
+from kyc.domain.admin import AdminRecord, admin_key
 from kyc.domain.budget import Budget, BudgetPeriod
 from kyc.domain.deployment import DEPLOYMENT_EDGES, Deployment
 from kyc.domain.errors import ConflictError, StaleWriteError, UnreachableError
@@ -21,8 +22,9 @@ from kyc.domain.machine import is_final
 from kyc.ports.store import EventFilter, Record
 
 T = TypeVar("T")
+A = TypeVar("A", bound=AdminRecord)
 R = TypeVar("R", Instance, Deployment, Job, Attempt, Budget)
-Key = tuple[type[Record], str]
+Key = tuple[type[object], str]
 
 
 class FakeStore:
@@ -113,6 +115,18 @@ class FakeStore:
         """Return the period's budget, None if there never was one."""
         return await self._one(Budget, period)
 
+    async def admin_records(self, kind: type[A], *, live_only: bool = False) -> list[A]:
+        """Return what people set up of one kind, oldest first."""
+        await self._give_way()
+        found = [record for record in self._records.values() if isinstance(record, kind)]
+        return [record for record in found if not (live_only and record.is_over)]
+
+    async def admin_record(self, kind: type[A], key: str) -> A | None:
+        """Return the one of the name or id, None if there never was one."""
+        await self._give_way()
+        record = self._records.get((kind, key))
+        return record if isinstance(record, kind) else None
+
     async def events_after(self, seq: int, *, limit: int, wanted: EventFilter | None = None) -> list[Event]:
         """Return the wanted events after the place, oldest first, `limit` at most."""
         await self._give_way()
@@ -148,6 +162,8 @@ class FakeStore:
 
 
 def _key(record: Record) -> Key:
+    if isinstance(record, AdminRecord):
+        return type(record), admin_key(record)
     return type(record), record.name if isinstance(record, Job) else record.id
 
 

@@ -11,8 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from kyc.adapters.sql import schema
+from kyc.adapters.sql.admin import admin_query, put_admin, read_admin
 from kyc.adapters.sql.database import Database
 from kyc.adapters.sql.schema import ATTEMPTS, BUDGETS, DEPLOYMENTS, INSTANCES, JOBS, Shelf
+from kyc.domain.admin import AdminRecord
 from kyc.domain.budget import Budget, BudgetPeriod
 from kyc.domain.deployment import Deployment
 from kyc.domain.errors import ConflictError, StaleWriteError
@@ -23,6 +25,7 @@ from kyc.domain.job import Attempt, Job
 from kyc.ports.store import EventFilter, Record
 
 T = TypeVar("T")
+A = TypeVar("A", bound=AdminRecord)
 R = TypeVar("R", Instance, Deployment, Job, Attempt, Budget)
 
 
@@ -104,6 +107,15 @@ class SqlStore:
         """Return the period's budget, None if there never was one."""
         return await self._one(BUDGETS, period)
 
+    async def admin_records(self, kind: type[A], *, live_only: bool = False) -> list[A]:
+        """Return what people set up of one kind, oldest first."""
+        return [read_admin(kind, body) for body in await self._column(admin_query(kind, live_only=live_only))]
+
+    async def admin_record(self, kind: type[A], key: str) -> A | None:
+        """Return the one of the name or id, None if there never was one."""
+        bodies = await self._column(admin_query(kind, key=key))
+        return read_admin(kind, bodies[0]) if bodies else None
+
     async def events_after(self, seq: int, *, limit: int, wanted: EventFilter | None = None) -> list[Event]:
         """Return the wanted events after the place, oldest first, `limit` at most."""
         columns = schema.events.c
@@ -164,6 +176,9 @@ def _save(
 
 
 def _write(connection: sa.Connection, record: Record) -> None:
+    if isinstance(record, AdminRecord):
+        put_admin(connection, record)
+        return
     match record:
         case Instance():
             _put(connection, INSTANCES, record)

@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from kyc.domain.event import Event, EventKind
 from kyc.master import sse
-from kyc.master.auth import Served
+from kyc.master.auth import Called, Served
 from kyc.master.views import event_row
 from kyc.ports.store import EventFilter, Store
 from kyc.wire.api import EventRow
@@ -47,14 +47,14 @@ async def list_events(
 
 
 @router.get("/stream", response_class=StreamingResponse, responses=sse.DOCUMENTED)
-async def stream_events(served: Served, wanted: Wanted, after: sse.ResumeAfter) -> StreamingResponse:
+async def stream_events(served: Served, wanted: Wanted, after: sse.ResumeAfter, caller: Called) -> StreamingResponse:
     """Follow the timeline as server-sent events; `event` is the kind, `id` the sequence number, `data` the row."""
 
     async def page(seq: int) -> Sequence[sse.Item]:
         found = await served.store.events_after(seq, limit=sse.PAGE, wanted=wanted)
         return [sse.Item(seq=event.seq, name=event.kind.value, row=event_row(event)) for event in found]
 
-    return sse.stream(served, page, after)
+    return sse.stream(served, page, after, caller)
 
 
 async def _newest(store: Store, count: int, wanted: EventFilter) -> list[Event]:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
 from kyc.master import sse
-from kyc.master.auth import Served
+from kyc.master.auth import Called, Served
 from kyc.master.routes.workloads import find_job
 from kyc.master.views import log_row
 from kyc.wire.api import LogRow
@@ -30,7 +30,7 @@ async def list_logs(
 
 
 @router.get("/stream", response_class=StreamingResponse, responses=sse.DOCUMENTED)
-async def stream_logs(name: str, served: Served, after: sse.ResumeAfter) -> StreamingResponse:
+async def stream_logs(name: str, served: Served, after: sse.ResumeAfter, caller: Called) -> StreamingResponse:
     """Follow the output as server-sent events named `log`; `data` is a row as the list has it."""
     job = await find_job(served, name)
 
@@ -38,4 +38,4 @@ async def stream_logs(name: str, served: Served, after: sse.ResumeAfter) -> Stre
         found = await served.store.logs_after(job.name, seq, limit=sse.PAGE)
         return [sse.Item(seq=lines.seq, name="log", row=log_row(lines)) for lines in found]
 
-    return sse.stream(served, page, after)
+    return sse.stream(served, page, after, caller)

@@ -19,6 +19,20 @@ from kyc.wire.api.offer import (
     SearchReport,
 )
 from kyc.wire.api.snapshot import SnapshotRow
+from kyc.wire.api.user import (
+    Me,
+    NewToken,
+    PasswordRequest,
+    SessionState,
+    SetupRequest,
+    SignInLink,
+    SignInRequest,
+    TokenRequest,
+    TokenRow,
+    UserChange,
+    UserRequest,
+    UserRow,
+)
 from kyc.wire.api.workload import AttemptRow, JobPlan, JobRequest, WorkloadDetail, WorkloadRow
 
 __all__ = [
@@ -43,13 +57,25 @@ __all__ = [
     "JobRequest",
     "LaunchRequest",
     "LogRow",
+    "Me",
+    "NewToken",
     "OfferRow",
+    "PasswordRequest",
     "Problem",
     "RefreshRequest",
     "RemovalRow",
     "SearchReport",
+    "SessionState",
+    "SetupRequest",
     "ShutdownRequest",
+    "SignInLink",
+    "SignInRequest",
     "SnapshotRow",
+    "TokenRequest",
+    "TokenRow",
+    "UserChange",
+    "UserRequest",
+    "UserRow",
     "WorkloadDetail",
     "WorkloadRow",
 ]

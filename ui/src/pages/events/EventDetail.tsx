@@ -24,9 +24,19 @@ export function EventDetail({ event, close }: { readonly event: EventRow | null;
             <>
               <Facts
                 rows={[
-                  [t("events.seq"), <span key="s" className="num">{event.seq}</span>],
+                  [
+                    t("events.seq"),
+                    <span key="s" className="num">
+                      {event.seq}
+                    </span>,
+                  ],
                   [t("events.at"), moment(event.at)],
-                  [t("events.subject"), <span key="u" className="mono">{event.subject}</span>],
+                  [
+                    t("events.subject"),
+                    <span key="u" className="mono">
+                      {event.subject}
+                    </span>,
+                  ],
                   [t("events.reason"), event.reason || "–"],
                 ]}
               />

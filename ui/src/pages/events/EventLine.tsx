@@ -18,7 +18,13 @@ export const EventLine = memo(function EventLine({ event, place, of, top, open }
   const isLog = event.kind === "deployment.log";
   const text = gist(event);
   return (
-    <article className={`moment tone-${EVENT_TONE[event.kind]}`} aria-posinset={place} aria-setsize={of} aria-label={`${event.kind} ${event.subject}`} style={{ transform: `translateY(${top}px)` }}>
+    <article
+      className={`moment tone-${EVENT_TONE[event.kind]}`}
+      aria-posinset={place}
+      aria-setsize={of}
+      aria-label={`${event.kind} ${event.subject}`}
+      style={{ transform: `translateY(${top}px)` }}
+    >
       <button type="button" onClick={() => open(event)}>
         <time dateTime={event.at} title={moment(event.at)} className="num">
           {clock(event.at)}
@@ -26,7 +32,11 @@ export const EventLine = memo(function EventLine({ event, place, of, top, open }
         <span className="dot" aria-hidden />
         <span className="moment-kind">{event.kind}</span>
         <span className="moment-subject mono">{event.subject}</span>
-        <span className={isLog ? `moment-text mono term-${kindOf(text, String(event.data.level ?? ""))}` : "moment-text"}>{text}</span>
+        <span
+          className={isLog ? `moment-text mono term-${kindOf(text, String(event.data.level ?? ""))}` : "moment-text"}
+        >
+          {text}
+        </span>
       </button>
     </article>
   );

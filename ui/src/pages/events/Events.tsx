@@ -7,6 +7,7 @@ import { useTranslation } from "react-i18next";
 import type { EventRow } from "@/api/schema";
 import { useFormat } from "@/format/useFormat";
 import { loadOlder, useTimeline } from "@/live/timeline";
+import { useEventColumns } from "@/pages/events/columns";
 import { EventDetail } from "@/pages/events/EventDetail";
 import { EventLine } from "@/pages/events/EventLine";
 import { filtered, GROUPS, type Group, SINCE, type Since } from "@/pages/events/filter";
@@ -14,7 +15,6 @@ import { Button } from "@/parts/Button";
 import { Bones, Empty, Page } from "@/parts/layout";
 import { useAddress } from "@/parts/useAddress";
 import { ExportMenu } from "@/table/ExportMenu";
-import { useEventColumns } from "@/pages/events/columns";
 
 const ROW_PX = 34;
 const NEAR_END = 200;
@@ -45,17 +45,38 @@ export function Events() {
     loadOlder(client).finally(() => setReading(false));
   }, [client, mayBeMore, reading, lastInSight, rows.length]);
   return (
-    <Page title={t("nav.events")} note={t("events.note")} actions={<ExportMenu name="events" rows={() => rows.toReversed()} columns={columns} />}>
+    <Page
+      title={t("nav.events")}
+      note={t("events.note")}
+      actions={<ExportMenu name="events" rows={() => rows.toReversed()} columns={columns} />}
+    >
       <div className="tools sticky">
-        <input className="input grow" type="search" aria-label={t("events.search")} placeholder={t("events.search")} value={text} onChange={(event) => setText(event.target.value)} />
-        <select className="select" aria-label={t("events.kind")} value={group} onChange={(event) => setGroup(event.target.value as Group)}>
+        <input
+          className="input grow"
+          type="search"
+          aria-label={t("events.search")}
+          placeholder={t("events.search")}
+          value={text}
+          onChange={(event) => setText(event.target.value)}
+        />
+        <select
+          className="select"
+          aria-label={t("events.kind")}
+          value={group}
+          onChange={(event) => setGroup(event.target.value as Group)}
+        >
           {GROUPS.map((id) => (
             <option key={id} value={id}>
               {t(`events.group.${id}`)}
             </option>
           ))}
         </select>
-        <select className="select" aria-label={t("events.time")} value={since} onChange={(event) => setSince(event.target.value as Since)}>
+        <select
+          className="select"
+          aria-label={t("events.time")}
+          value={since}
+          onChange={(event) => setSince(event.target.value as Since)}
+        >
           {Object.keys(SINCE).map((id) => (
             <option key={id} value={id}>
               {t(`events.since.${id as Since}`)}
@@ -72,16 +93,42 @@ export function Events() {
         <Empty
           icon={<Activity aria-hidden />}
           title={t(timeline.rows.length > 0 ? "events.noneHere" : "events.none")}
-          action={timeline.rows.length > 0 ? <Button onClick={() => { setGroup("all"); setSince("ever"); setText(""); }}>{t("events.clear")}</Button> : undefined}
+          action={
+            timeline.rows.length > 0 ? (
+              <Button
+                onClick={() => {
+                  setGroup("all");
+                  setSince("ever");
+                  setText("");
+                }}
+              >
+                {t("events.clear")}
+              </Button>
+            ) : undefined
+          }
         >
           {timeline.rows.length > 0 ? null : t("events.noneText")}
         </Empty>
       ) : null}
-      <div className="timeline" role="feed" aria-label={t("nav.events")} aria-busy={reading} ref={body} style={{ height: virtual.getTotalSize() }}>
+      <div
+        className="timeline"
+        role="feed"
+        aria-label={t("nav.events")}
+        aria-busy={reading}
+        ref={body}
+        style={{ height: virtual.getTotalSize() }}
+      >
         {items.map((item) => {
           const event = rows[rows.length - 1 - item.index];
           return event ? (
-            <EventLine key={event.seq} event={event} place={item.index + 1} of={rows.length} top={item.start - offset} open={open} />
+            <EventLine
+              key={event.seq}
+              event={event}
+              place={item.index + 1}
+              of={rows.length}
+              top={item.start - offset}
+              open={open}
+            />
           ) : null;
         })}
       </div>

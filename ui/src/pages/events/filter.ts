@@ -28,7 +28,10 @@ export function filtered(rows: readonly EventRow[], { group, since, text, now }:
   const words = text.trim().toLowerCase();
   const oldest = now - SINCE[since] * 1000;
   if (group === "all" && since === "ever" && !words) return rows;
-  return rows.filter((row) => isIn(row.kind, group) && (since === "ever" || Date.parse(row.at) >= oldest) && (!words || tells(row, words)));
+  return rows.filter(
+    (row) =>
+      isIn(row.kind, group) && (since === "ever" || Date.parse(row.at) >= oldest) && (!words || tells(row, words)),
+  );
 }
 
 function isIn(kind: EventKind, group: Group): boolean {

@@ -4,8 +4,8 @@ import { useDeferredValue, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { queries } from "@/api/queries";
 import type { InstanceRow } from "@/api/schema";
-import { InstanceGrid } from "@/pages/instances/InstanceGrid";
 import { useInstanceColumns } from "@/pages/instances/columns";
+import { InstanceGrid } from "@/pages/instances/InstanceGrid";
 import { TerminateMany } from "@/pages/instances/Terminate";
 import { Button } from "@/parts/Button";
 import { Bones, Empty, Page } from "@/parts/layout";
@@ -41,7 +41,11 @@ export function Instances() {
       note={t("instances.note")}
       actions={
         <>
-          <TerminateMany rows={chosen.length > 0 ? chosen : living} all={chosen.length === 0} onDone={() => setKeys({})} />
+          <TerminateMany
+            rows={chosen.length > 0 ? chosen : living}
+            all={chosen.length === 0}
+            onDone={() => setKeys({})}
+          />
           <ExportMenu name="instances" rows={() => (view === "grid" ? rows : shown.current)} columns={columns} />
         </>
       }
@@ -58,10 +62,31 @@ export function Instances() {
         choose={setTab}
       >
         <div className="tools">
-          <input className="input grow" type="search" placeholder={t("instances.search")} aria-label={t("instances.search")} value={text} onChange={(event) => setText(event.target.value)} />
+          <input
+            className="input grow"
+            type="search"
+            placeholder={t("instances.search")}
+            aria-label={t("instances.search")}
+            value={text}
+            onChange={(event) => setText(event.target.value)}
+          />
           <div className="segments">
-            <Button size="small" kind="ghost" aria-label={t("instances.asTable")} aria-pressed={view === "table"} icon={<List size={15} aria-hidden />} onClick={() => setView("table")} />
-            <Button size="small" kind="ghost" aria-label={t("instances.asGrid")} aria-pressed={view === "grid"} icon={<LayoutGrid size={15} aria-hidden />} onClick={() => setView("grid")} />
+            <Button
+              size="small"
+              kind="ghost"
+              aria-label={t("instances.asTable")}
+              aria-pressed={view === "table"}
+              icon={<List size={15} aria-hidden />}
+              onClick={() => setView("table")}
+            />
+            <Button
+              size="small"
+              kind="ghost"
+              aria-label={t("instances.asGrid")}
+              aria-pressed={view === "grid"}
+              icon={<LayoutGrid size={15} aria-hidden />}
+              onClick={() => setView("grid")}
+            />
           </div>
         </div>
         {view === "grid" ? (

@@ -12,7 +12,11 @@ const NOTICES = [120, 30, 10, 0] as const;
 export function Interrupt({ row }: { readonly row: InstanceRow }) {
   const { t } = useTranslation();
   const [notice, setNotice] = useState<number>(30);
-  const why = isInterruptible(row) ? undefined : row.provider_id === null ? t("instance.notYet") : t("instance.overAlready");
+  const why = isInterruptible(row)
+    ? undefined
+    : row.provider_id === null
+      ? t("instance.notYet")
+      : t("instance.overAlready");
   return (
     <Confirm
       button={{ kind: "danger", children: t("instance.interrupt"), icon: <Zap size={15} aria-hidden />, why }}

@@ -49,13 +49,16 @@ function StepLine({ step, one, skipped }: { readonly step: Step; readonly one: R
   const event = one.at[step];
   const state = event ? "done" : skipped || one.tookS !== null ? "skipped" : "open";
   const Icon = state === "done" ? Check : state === "skipped" ? Minus : CircleDashed;
-  const name = step === "noticed" && one.noticed.kind === "instance.lost" ? t("recovery.step.lost") : t(`recovery.step.${step}`);
+  const name =
+    step === "noticed" && one.noticed.kind === "instance.lost" ? t("recovery.step.lost") : t(`recovery.step.${step}`);
   return (
     <li className="step" data-state={state}>
       <Icon size={15} aria-hidden />
       <span>{name}</span>
       <span className="num quiet">
-        {event ? `+${duration(secondsBetween(one.noticed.at, event.at))}` : t(state === "skipped" ? "recovery.skipped" : "recovery.waiting")}
+        {event
+          ? `+${duration(secondsBetween(one.noticed.at, event.at))}`
+          : t(state === "skipped" ? "recovery.skipped" : "recovery.waiting")}
       </span>
     </li>
   );

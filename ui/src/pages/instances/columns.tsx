@@ -32,7 +32,13 @@ export function useInstanceColumns(): ReadonlyArray<Column<InstanceRow>> {
         cell: (row) => <InstanceBadge state={row.state} />,
         width: "8.5rem",
       },
-      { id: "cloud", label: t("instances.cloud"), value: (row) => row.cloud, width: "minmax(4.5rem, .5fr)", priority: 3 },
+      {
+        id: "cloud",
+        label: t("instances.cloud"),
+        value: (row) => row.cloud,
+        width: "minmax(4.5rem, .5fr)",
+        priority: 3,
+      },
       { id: "type", label: t("instances.type"), value: (row) => row.type, width: "minmax(6rem, .8fr)", priority: 2 },
       { id: "zone", label: t("instances.zone"), value: (row) => row.zone, width: "minmax(6rem, .8fr)", priority: 2 },
       {

@@ -28,8 +28,18 @@ const TABS: readonly TabId[] = ["logs", "snapshots", "events", "file"];
 export function Job() {
   const { name = "" } = useParams();
   const { data, error } = useQuery(queries.workload(name));
-  if (error) return <Page title={name}><ProblemNote error={error} /></Page>;
-  if (!data) return <Page title={name}><Bones lines={8} /></Page>;
+  if (error)
+    return (
+      <Page title={name}>
+        <ProblemNote error={error} />
+      </Page>
+    );
+  if (!data)
+    return (
+      <Page title={name}>
+        <Bones lines={8} />
+      </Page>
+    );
   return <Shown job={data} />;
 }
 
@@ -41,26 +51,60 @@ function Shown({ job }: { readonly job: WorkloadDetail }) {
   const events = useQuery(queries.about(row.name));
   return (
     <Page
-      title={<span className="row">{row.name} <JobBadge state={row.state} /></span>}
-      note={<><Link to={paths.jobs()}>{t("nav.jobs")}</Link>{row.reason ? ` · ${row.reason}` : ""}</>}
+      title={
+        <span className="row">
+          {row.name} <JobBadge state={row.state} />
+        </span>
+      }
+      note={
+        <>
+          <Link to={paths.jobs()}>{t("nav.jobs")}</Link>
+          {row.reason ? ` · ${row.reason}` : ""}
+        </>
+      }
       actions={<Stop job={job} />}
     >
       <dl className="stats">
-        <Stat label={t("jobs.cost")} value={usd(row.cost_usd)} note={row.forecast_usd === null ? t("job.noForecast") : t("job.forecast", { usd: usd(row.forecast_usd) })} />
+        <Stat
+          label={t("jobs.cost")}
+          value={usd(row.cost_usd)}
+          note={row.forecast_usd === null ? t("job.noForecast") : t("job.forecast", { usd: usd(row.forecast_usd) })}
+        />
         <Stat label={t("jobs.saved")} value={usd(row.saved_usd)} note={t("instance.againstOnDemand")} />
-        <Stat label={t("jobs.interruptions")} value={row.interruptions} note={t("job.attempts", { count: row.attempt })} />
-        <Stat label={t("jobs.unsafe")} value={row.rpo_s === null ? "–" : row.rpo_s === 0 ? t("jobs.safe") : duration(row.rpo_s)} note={t("job.unsafeNote")} />
+        <Stat
+          label={t("jobs.interruptions")}
+          value={row.interruptions}
+          note={t("job.attempts", { count: row.attempt })}
+        />
+        <Stat
+          label={t("jobs.unsafe")}
+          value={row.rpo_s === null ? "–" : row.rpo_s === 0 ? t("jobs.safe") : duration(row.rpo_s)}
+          note={t("job.unsafeNote")}
+        />
       </dl>
       <Gauges row={row} />
       <Card title={t("job.attemptsTitle")} aside={<span className="quiet">{t("job.attemptsNote")}</span>}>
         <Spans attempts={job.attempts} events={events.data ?? []} />
       </Card>
       <Placement job={job} />
-      <Tabs label={t("job.parts")} tabs={TABS.map((id) => ({ id, label: t(`job.tab.${id}`) }))} chosen={tab} choose={setTab}>
+      <Tabs
+        label={t("job.parts")}
+        tabs={TABS.map((id) => ({ id, label: t(`job.tab.${id}`) }))}
+        chosen={tab}
+        choose={setTab}
+      >
         {tab === "logs" ? <Logs name={row.name} /> : null}
         {tab === "snapshots" ? <Snapshots name={row.name} /> : null}
-        {tab === "events" ? <Card flush><EventList events={events.data} /></Card> : null}
-        {tab === "file" ? <Card flush><pre className="code">{JSON.stringify(job.spec, null, 2)}</pre></Card> : null}
+        {tab === "events" ? (
+          <Card flush>
+            <EventList events={events.data} />
+          </Card>
+        ) : null}
+        {tab === "file" ? (
+          <Card flush>
+            <pre className="code">{JSON.stringify(job.spec, null, 2)}</pre>
+          </Card>
+        ) : null}
       </Tabs>
     </Page>
   );
@@ -71,7 +115,11 @@ function Stop({ job }: { readonly job: WorkloadDetail }) {
   const { name, state } = job.row;
   return (
     <Confirm
-      button={{ children: t("job.stop"), icon: <Square size={14} aria-hidden />, why: isJobOver(state) ? t("job.overAlready") : undefined }}
+      button={{
+        children: t("job.stop"),
+        icon: <Square size={14} aria-hidden />,
+        why: isJobOver(state) ? t("job.overAlready") : undefined,
+      }}
       title={t("job.stopTitle", { name })}
       verb={t("job.stop")}
       act={() => actions.stop(name)}

@@ -25,7 +25,10 @@ export function Jobs() {
   const shown = useRef<readonly WorkloadRow[]>([]);
   const keep = useMemo(() => (now: readonly WorkloadRow[]) => void (shown.current = now), []);
   const columns = useJobColumns();
-  const jobs = useMemo(() => (data ?? []).filter((row) => row.kind === "job" && row.name.includes(text.toLowerCase())), [data, text]);
+  const jobs = useMemo(
+    () => (data ?? []).filter((row) => row.kind === "job" && row.name.includes(text.toLowerCase())),
+    [data, text],
+  );
   const rows = useMemo(() => jobs.filter((row) => isUnder(row, tab)), [jobs, tab]);
   return (
     <Page
@@ -36,12 +39,23 @@ export function Jobs() {
       {error ? <ProblemNote error={error} /> : null}
       <Tabs
         label={t("jobs.groups")}
-        tabs={TABS.map((id) => ({ id, label: t(`jobs.tab.${id}`), count: data && jobs.filter((row) => isUnder(row, id)).length }))}
+        tabs={TABS.map((id) => ({
+          id,
+          label: t(`jobs.tab.${id}`),
+          count: data && jobs.filter((row) => isUnder(row, id)).length,
+        }))}
         chosen={tab}
         choose={setTab}
       >
         <div className="tools">
-          <input className="input grow" type="search" placeholder={t("jobs.search")} aria-label={t("jobs.search")} value={text} onChange={(event) => setText(event.target.value)} />
+          <input
+            className="input grow"
+            type="search"
+            placeholder={t("jobs.search")}
+            aria-label={t("jobs.search")}
+            value={text}
+            onChange={(event) => setText(event.target.value)}
+          />
         </div>
         <DataTable
           label={t("nav.jobs")}

@@ -20,7 +20,11 @@ export function Snapshots({ name }: { readonly name: string }) {
   if (error) return <ProblemNote error={error} />;
   if (!data) return <Bones />;
   if (data.length === 0) {
-    return <Empty icon={<Archive aria-hidden />} title={t("snapshot.none")}>{t("snapshot.noneText", { name })}</Empty>;
+    return (
+      <Empty icon={<Archive aria-hidden />} title={t("snapshot.none")}>
+        {t("snapshot.noneText", { name })}
+      </Empty>
+    );
   }
   return (
     <Card flush>
@@ -46,12 +50,23 @@ function Line({ name, row }: { readonly name: string; readonly row: SnapshotRow 
   return (
     <li className="line">
       <span className="num line-name">#{row.sequence}</span>
-      <span className="quiet num">{t("snapshot.files", { count: row.files, files: number(row.files) })} · {bytes(row.bytes)}</span>
+      <span className="quiet num">
+        {t("snapshot.files", { count: row.files, files: number(row.files) })} · {bytes(row.bytes)}
+      </span>
       <span className="quiet">{t("snapshot.epoch", { epoch: row.epoch })}</span>
-      {row.missed.length > 0 ? <span className="tone-warn text">{t("snapshot.missed", { count: row.missed.length })}</span> : null}
+      {row.missed.length > 0 ? (
+        <span className="tone-warn text">{t("snapshot.missed", { count: row.missed.length })}</span>
+      ) : null}
       <span className="line-end quiet">
         <Age at={row.taken_at} />
-        <Button size="small" busy={fetching.isPending} icon={<Download size={14} aria-hidden />} aria-label={t("snapshot.download", { sequence: row.sequence })} why={row.files === 0 ? t("snapshot.empty") : undefined} onClick={() => fetching.mutate()}>
+        <Button
+          size="small"
+          busy={fetching.isPending}
+          icon={<Download size={14} aria-hidden />}
+          aria-label={t("snapshot.download", { sequence: row.sequence })}
+          why={row.files === 0 ? t("snapshot.empty") : undefined}
+          onClick={() => fetching.mutate()}
+        >
           {t("action.download")}
         </Button>
       </span>

@@ -11,7 +11,13 @@ import { paths } from "@/paths";
 
 const PHASES: readonly Phase[] = ["preparing", "restoring", "waiting", "running", "flushing"];
 
-export function Spans({ attempts, events }: { readonly attempts: readonly AttemptRow[]; readonly events: readonly EventRow[] }) {
+export function Spans({
+  attempts,
+  events,
+}: {
+  readonly attempts: readonly AttemptRow[];
+  readonly events: readonly EventRow[];
+}) {
   const { t } = useTranslation();
   const { clock } = useFormat();
   const now = useNow();
@@ -32,7 +38,13 @@ export function Spans({ attempts, events }: { readonly attempts: readonly Attemp
               </Link>
               <AttemptBadge state={attempt.state} />
             </span>
-            <span className="lane-bar" role="img" aria-label={spans.map((span) => `${t(`job.phase.${span.phase}`)} ${duration((span.to - span.from) / 1000)}`).join(", ")}>
+            <span
+              className="lane-bar"
+              role="img"
+              aria-label={spans
+                .map((span) => `${t(`job.phase.${span.phase}`)} ${duration((span.to - span.from) / 1000)}`)
+                .join(", ")}
+            >
               {spans.map((span) => (
                 <span
                   key={`${span.phase}${span.from}`}

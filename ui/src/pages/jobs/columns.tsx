@@ -26,7 +26,13 @@ export function useJobColumns(): ReadonlyArray<Column<WorkloadRow>> {
         ),
         width: "minmax(7.5rem, 1.4fr)",
       },
-      { id: "state", label: t("jobs.state"), value: (row) => row.state, cell: (row) => <JobBadge state={row.state} />, width: "8rem" },
+      {
+        id: "state",
+        label: t("jobs.state"),
+        value: (row) => row.state,
+        cell: (row) => <JobBadge state={row.state} />,
+        width: "8rem",
+      },
       {
         id: "progress",
         label: t("jobs.progress"),
@@ -47,7 +53,14 @@ export function useJobColumns(): ReadonlyArray<Column<WorkloadRow>> {
         id: "unsafe_s",
         label: t("jobs.unsafe"),
         value: (row) => row.rpo_s,
-        cell: (row) => (row.rpo_s === null ? <span className="quiet">–</span> : row.rpo_s === 0 ? t("jobs.safe") : duration(row.rpo_s)),
+        cell: (row) =>
+          row.rpo_s === null ? (
+            <span className="quiet">–</span>
+          ) : row.rpo_s === 0 ? (
+            t("jobs.safe")
+          ) : (
+            duration(row.rpo_s)
+          ),
         width: "6.5rem",
         align: "end",
         priority: 3,
@@ -61,8 +74,23 @@ export function useJobColumns(): ReadonlyArray<Column<WorkloadRow>> {
         align: "end",
         priority: 3,
       },
-      { id: "saved_usd", label: t("jobs.saved"), value: (row) => row.saved_usd, cell: (row) => usd(row.saved_usd), width: "6rem", align: "end", priority: 2 },
-      { id: "cost_usd", label: t("jobs.cost"), value: (row) => row.cost_usd, cell: (row) => usd(row.cost_usd), width: "6rem", align: "end" },
+      {
+        id: "saved_usd",
+        label: t("jobs.saved"),
+        value: (row) => row.saved_usd,
+        cell: (row) => usd(row.saved_usd),
+        width: "6rem",
+        align: "end",
+        priority: 2,
+      },
+      {
+        id: "cost_usd",
+        label: t("jobs.cost"),
+        value: (row) => row.cost_usd,
+        cell: (row) => usd(row.cost_usd),
+        width: "6rem",
+        align: "end",
+      },
       {
         id: "requested_at",
         label: t("jobs.submitted"),
@@ -85,10 +113,15 @@ export function shareDone(row: WorkloadRow): number | null {
 function Progress({ row }: { readonly row: WorkloadRow }) {
   const { t } = useTranslation();
   const share = shareDone(row);
-  if (share === null) return <span className="quiet">{row.step === null ? "–" : t("jobs.step", { step: row.step })}</span>;
+  if (share === null)
+    return <span className="quiet">{row.step === null ? "–" : t("jobs.step", { step: row.step })}</span>;
   return (
     <span className="progress">
-      <Meter share={share} tone={row.state === "succeeded" ? "good" : row.state === "failed" ? "bad" : "accent"} label={t("jobs.progress")} />
+      <Meter
+        share={share}
+        tone={row.state === "succeeded" ? "good" : row.state === "failed" ? "bad" : "accent"}
+        label={t("jobs.progress")}
+      />
       <span className="num quiet">{row.step === null ? "" : `${row.step}/${row.step_total}`}</span>
     </span>
   );

@@ -43,14 +43,33 @@ export function Overview() {
     >
       {cost.error ? <ProblemNote error={cost.error} /> : null}
       <dl className="stats">
-        <Stat label={t("overview.spent")} value={total ? usd(total.spent_usd) : "–"} note={total ? t("overview.perHourNow", { price: price(total.per_hour_now_usd) }) : " "} />
+        <Stat
+          label={t("overview.spent")}
+          value={total ? usd(total.spent_usd) : "–"}
+          note={total ? t("overview.perHourNow", { price: price(total.per_hour_now_usd) }) : " "}
+        />
         <Stat
           label={t("overview.saved")}
           value={<span className="saved">{total ? usd(total.saved_usd) : "–"}</span>}
-          note={total && total.on_demand_usd > 0 ? t("overview.savedShare", { share: percent(total.saved_usd / total.on_demand_usd), usd: usd(total.on_demand_usd) }) : t("instance.againstOnDemand")}
+          note={
+            total && total.on_demand_usd > 0
+              ? t("overview.savedShare", {
+                  share: percent(total.saved_usd / total.on_demand_usd),
+                  usd: usd(total.on_demand_usd),
+                })
+              : t("instance.againstOnDemand")
+          }
         />
-        <Stat label={t("overview.running")} value={running?.length ?? "–"} note={t("overview.ofJobs", { count: jobs.data?.length ?? 0 })} />
-        <Stat label={t("nav.instances")} value={living?.length ?? "–"} note={interrupted > 0 ? t("overview.interrupted", { count: interrupted }) : t("overview.allHealthy")} />
+        <Stat
+          label={t("overview.running")}
+          value={running?.length ?? "–"}
+          note={t("overview.ofJobs", { count: jobs.data?.length ?? 0 })}
+        />
+        <Stat
+          label={t("nav.instances")}
+          value={living?.length ?? "–"}
+          note={interrupted > 0 ? t("overview.interrupted", { count: interrupted }) : t("overview.allHealthy")}
+        />
       </dl>
       <div className="columns columns-wide">
         <Money />

@@ -23,15 +23,22 @@ export function Regions({ instances }: { readonly instances: readonly InstanceRo
     <Card title={t("overview.regions")}>
       {instances === undefined ? <Bones /> : null}
       {instances && regions.length === 0 ? (
-        <Empty icon={<Cpu aria-hidden />} title={t("overview.noInstances")} action={<Link to={paths.launch()}>{t("overview.launchOne")}</Link>} />
+        <Empty
+          icon={<Cpu aria-hidden />}
+          title={t("overview.noInstances")}
+          action={<Link to={paths.launch()}>{t("overview.launchOne")}</Link>}
+        />
       ) : null}
       <ul className="regions">
         {regions.map((region) => (
           <li key={region.name}>
             <div className="row between">
-              <Link to={`${paths.instances()}?q=${encodeURIComponent(region.name.split(" / ")[1] ?? "")}`}>{region.name}</Link>
+              <Link to={`${paths.instances()}?q=${encodeURIComponent(region.name.split(" / ")[1] ?? "")}`}>
+                {region.name}
+              </Link>
               <span className="num quiet">
-                {t("overview.inRegion", { count: region.healthy + region.interrupted })} · {t("offer.perHour", { price: price(region.perHour) })}
+                {t("overview.inRegion", { count: region.healthy + region.interrupted })} ·{" "}
+                {t("offer.perHour", { price: price(region.perHour) })}
               </span>
             </div>
             <div className="meter" aria-hidden>

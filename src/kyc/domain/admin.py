@@ -1,0 +1,13 @@
+"""What people set up on a master besides work and money; all of it is kept alike, by its kind and its key."""
+
+from __future__ import annotations
+
+from kyc.domain.user import Access, User
+
+AdminRecord = User | Access
+ADMIN_KINDS: tuple[type[AdminRecord], ...] = (User, Access)
+
+
+def admin_key(record: AdminRecord) -> str:
+    """Return the name or id that is the record's own among those of its kind."""
+    return record.name if isinstance(record, User) else record.id

@@ -1,0 +1,1 @@
+"""Small emulations of other people's services, for tests: only what the product calls, faithful in that."""

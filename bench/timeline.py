@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from kyc.planning import recoveries as planning
 from kyc.wire.api import EventRow
+
+_ASKED = "interruption.requested"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,30 +26,20 @@ class Recovery:
 
 
 def recoveries(events: Sequence[EventRow]) -> list[Recovery]:
-    """Return every interruption that was asked for, in order.
-
-    The clock starts at the notice (`instance.noticed`), or for a kill without one when it was asked for
-    (`interruption.requested`), which is a little before the instance is dead.
-    """
-    return [_recovery(events, asked) for asked in events if asked.kind == "interruption.requested"]
+    """Return every interruption that was asked for, in order, timed as `planning.recoveries` times any."""
+    found = {recovery.instance: recovery for recovery in planning.recoveries(events)}
+    return [_recovery(events, asked, found.get(asked.subject)) for asked in events if asked.kind == _ASKED]
 
 
-def _recovery(events: Sequence[EventRow], asked: EventRow) -> Recovery:
-    noticed = asked.data["notice_s"] != 0
-    later = [event for event in events if event.seq > asked.seq]
-    start = next((e for e in later if e.kind == "instance.noticed" and e.subject == asked.subject), None)
-    begin = (start or asked).at if noticed else asked.at
-    requested = next(
-        (e for e in later if e.kind == "replacement.requested" and e.data.get("replaces") == asked.subject), None
-    )
+def _recovery(events: Sequence[EventRow], asked: EventRow, timed: planning.Recovery | None) -> Recovery:
+    later = (event for event in events if event.seq > asked.seq)
     resumed = next((e for e in later if e.kind == "job.resumed" and e.subject == asked.data["workload"]), None)
-    attempt = None if resumed is None else str(resumed.data["attempt"])
     return Recovery(
         instance=asked.subject,
-        noticed=noticed,
-        to_replacement_requested_s=None if requested is None else round((requested.at - begin).total_seconds(), 3),
-        to_resumed_s=None if resumed is None else round((resumed.at - begin).total_seconds(), 3),
-        steps_repeated=0 if attempt is None else _repeated_by(events, attempt),
+        noticed=asked.data["notice_s"] != 0,
+        to_replacement_requested_s=None if timed is None else timed.to_replacement_requested_s,
+        to_resumed_s=None if timed is None else timed.to_resumed_s,
+        steps_repeated=0 if resumed is None else _repeated_by(events, str(resumed.data["attempt"])),
     )
 
 

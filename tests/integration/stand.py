@@ -18,11 +18,14 @@ from kyc.adapters.fake.catalog import FakeCatalog, fake_offer
 from kyc.adapters.fake.clock import FakeClock
 from kyc.adapters.fake.cloud import FakeCloud
 from kyc.adapters.fake.keeper import FakeKeeper
+from kyc.adapters.fake.provider import FakeProvider
 from kyc.adapters.fake.provisioner import FakeProvisioner
 from kyc.adapters.fake.store import FakeStore
 from kyc.adapters.system.clock import SystemClock
 from kyc.adapters.system.passwords import Scrypt
+from kyc.control.accounts import Accounts
 from kyc.control.budgets import Budgets
+from kyc.control.clouds import LiveClouds
 from kyc.control.context import Context
 from kyc.control.intent import Intents
 from kyc.control.link import Links
@@ -106,11 +109,12 @@ def make_stand(folder: Path, *, store: Store | None = None, limit_bytes: int = 1
     cloud_clock = FakeClock()
     cloud, catalog = FakeCloud(cloud_clock), FakeCatalog(_offers())
     used = store or FakeStore()
+    clouds = LiveClouds({"fake": cloud})
     context = Context(
         store=used,
         clock=SystemClock(),
         rng=random.Random(7),
-        clouds={"fake": cloud},
+        clouds=clouds,
         catalogs=[catalog],
         provisioner=FakeProvisioner(cloud_clock, {"fake": cloud}),
         stream_host=SimStreamHost(),  # type: ignore[arg-type]  # nobody opens a stream here
@@ -134,8 +138,12 @@ def make_stand(folder: Path, *, store: Store | None = None, limit_bytes: int = 1
         budgets=Budgets(context),
         links=Links(context, pulses),
         pulses=pulses,
+        history=pulses.history,
         snapshots=snapshots,
         operations=operations,
+        accounts=Accounts(
+            used, context.secrets, context.clock, {"paid": FakeProvider(cloud_clock, name="paid")}, clouds, signal
+        ),
         users=Users(context, Scrypt(log_n=4)),
         archives=archives,
         prices=prices,

@@ -17,12 +17,12 @@ import pytest
 
 from kyc.adapters.fake.catalog import fake_offer
 from kyc.adapters.terraform.engine import engine_environment, find_engine
-from kyc.adapters.terraform.module import CloudModule
 from kyc.adapters.terraform.process import Limits
 from kyc.adapters.terraform.provisioner import TerraformProvisioner
 from kyc.domain.deployment import Deployment, DeploymentState
 from kyc.domain.errors import KycError, UnreachableError
 from kyc.domain.ids import DeploymentId, InstanceId
+from kyc.ports.module import CloudModule
 from kyc.ports.provisioner import LogLine
 from tests.needs import need
 
@@ -78,7 +78,9 @@ def provisioner(home: Path, *, seconds: float, limits: Limits | None = None) -> 
     folder.mkdir(exist_ok=True)
     (folder / "main.tf").write_text(MODULE)
 
-    async def variables(_deployment: Deployment, user_data: Mapping[InstanceId, str]) -> Mapping[str, object]:
+    async def variables(
+        _deployment: Deployment, user_data: Mapping[InstanceId, str], _shared: object
+    ) -> Mapping[str, object]:
         return {"instance_ids": list(user_data), "seconds": seconds, "journal": str(home / "journal")}
 
     return TerraformProvisioner(

@@ -30,6 +30,7 @@ def _up(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stream", metavar="URL", help="the stream for the files (default: an embedded NATS server)")
     parser.add_argument("--state", metavar="URL", help="the database (default: SQLite in KYC_HOME)")
     parser.add_argument("--local-mode", metavar="MODE", help="the local cloud: process, or isolated (own networks)")
+    parser.add_argument("--edge", metavar="KIND", help="what balances services: auto or envoy (default auto)")
     parser.add_argument("--terraform", metavar="PATH", help="the terraform or tofu to use (default: from PATH)")
 
 
@@ -168,7 +169,21 @@ def _simulate(parser: argparse.ArgumentParser) -> None:
 
 
 def _cloud(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("verb", choices=("list",), help="list: the clouds, and whether they work")
+    parser.add_argument("verb", choices=("add", "check", "list", "remove"), help="list: the clouds and their accounts")
+    parser.add_argument("cloud", metavar="CLOUD", nargs="?", help="local, aws, gcp or azure")
+    parser.add_argument("--name", metavar="NAME", default="default", help="which account (default: default)")
+    parser.add_argument(
+        "--set",
+        metavar="FIELD=VALUE",
+        action="append",
+        default=[],
+        dest="given",
+        help="add: fill in a field; FIELD=@FILE takes a file's content, FIELD=- a line of the standard input",
+    )
+    parser.add_argument(
+        "--profile", metavar="NAME", help="add: the credentials of this profile of the cloud's own tool"
+    )
+    parser.add_argument("-y", "--yes", action="store_true", help="remove: do not ask")
 
 
 def _catalog(parser: argparse.ArgumentParser) -> None:
@@ -234,6 +249,12 @@ COMMANDS = (
         help="what if, on recordings",
         shows=False,
     ),
-    Command(name="cloud", group=_BUY, handler="machines:cloud", add=_cloud, help="list the clouds"),
+    Command(
+        name="cloud",
+        group=_BUY,
+        handler="cloud:cloud",
+        add=_cloud,
+        help="add, check, list and remove accounts of clouds",
+    ),
 )
 BY_NAME = {command.name: command for command in COMMANDS}

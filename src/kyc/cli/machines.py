@@ -157,20 +157,3 @@ def interrupt(args: argparse.Namespace, out: Output) -> int:
     else:
         out.line(f"{row.id} is killed without a notice. Watch with `kyc events -f`.")
     return 0
-
-
-def cloud(args: argparse.Namespace, out: Output) -> int:
-    """List the clouds, and whether they work."""
-    with Client() as client:
-        rows = client.clouds()
-    if out.json:
-        out.document(rows)
-    else:
-        out.table(
-            ("CLOUD", "READY", ""),
-            [
-                [Cell(row.name, "bold"), Cell("yes", "green") if row.ready else Cell("no", "red"), row.message]
-                for row in rows
-            ],
-        )
-    return 0

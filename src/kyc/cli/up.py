@@ -28,7 +28,7 @@ _PATIENCE_S = 120.0
 _TELL_AFTER_S = 2.0
 _LAST_WORDS = 12
 _LEAST_FREE_BYTES = 1 << 20
-_OPTIONS = ("host", "port", "public_url", "stream", "state", "local_mode", "terraform")
+_OPTIONS = ("host", "port", "public_url", "stream", "state", "local_mode", "edge", "terraform")
 
 
 def up(args: argparse.Namespace, out: Output) -> int:

@@ -27,12 +27,18 @@ COMPARED_PER_REGION = 20
 MOST_COMPARED = 5000
 
 
+def no_payer(_cloud: str) -> str:
+    """Have no accounts: the clouds are this machine's own."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """The master's ports. `signal` is notified after every write, `doubt` when an instance may be gone.
 
     `master_url` is where this machine, or the world if it has a public address, reaches the master; `data_at` where
-    the stream lies, from which files are restored and to which they are written.
+    the stream lies, from which files are restored and to which they are written. `payer` names the account with which
+    something new is bought in a cloud.
     """
 
     store: Store
@@ -45,6 +51,7 @@ class Context:
     secrets: Secrets
     master_url: str
     data_at: Place = THIS_MACHINE
+    payer: Callable[[str], str] = no_payer
     signal: Signal = field(default_factory=Signal)
     doubt: Signal = field(default_factory=Signal)
 

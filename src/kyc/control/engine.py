@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from kyc.control.accounts import Accounts
 from kyc.control.budgets import Budgets
 from kyc.control.context import Context
 from kyc.control.deadlines import Deadlines
@@ -22,6 +23,7 @@ from kyc.control.stream import StreamKeeper
 from kyc.planning.liveness import Patience
 
 BUDGETS_PERIOD_S = 5  # well below what a budget keeps back for its end (planning.budget.ENDING_TAKES)
+ACCOUNTS_PERIOD_S = 15  # only what another master of the same database took in comes this way
 REPRICING_PERIOD_S = 15  # catalogs change by the minute at most; a change counts from its own time
 
 
@@ -32,6 +34,7 @@ class Engine:
     context: Context
     user_data: UserData
     prices: Prices | None = None
+    accounts: Accounts | None = None
     patience: Patience = field(default_factory=Patience)
     pulses: Pulses = field(init=False)
     links: Links = field(init=False)
@@ -58,5 +61,7 @@ class Engine:
             loops.create_task(run_loop("repricing", repricing.tick, signal=Signal(), period_s=REPRICING_PERIOD_S))
             loops.create_task(run_loop("budgets", self.budgets.tick, signal=Signal(), period_s=BUDGETS_PERIOD_S))
             loops.create_task(run_loop("observe", observer.tick, signal=doubt, period_s=1))
+            if self.accounts is not None:
+                loops.create_task(run_loop("accounts", self.accounts.tick, signal=Signal(), period_s=ACCOUNTS_PERIOD_S))
             if self.prices is not None:
                 loops.create_task(run_loop("prices", self.prices.tick, signal=self.prices.signal, period_s=60))

@@ -13,7 +13,7 @@ from kyc.control.context import Context, write_fresh
 from kyc.control.enginelog import timeline_log
 from kyc.control.gate import NEXT_STEP, spent_for
 from kyc.domain.deployment import Deployment, DeploymentState
-from kyc.domain.errors import KycError, QuotaError, UnreachableError
+from kyc.domain.errors import CredentialError, KycError, QuotaError, UnreachableError
 from kyc.domain.event import Event, EventKind
 from kyc.domain.ids import DeploymentId, InstanceId
 from kyc.domain.instance import Instance, InstanceState
@@ -23,12 +23,13 @@ from kyc.ports.store import Record
 
 log = logging.getLogger(__name__)
 
-UserData = Callable[[InstanceId, str], str]
+UserData = Callable[[Deployment, InstanceId, str], str]
 
 _S = InstanceState
 _COMING = frozenset({_S.REQUESTED, _S.PROVISIONING})
 _GOING = frozenset({_S.TERMINATING, _S.LOST})
 _GONE = frozenset({_S.TERMINATING, _S.TERMINATED, _S.FAILED})
+_ADD = "Add one with `kyc cloud add`."
 FIRST_REST_S = 1.0
 LONGEST_REST_S = 60.0
 
@@ -114,10 +115,10 @@ class Fleet:
             refused = QuotaError(f"{spent}: nothing more is bought", next_step=NEXT_STEP)
             return await write_fresh(lambda: self._failed(deployment, refused))
         await self._mark_provisioning(deployment, plan.wanted)
-        user_data = await self._user_data(deployment, plan.wanted)
         started = self.context.clock.monotonic_s()
 
         try:
+            user_data = await self._user_data(deployment, plan.wanted)
             async with timeline_log(self.context, deployment.id) as on_line:
                 provisioned = await self.context.provisioner.converge(deployment, user_data, on_line)
         except UnreachableError:
@@ -141,8 +142,11 @@ class Fleet:
     async def _user_data(self, deployment: Deployment, wanted: tuple[InstanceId, ...]) -> dict[InstanceId, str]:
         if not wanted:
             return {}
-        master_url = await self.context.clouds[deployment.offer.cloud].reach(self.context.master_url)
-        return {instance_id: self.user_data(instance_id, master_url) for instance_id in wanted}
+        cloud = self.context.clouds.get(deployment.offer.cloud)
+        if cloud is None:
+            raise CredentialError(f"there is no account of {deployment.offer.cloud} any more", next_step=_ADD)
+        master_url = await cloud.reach(self.context.master_url)
+        return {instance_id: self.user_data(deployment, instance_id, master_url) for instance_id in wanted}
 
     async def _mark_provisioning(self, deployment: Deployment, wanted: tuple[InstanceId, ...]) -> None:
         instances = [i for i in await self._instances(deployment) if i.id in wanted]

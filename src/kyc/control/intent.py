@@ -105,6 +105,7 @@ class Intents:
             state=DeploymentState.REQUESTED,
             requested_at=now,
             reason="asked for",
+            account=self.context.payer(offer.cloud),
         )
         about = {"deployment": deployment_id, "offer": offer.id}
         events = [
@@ -144,7 +145,10 @@ class Intents:
         )
         await self.context.store.save(events=[event])
         self.context.signal.notify()
-        await self.context.clouds[instance.offer.cloud].interrupt(instance.provider_id, notice_s=notice_s)
+        cloud = self.context.clouds.get(instance.offer.cloud)
+        if cloud is None:
+            raise ConflictError(f"there is no account of {instance.offer.cloud} any more")
+        await cloud.interrupt(instance.provider_id, notice_s=notice_s)
         self.context.doubt.notify()
         return instance
 

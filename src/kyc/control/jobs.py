@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
@@ -100,7 +100,7 @@ class Jobs:
         if step.job.attempts == 0:
             await self._make_place_in_stream(step.job.name)
         rng = self.context.rng
-        step.place(action, ranking, new_instance_id(rng), new_deployment_id(rng))
+        step.place(action, ranking, new_instance_id(rng), new_deployment_id(rng), self.context.payer)
 
     async def _ahead(self, view: JobView) -> WorkAhead:
         """What is left of the job, as far as it has shown."""
@@ -143,7 +143,14 @@ class _Step:
         """Everything that changed."""
         return list(self._records.values())
 
-    def place(self, action: Place, ranking: Ranking, instance_id: InstanceId, deployment_id: DeploymentId) -> None:
+    def place(
+        self,
+        action: Place,
+        ranking: Ranking,
+        instance_id: InstanceId,
+        deployment_id: DeploymentId,
+        payer: Callable[[str], str],
+    ) -> None:
         job, number, offer = self.job, self.job.attempts + 1, ranking.best_first[0].offer
         instance = Instance(
             id=instance_id,
@@ -161,6 +168,7 @@ class _Step:
             state=DeploymentState.REQUESTED,
             requested_at=self._now,
             reason=action.reason,
+            account=payer(offer.cloud),
         )
         attempt = Attempt(
             id=attempt_id(job.name, number),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from kyc.control.history import History
 from kyc.domain.ids import InstanceId
 from kyc.ports.clock import Clock
 from kyc.wire.agent import Pulse
@@ -14,6 +15,7 @@ class Pulses:
     """Who was heard when, by the monotonic clock; an instance never heard counts from the master's own start."""
 
     clock: Clock
+    history: History = field(default_factory=History)
     _since_s: float = field(init=False)
     _heard_s: dict[InstanceId, float] = field(default_factory=dict)
     _newest: dict[InstanceId, Pulse] = field(default_factory=dict)
@@ -27,6 +29,7 @@ class Pulses:
         self._heard_s[instance_id] = self.clock.monotonic_s()
         if pulse is not None:
             self._newest[instance_id] = pulse
+            self.history.add(instance_id, pulse)
 
     def connected(self, instance_id: InstanceId, *, yes: bool) -> None:
         """Note that the agent's connection began or ended."""

@@ -40,6 +40,7 @@ class Deployment:
     requested_at: datetime
     reason: str = ""
     failure: str = ""
+    account: str = ""  # the account that pays; empty where the cloud has none
     version: int = 0
 
     def to(self, state: DeploymentState, **changes: object) -> Deployment:

@@ -55,6 +55,8 @@ class EventKind(StrEnum):
     ORPHAN_FOUND = "orphan.found"
     ORPHAN_REMOVED = "orphan.removed"
     PRICE_ALERTED = "price.alerted"
+    ACCOUNT_ADDED = "account.added"
+    ACCOUNT_REMOVED = "account.removed"
     USER_ADDED = "user.added"
     USER_CHANGED = "user.changed"
     USER_REMOVED = "user.removed"

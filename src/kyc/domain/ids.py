@@ -10,6 +10,7 @@ AttemptId = NewType("AttemptId", str)
 WorkloadName = NewType("WorkloadName", str)
 OfferId = NewType("OfferId", str)
 ReplicaId = NewType("ReplicaId", str)
+AccountId = NewType("AccountId", str)
 UserName = NewType("UserName", str)
 AccessId = NewType("AccessId", str)
 

@@ -10,8 +10,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
 
+from kyc.control.history import History
 from kyc.control.signal import Signal
 from kyc.control.users import Users
+from kyc.domain.account import CloudAccount
 from kyc.domain.deployment import Deployment
 from kyc.domain.ids import InstanceId, WorkloadName
 from kyc.domain.instance import Instance
@@ -25,6 +27,7 @@ from kyc.planning.freshness import Freshness
 from kyc.planning.market import Ranking
 from kyc.planning.offers import OfferQuery, SearchResult
 from kyc.planning.refresh import FeedStatus
+from kyc.ports.account import CloudProvider, Verdict
 from kyc.ports.catalog import Taken
 from kyc.ports.clock import Clock
 from kyc.ports.store import Store
@@ -108,6 +111,20 @@ class CloudStatus:
     message: str
 
 
+class Accounts(Protocol):
+    """The accounts of clouds (control.accounts)."""
+
+    providers: Mapping[str, CloudProvider]
+
+    async def add(self, cloud: str, name: str, values: Mapping[str, str]) -> tuple[CloudAccount | None, Verdict]: ...
+
+    async def check(self, cloud: str, name: str) -> Verdict: ...
+
+    async def all(self) -> list[CloudAccount]: ...
+
+    async def remove(self, cloud: str, name: str) -> None: ...
+
+
 class Operations(Protocol):
     """The master as a whole. `shutdown` asks for its end and returns; with `everything`, of all that it runs."""
 
@@ -141,8 +158,10 @@ class Services:
     budgets: Budgets
     links: Links
     pulses: Pulses
+    history: History
     snapshots: Snapshots
     operations: Operations
+    accounts: Accounts
     users: Users
     archives: Archives
     prices: Prices

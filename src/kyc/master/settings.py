@@ -17,6 +17,7 @@ DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 7070
 DEFAULT_ARCHIVE_LIMIT_MIB = 4096
 LOCAL_MODES = ("process", "isolated")
+EDGES = ("auto", "envoy")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -36,6 +37,7 @@ class Settings:
     state_url: str | None = None
     terraform: str | None = None
     local_mode: str = "process"
+    edge: str = "auto"
     log_level: str = "info"
     archive_limit_bytes: int = DEFAULT_ARCHIVE_LIMIT_MIB << 20
     fetch_prices: bool = True
@@ -62,6 +64,7 @@ def read_settings(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
         state_url=of("state"),
         terraform=of("terraform"),
         local_mode=_one_of("local-mode", of("local_mode", "process"), LOCAL_MODES),
+        edge=_one_of("edge", of("edge", "auto"), EDGES),
         log_level=_one_of("log-level", of("log_level", "info"), LOG_LEVELS),
         archive_limit_bytes=_number(
             "archive-limit-mib", of("archive_limit_mib", str(DEFAULT_ARCHIVE_LIMIT_MIB)), least=1
@@ -90,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     option("--state", metavar="URL", help="the database (KYC_STATE; default: SQLite in the home folder)")
     option("--terraform", metavar="PATH", help="the terraform or tofu to use (KYC_TERRAFORM; default: from PATH)")
     option("--local-mode", metavar="MODE", help="process, or isolated: instances with a network of their own")
+    option("--edge", metavar="KIND", help="what balances services: envoy; auto (the default) takes what is there")
     option("--log-level", metavar="LEVEL", help=f"{', '.join(LOG_LEVELS)} (KYC_LOG_LEVEL; default info)")
     option("--archive-limit-mib", metavar="N", help="how large a workdir may be, packed (KYC_ARCHIVE_LIMIT_MIB)")
     option("--price-feeds", metavar="on|off", help="whether prices are fetched in the background (KYC_PRICE_FEEDS)")

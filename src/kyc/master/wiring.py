@@ -7,7 +7,7 @@ import os
 import random
 import shlex
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -21,17 +21,20 @@ from kyc.adapters.system.clock import SystemClock
 from kyc.adapters.system.passwords import Scrypt
 from kyc.adapters.system.secrets import KeyFile
 from kyc.adapters.terraform.engine import engine_environment, find_engine
-from kyc.adapters.terraform.module import CloudModule
 from kyc.adapters.terraform.provisioner import TerraformProvisioner
+from kyc.control.accounts import Accounts
+from kyc.control.clouds import LiveClouds
 from kyc.control.context import Context
 from kyc.control.engine import Engine
 from kyc.control.intent import enrolment_token
 from kyc.control.prices import Prices
+from kyc.control.signal import Signal
 from kyc.control.users import Users
 from kyc.domain.errors import KycError
 from kyc.domain.ids import InstanceId
 from kyc.domain.snapshot import StreamAccess
 from kyc.master.archives import Archives
+from kyc.master.cloud_wiring import make_providers
 from kyc.master.home import Home
 from kyc.master.main import Start
 from kyc.master.pricing import FEED_KINDS
@@ -41,6 +44,7 @@ from kyc.master.snapshots import Snapshots
 from kyc.master.stream import NamedStream
 from kyc.ports.clock import Clock
 from kyc.ports.cloud import Cloud
+from kyc.ports.module import CloudModule
 from kyc.ports.secrets import Secrets
 from kyc.ports.stream import StreamHost
 from kyc.streams import connect
@@ -56,28 +60,36 @@ async def build(start: Start) -> AsyncIterator[Services]:
     secrets = KeyFile(home.path / "secret.key")
     local = LocalCloud(home.path / "local", mode=settings.local_mode)
     stream_host = make_stream_host(settings, home, clock)
-    provisioner = make_provisioner(settings, home, local)
     store = await SqlStore.open(settings.state_url or f"sqlite:///{home.database}")
+    clouds = LiveClouds({local.name: local})
+    signal = Signal()
+    accounts = Accounts(store, secrets, clock, make_providers(home, store), clouds, signal)
+    provisioner = make_provisioner(settings, home, local, accounts)
     context = Context(
         store=store,
         clock=clock,
         rng=random.SystemRandom(),
-        clouds={local.name: local},
+        clouds=clouds,
         catalogs=[LocalCatalog(clock), OfferBook(home.catalog)],
         provisioner=provisioner,
         stream_host=stream_host,
         secrets=secrets,
         master_url=settings.public_url or start.url,
+        payer=accounts.payer,
+        signal=signal,
     )
     archives = Archives(home.path / "archives", limit_bytes=settings.archive_limit_bytes)
     tables = Archives(home.catalog / "incoming", limit_bytes=MOST_TABLE_BYTES)
     for folder in (archives, tables):
         folder.prepare()
     prices = Prices(context, make_keeper(home, clock), background=settings.fetch_prices)
-    engine = Engine(context, lambda instance_id, master_url: user_data(instance_id, master_url, secrets), prices)
-    operations = Operations([local])
+    engine = Engine(
+        context, lambda _, instance_id, master_url: user_data(instance_id, master_url, secrets), prices, accounts
+    )
+    operations = Operations(clouds)
     try:
         await local.ensure()
+        await accounts.tick()
         await stream_host.ensure()
         loops = asyncio.create_task(engine.run())
         try:
@@ -90,8 +102,10 @@ async def build(start: Start) -> AsyncIterator[Services]:
                 budgets=engine.budgets,
                 links=engine.links,
                 pulses=engine.pulses,
+                history=engine.pulses.history,
                 snapshots=Snapshots(store, stream_host, secrets, clock, home.path / "tmp"),
                 operations=operations,
+                accounts=accounts,
                 users=Users(context, Scrypt(), session_lasts=settings.session_lasts),
                 archives=archives,
                 prices=prices,
@@ -119,7 +133,7 @@ def make_stream_host(settings: Settings, home: Home, clock: Clock) -> StreamHost
     return NamedStream(settings.stream_url, settings.stream_token)
 
 
-def make_provisioner(settings: Settings, home: Home, local: LocalCloud) -> TerraformProvisioner:
+def make_provisioner(settings: Settings, home: Home, local: LocalCloud, accounts: Accounts) -> TerraformProvisioner:
     """Return the provisioner with every cloud's module; raise KycError if there is no engine to run it with."""
     module = CloudModule(folder=MODULE_FOLDER, files=MODULE_FILES, variables=local.variables, needs_init=False)
     return TerraformProvisioner(
@@ -127,6 +141,7 @@ def make_provisioner(settings: Settings, home: Home, local: LocalCloud) -> Terra
         root=home.path / "terraform",
         modules={local.name: module},
         env=engine_environment(os.environ, plugin_cache=home.path / "plugins"),
+        accounts=accounts.module,
     )
 
 
@@ -151,13 +166,13 @@ def user_data(instance_id: InstanceId, master_url: str, secrets: Secrets) -> str
 class Operations:
     """What concerns the master as a whole."""
 
-    clouds_in_use: list[Cloud]
+    clouds_in_use: Mapping[str, Cloud]
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     everything: bool = False
 
     async def clouds(self) -> list[CloudStatus]:
         """Ask every cloud whether it works."""
-        return [await _status(cloud) for cloud in self.clouds_in_use]
+        return [await _status(cloud) for cloud in self.clouds_in_use.values()]
 
     async def shutdown(self, *, everything: bool) -> None:
         """Ask for the end; `everything`: of the stream server and the local cloud too."""

@@ -26,6 +26,26 @@ class LogLine:
     level: str = "info"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """Where instances stand together: one account of a cloud in one region. What they share there is made once."""
+
+    cloud: str
+    account: str
+    region: str
+
+    @property
+    def name(self) -> str:
+        """Its name in events and folders, such as `aws.default.us-east-1`."""
+        return f"{self.account.replace(':', '.') or self.cloud}.{self.region}"
+
+
+def ground_of(deployment: Deployment) -> Ground:
+    """Return the ground that the deployment's instances stand on."""
+    offer = deployment.offer
+    return Ground(cloud=offer.cloud, account=deployment.account, region=offer.region)
+
+
 OnLine = Callable[[LogLine], Awaitable[None]]
 
 
@@ -38,6 +58,9 @@ class Provisioner(Protocol):
     may exist, and a call with fewer instances removes it. Calls for one deployment never overlap. A cancelled call
     stops the engine gently, so that its state is kept.
     `deployments` lists those with a workspace, also if a call for them was cut short.
+
+    What instances share on their ground lasts longer than they: `prepare` makes it (converge does so too where it is
+    missing), `release` takes it away, `grounds` lists what may be there. Where instances share nothing there is none.
     """
 
     async def converge(
@@ -45,3 +68,9 @@ class Provisioner(Protocol):
     ) -> Provisioned: ...
 
     async def deployments(self) -> frozenset[DeploymentId]: ...
+
+    async def prepare(self, ground: Ground, on_line: OnLine) -> None: ...
+
+    async def release(self, ground: Ground, on_line: OnLine) -> None: ...
+
+    async def grounds(self) -> frozenset[Ground]: ...

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from kyc.domain.account import CloudAccount
 from kyc.domain.admin import AdminRecord
 from kyc.domain.budget import Budget, BudgetPeriod
 from kyc.domain.deployment import Deployment
 from kyc.domain.event import Event, EventKind, LogLines
-from kyc.domain.ids import AttemptId, DeploymentId, InstanceId, WorkloadName
+from kyc.domain.ids import AccountId, AttemptId, DeploymentId, InstanceId, WorkloadName
 from kyc.domain.instance import Instance
 from kyc.domain.job import Attempt, Job
 
-Record = Instance | Deployment | Job | Attempt | Budget | AdminRecord
+Record = Instance | Deployment | Job | Attempt | Budget | CloudAccount | AdminRecord
 A = TypeVar("A", bound=AdminRecord)
 
 
@@ -67,6 +68,10 @@ class Store(Protocol):
     async def budgets(self, *, live_only: bool = False) -> list[Budget]: ...
 
     async def budget(self, period: BudgetPeriod) -> Budget | None: ...
+
+    async def accounts(self, *, live_only: bool = False) -> list[CloudAccount]: ...
+
+    async def account(self, account_id: AccountId) -> CloudAccount | None: ...
 
     async def admin_records(self, kind: type[A], *, live_only: bool = False) -> list[A]: ...
 

@@ -18,6 +18,7 @@ from kyc.sdk import calls, flows
 from kyc.sdk.archive import pack
 from kyc.sdk.async_transport import AsyncTransport
 from kyc.sdk.calls import Call
+from kyc.sdk.clouds import AsyncCloudCalls
 from kyc.sdk.discovery import locator
 from kyc.sdk.pricefile import opened_table
 from kyc.sdk.resume import IDLE_S, PATIENCE_S
@@ -30,7 +31,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class AsyncClient:
+class AsyncClient(AsyncCloudCalls):
     """All that a master does, as coroutines; several may run at once. See `Client` for what each does and raises.
 
     async with AsyncClient() as client:
@@ -249,10 +250,6 @@ class AsyncClient:
     async def remove_budget(self, scope: str) -> None:
         """Remove a budget; raise NotFoundError if there is none."""
         await self._call(calls.remove_budget(scope))
-
-    async def clouds(self) -> list[api.CloudRow]:
-        """Return the registered clouds and whether they work."""
-        return await self._call(calls.clouds())
 
     # --- the master itself -------------------------------------------------------------------------------------------
 

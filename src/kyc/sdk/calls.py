@@ -176,6 +176,24 @@ def clouds() -> Call[list[api.CloudRow]]:
     return _get("/clouds", list[api.CloudRow])
 
 
+def cloud_forms() -> Call[list[api.CloudForm]]:
+    return _get("/clouds/forms", list[api.CloudForm])
+
+
+def add_account(cloud: str, name: str, request: api.AccountRequest) -> Call[api.AccountReport]:
+    path, body = PREFIX + _path("clouds", cloud, "accounts", name), msgspec.json.encode(request)
+    return Call(method="PUT", path=path, reply=api.AccountReport, body=body)
+
+
+def check_account(cloud: str, name: str) -> Call[api.AccountReport]:
+    return _post(_path("clouds", cloud, "accounts", name, "check"), api.AccountReport)
+
+
+def remove_account(cloud: str, name: str) -> Call[None]:
+    path = PREFIX + _path("clouds", cloud, "accounts", name)
+    return Call(method="DELETE", path=path, reply=type(None))
+
+
 def shutdown(request: api.ShutdownRequest) -> Call[None]:
     return _post("/shutdown", type(None), request)
 

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, TypeVar, Unpack, cast
 from kyc.domain.errors import NotFoundError, UnreachableError
 from kyc.sdk import calls, flows
 from kyc.sdk.calls import Call
+from kyc.sdk.clouds import CloudCalls
 from kyc.sdk.discovery import Address, locator
 from kyc.sdk.follow import Follow, OnContact
 from kyc.sdk.resume import IDLE_S, PATIENCE_S
@@ -27,7 +28,7 @@ R = TypeVar("R")
 OnStep = Callable[[str], None]
 
 
-class Client:
+class Client(CloudCalls):
     """All that a master does, as plain calls. One thread at a time, but for iterators, which have their own connection.
 
         with Client() as client:
@@ -309,10 +310,6 @@ class Client:
     def remove_budget(self, scope: str) -> None:
         """Remove a budget; raise NotFoundError if there is none."""
         self._call(calls.remove_budget(scope))
-
-    def clouds(self) -> list[api.CloudRow]:
-        """Return the registered clouds and whether they work."""
-        return self._call(calls.clouds())
 
     # --- the master itself -------------------------------------------------------------------------------------------
 

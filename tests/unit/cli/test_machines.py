@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from kyc.wire import api
@@ -143,3 +146,79 @@ def test_budgets(kyc: Kyc, master: ScriptedMaster) -> None:
     assert kyc("budget", "remove", "day").code == 0
     for wrong in (("set",), ("set", "day"), ("set", "day", "much"), ("remove",)):
         assert kyc("budget", *wrong).code == 2
+
+
+def _field(name: str, *, env: Sequence[str] = (), secret: bool = False, default: str = "") -> api.AccountField:
+    return api.AccountField(
+        name=name, title=name, secret=secret, required=True, default=default, help="", env=list(env), file=False
+    )
+
+
+FORM = api.CloudForm(
+    cloud="aws",
+    title="AWS",
+    fields=[
+        _field("access_key_id", env=["AWS_ACCESS_KEY_ID"]),
+        _field("secret_access_key", env=["AWS_SECRET_ACCESS_KEY"], secret=True),
+        _field("region", default="us-east-1"),
+    ],
+)
+RIGHT = api.RightRow(name="ec2:RunInstances", purpose="to buy", granted=False, required=True, problem="Denied")
+
+
+def _report(*rights: api.RightRow) -> api.AccountReport:
+    return api.AccountReport(
+        cloud="aws",
+        name="default",
+        accepted=not rights,
+        identity="arn:me",
+        rights=list(rights),
+        policy="{}",
+        warnings=[],
+    )
+
+
+def test_adding_an_account_takes_what_is_in_the_environment_and_in_profiles(
+    kyc: Kyc, master: ScriptedMaster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    master.on("GET", "/clouds/forms", [FORM])
+    master.on("PUT", "/clouds/aws/accounts/work", _report())
+    (tmp_path / "credentials").write_text("[mine]\naws_access_key_id = AK\naws_secret_access_key = from-profile\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "from-environment")
+    done = kyc("cloud", "add", "aws", "--name", "work", "--profile", "mine", "--set", "region=eu-west-1")
+    assert done.code == 0
+    assert "arn:me" in done.out
+    assert "from-profile" not in done.out + done.err
+    expected = {"access_key_id": "from-environment", "secret_access_key": "from-profile", "region": "eu-west-1"}
+    assert msgspec.json.decode(master.asked[-1].body)["values"] == expected
+    assert kyc("cloud", "add", "aws", "--profile", "nobody").code == 3
+
+
+def test_a_missing_field_or_right_is_named(
+    kyc: Kyc, master: ScriptedMaster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    master.on("GET", "/clouds/forms", [FORM])
+    master.on("PUT", "/clouds/aws/accounts/default", _report(RIGHT))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    lacking = kyc("cloud", "add", "aws", "--set", "access_key_id=AK")
+    assert lacking.code == 2
+    assert "secret_access_key" in lacking.err
+    (tmp_path / "key").write_text("from-file")
+    refused = kyc("cloud", "add", "aws", "--set", "access_key_id=AK", "--set", f"secret_access_key=@{tmp_path / 'key'}")
+    assert refused.code == 1
+    assert "ec2:RunInstances" in refused.out + refused.err
+    assert msgspec.json.decode(master.asked[-1].body)["values"]["secret_access_key"] == "from-file"
+    assert kyc("cloud", "add", "azzure").code == 3
+
+
+def test_checking_and_removing_an_account(kyc: Kyc, master: ScriptedMaster) -> None:
+    master.on("POST", "/clouds/aws/accounts/default/check", _report())
+    master.on("DELETE", "/clouds/aws/accounts/default", None)
+    assert kyc("cloud", "check", "aws", "--json").json["accepted"] is True  # type: ignore[index]
+    assert kyc("cloud", "remove", "aws").code == 0
+    assert [asked.method for asked in master.asked] == ["POST", "DELETE"]

@@ -50,22 +50,24 @@ class FakeCloud:
 
     # --- the port ---
 
-    async def instances(self) -> list[CloudInstance]:
+    async def instances(self, *, everywhere: bool = False) -> list[CloudInstance]:
         """Return everything ever launched here."""
+        del everywhere
         self._may_fail()
         return [machine.seen for machine in self.machines.values()]
 
-    async def interrupt(self, provider_id: str, *, notice_s: float) -> None:
+    async def interrupt(self, provider_id: str, *, notice_s: float) -> str:
         """Give notice and kill at its end; kill at once for 0."""
         self._may_fail()
         machine = self._running(provider_id)
         if notice_s <= 0:
             self.end(machine.seen.instance_id, reason="interrupted without notice")
-            return
+            return "killed"
         now = self.clock.now()
         notice = Notice(kind=NoticeKind.INTERRUPTION, noticed_at=now, deadline_at=now + timedelta(seconds=notice_s))
         self._announce(machine, notice)
         self.clock.call_in_s(notice_s, lambda: self.end(machine.seen.instance_id, reason="interrupted"))
+        return "noticed"
 
     async def remove(self, provider_id: str) -> None:
         """End the instance if it runs."""

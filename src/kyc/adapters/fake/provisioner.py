@@ -11,7 +11,7 @@ from kyc.domain.deployment import Deployment
 from kyc.domain.errors import KycError
 from kyc.domain.ids import DeploymentId, InstanceId
 from kyc.ports.clock import Clock
-from kyc.ports.provisioner import LogLine, OnLine, Provisioned
+from kyc.ports.provisioner import Ground, LogLine, OnLine, Provisioned
 
 
 class FakeProvisioner:
@@ -29,6 +29,7 @@ class FakeProvisioner:
         self._clouds = clouds
         self._locks: defaultdict[DeploymentId, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._workspaces: dict[DeploymentId, dict[InstanceId, str]] = {}
+        self._grounds: set[Ground] = set()
         self.delay_s = delay_s
         self.step_delay_s = step_delay_s
         self.failures: list[KycError] = []
@@ -57,6 +58,22 @@ class FakeProvisioner:
     async def deployments(self) -> frozenset[DeploymentId]:
         """Return those with a workspace."""
         return frozenset(self._workspaces)
+
+    async def prepare(self, ground: Ground, on_line: OnLine) -> None:
+        """Make what instances share there; see the port."""
+        await self._clock.sleep_s(self.delay_s)
+        self._grounds.add(ground)
+        await on_line(LogLine(text=f"shared: {ground.name}: Creation complete"))
+
+    async def release(self, ground: Ground, on_line: OnLine) -> None:
+        """Take away what instances shared there; see the port."""
+        await self._clock.sleep_s(self.delay_s)
+        self._grounds.discard(ground)
+        await on_line(LogLine(text=f"shared: {ground.name}: Destruction complete"))
+
+    async def grounds(self) -> frozenset[Ground]:
+        """Return those that were prepared."""
+        return frozenset(self._grounds)
 
     async def _destroy(
         self,

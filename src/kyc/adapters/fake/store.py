@@ -10,20 +10,21 @@ from typing import TypeVar
 
 import msgspec
 
+from kyc.domain.account import CloudAccount
 from kyc.domain.admin import AdminRecord, admin_key
 from kyc.domain.budget import Budget, BudgetPeriod
 from kyc.domain.deployment import DEPLOYMENT_EDGES, Deployment
 from kyc.domain.errors import ConflictError, StaleWriteError, UnreachableError
 from kyc.domain.event import Event, LogLines
-from kyc.domain.ids import AttemptId, DeploymentId, InstanceId, WorkloadName
+from kyc.domain.ids import AccountId, AttemptId, DeploymentId, InstanceId, WorkloadName
 from kyc.domain.instance import Instance
 from kyc.domain.job import Attempt, Job
 from kyc.domain.machine import is_final
 from kyc.ports.store import EventFilter, Record
 
 T = TypeVar("T")
+R = TypeVar("R", Instance, Deployment, Job, Attempt, Budget, CloudAccount)
 A = TypeVar("A", bound=AdminRecord)
-R = TypeVar("R", Instance, Deployment, Job, Attempt, Budget)
 Key = tuple[type[object], str]
 
 
@@ -114,6 +115,14 @@ class FakeStore:
     async def budget(self, period: BudgetPeriod) -> Budget | None:
         """Return the period's budget, None if there never was one."""
         return await self._one(Budget, period)
+
+    async def accounts(self, *, live_only: bool = False) -> list[CloudAccount]:
+        """Return the accounts of clouds, oldest first."""
+        return await self._all(CloudAccount, live_only=live_only)
+
+    async def account(self, account_id: AccountId) -> CloudAccount | None:
+        """Return the account, None if there never was one."""
+        return await self._one(CloudAccount, account_id)
 
     async def admin_records(self, kind: type[A], *, live_only: bool = False) -> list[A]:
         """Return what people set up of one kind, oldest first."""

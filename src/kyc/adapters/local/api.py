@@ -18,7 +18,7 @@ from typing import Any
 from kyc.adapters.local.fault import BAD_REQUEST, Fault
 from kyc.adapters.local.record import Record
 from kyc.adapters.local.site import Launch, Site
-from kyc.adapters.local.socketpath import short_path
+from kyc.hosting.socketpath import short_path
 
 API_VERSION = 1
 LINE_LIMIT = 1 << 20

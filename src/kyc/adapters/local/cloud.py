@@ -16,7 +16,6 @@ from kyc.adapters.local.api import LINE_LIMIT
 from kyc.adapters.local.daemon import ALREADY_RUNNING, SOCKET
 from kyc.adapters.local.fault import HALTED, NO_CAPACITY, NO_QUOTA, UNKNOWN_INSTANCE
 from kyc.adapters.local.shape import CLOUD
-from kyc.adapters.local.socketpath import short_path
 from kyc.domain.deployment import Deployment
 from kyc.domain.errors import (
     CapacityUnavailableError,
@@ -28,7 +27,9 @@ from kyc.domain.errors import (
 )
 from kyc.domain.ids import DeploymentId, InstanceId
 from kyc.domain.offer import Purchase
+from kyc.hosting.socketpath import short_path
 from kyc.ports.cloud import CloudInstance
+from kyc.ports.module import Outputs
 
 MODULE_FOLDER = Path(__file__).parent
 MODULE_FILES = ("ctl.py",)
@@ -57,13 +58,15 @@ class LocalCloud:
 
     # --- the port ---
 
-    async def instances(self) -> list[CloudInstance]:
-        """Return what runs and what ended within the last hour."""
+    async def instances(self, *, everywhere: bool = False) -> list[CloudInstance]:
+        """Return what runs and what ended within the last hour; there is one place only."""
+        del everywhere
         return [_seen(raw) for raw in await self._call("instances")]
 
-    async def interrupt(self, provider_id: str, *, notice_s: float) -> None:
+    async def interrupt(self, provider_id: str, *, notice_s: float) -> str:
         """Interrupt an instance; see the port."""
         await self._call("interrupt", provider_id=provider_id, notice_s=notice_s)
+        return "noticed by its metadata service" if notice_s else "killed"
 
     async def remove(self, provider_id: str) -> None:
         """End an instance; see the port."""
@@ -143,7 +146,9 @@ class LocalCloud:
         login, at, _ = parts.netloc.rpartition("@")
         return urlunsplit(parts._replace(netloc=f"{login}{at}{host}:{port}"))
 
-    async def variables(self, deployment: Deployment, user_data: Mapping[InstanceId, str]) -> Mapping[str, object]:
+    async def variables(
+        self, deployment: Deployment, user_data: Mapping[InstanceId, str], _shared: Outputs
+    ) -> Mapping[str, object]:
         """Return the Terraform module's variables; the daemon runs when this returns, for the module needs it."""
         await self.ensure()
         return {

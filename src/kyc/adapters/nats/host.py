@@ -18,11 +18,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from kyc.adapters.nats.connection import Connection
-from kyc.adapters.nats.process import DetachedProcess
-from kyc.adapters.nats.settings import Keys, ServerSettings, write_private
+from kyc.adapters.nats.settings import Keys, ServerSettings
 from kyc.adapters.nats.stream import NatsStream, address_of
 from kyc.domain.errors import ConflictError, InvalidInputError, KycError, UnreachableError
 from kyc.domain.snapshot import StreamAccess
+from kyc.hosting.detached import DetachedProcess
+from kyc.hosting.files import write_private
 from kyc.ports.clock import Clock
 
 _POLL_S = 0.02

@@ -7,7 +7,6 @@ server needs neither a reload nor a list of users that could differ from ours af
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import msgspec
 from kyc.adapters.nats.layout import Place
 from kyc.adapters.nats.nkey import Key, KeyKind, mint
 from kyc.adapters.nats.stream import inbox_of
+from kyc.hosting.files import write_private
 
 _UNLIMITED: dict[str, object] = dict.fromkeys(
     ("subs", "data", "payload", "imports", "exports", "conn", "leaf", "mem_storage", "disk_storage", "streams"), -1
@@ -111,18 +111,3 @@ def _account(operator: Key, account: Key, name: str, *, stores: bool, issued: in
 def quoted(text: str) -> str:
     """Return the text as a string of the server's configuration language."""
     return msgspec.json.encode(text).decode()
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Write a file of mode 0600 at once: whoever reads it finds all of it, or the one before."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise

@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 import msgspec
 import sqlalchemy as sa
 
+from kyc.domain.account import CloudAccount
 from kyc.domain.budget import Budget
 from kyc.domain.deployment import DEPLOYMENT_EDGES, Deployment
 from kyc.domain.event import Event, LogLines
@@ -20,7 +21,7 @@ from kyc.domain.instance import Instance
 from kyc.domain.job import Attempt, Job
 from kyc.domain.machine import is_final
 
-R = TypeVar("R", Instance, Deployment, Job, Attempt, Budget)
+R = TypeVar("R", Instance, Deployment, Job, Attempt, Budget, CloudAccount)
 
 metadata = sa.MetaData()
 _KEY = sa.String(200)
@@ -48,6 +49,7 @@ deployments = _records("deployments")
 jobs = _records("jobs")
 attempts = _records("attempts", sa.Column("workload", _KEY, nullable=False, index=True))
 budgets = _records("budgets")
+accounts = _records("accounts")
 
 events = sa.Table(
     "events",
@@ -173,6 +175,15 @@ BUDGETS = Shelf(
     decoder=msgspec.json.Decoder(Budget),
     insert=_insert(budgets),
     update=_guarded_update(budgets),
+)
+ACCOUNTS = Shelf(
+    kind=CloudAccount,
+    table=accounts,
+    key=lambda account: account.id,
+    columns=lambda account: {"state": "removed" if account.is_over else "live", "live": not account.is_over},
+    decoder=msgspec.json.Decoder(CloudAccount),
+    insert=_insert(accounts),
+    update=_guarded_update(accounts),
 )
 EVENT_DECODER = msgspec.json.Decoder(Event)
 LOG_DECODER = msgspec.json.Decoder(LogLines)

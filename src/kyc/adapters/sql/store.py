@@ -13,20 +13,21 @@ from sqlalchemy.exc import IntegrityError
 from kyc.adapters.sql import schema
 from kyc.adapters.sql.admin import admin_query, put_admin, read_admin
 from kyc.adapters.sql.database import Database
-from kyc.adapters.sql.schema import ATTEMPTS, BUDGETS, DEPLOYMENTS, INSTANCES, JOBS, Shelf
+from kyc.adapters.sql.schema import ACCOUNTS, ATTEMPTS, BUDGETS, DEPLOYMENTS, INSTANCES, JOBS, Shelf
+from kyc.domain.account import CloudAccount
 from kyc.domain.admin import AdminRecord
 from kyc.domain.budget import Budget, BudgetPeriod
 from kyc.domain.deployment import Deployment
 from kyc.domain.errors import ConflictError, StaleWriteError
 from kyc.domain.event import Event, LogLines
-from kyc.domain.ids import AttemptId, DeploymentId, InstanceId, WorkloadName
+from kyc.domain.ids import AccountId, AttemptId, DeploymentId, InstanceId, WorkloadName
 from kyc.domain.instance import Instance
 from kyc.domain.job import Attempt, Job
 from kyc.ports.store import EventFilter, Record
 
 T = TypeVar("T")
+R = TypeVar("R", Instance, Deployment, Job, Attempt, Budget, CloudAccount)
 A = TypeVar("A", bound=AdminRecord)
-R = TypeVar("R", Instance, Deployment, Job, Attempt, Budget)
 
 
 class SqlStore:
@@ -106,6 +107,14 @@ class SqlStore:
     async def budget(self, period: BudgetPeriod) -> Budget | None:
         """Return the period's budget, None if there never was one."""
         return await self._one(BUDGETS, period)
+
+    async def accounts(self, *, live_only: bool = False) -> list[CloudAccount]:
+        """Return the accounts of clouds, oldest first."""
+        return await self._all(ACCOUNTS, live_only=live_only)
+
+    async def account(self, account_id: AccountId) -> CloudAccount | None:
+        """Return the account, None if there never was one."""
+        return await self._one(ACCOUNTS, account_id)
 
     async def admin_records(self, kind: type[A], *, live_only: bool = False) -> list[A]:
         """Return what people set up of one kind, oldest first."""
@@ -190,6 +199,8 @@ def _write(connection: sa.Connection, record: Record) -> None:
             _put(connection, ATTEMPTS, record)
         case Budget():
             _put(connection, BUDGETS, record)
+        case CloudAccount():
+            _put(connection, ACCOUNTS, record)
         case _:
             assert_never(record)
 

@@ -6,13 +6,13 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-
-from kyc.adapters.terraform.module import CloudModule
+from typing import Any
 
 STATE = "terraform.tfstate"
 VARIABLES = "terraform.tfvars.json"
+_OUTPUTS = "outputs.json"  # what a deployment that lasts put out, and for which module and variables
 _INITIALISED = "initialised"  # holds the fingerprint of what `init` was last run for
 
 
@@ -24,10 +24,10 @@ class Workspace:
         self.lock_path = folder.with_suffix(".lock")
         self.log = folder / "engine.log"
 
-    def prepare(self, module: CloudModule, variables: Mapping[str, object]) -> None:
+    def prepare(self, module: Path, files: Iterable[str], variables: Mapping[str, object]) -> None:
         """Write the module's files and the variables (readable by the owner only), and mend a torn state."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for source in _sources(module):
+        for source in _sources(module, files):
             _write(self.folder / source.name, source.read_bytes())
         _write(self.folder / VARIABLES, json.dumps(variables, indent=1).encode())
         self._mend_state()
@@ -44,6 +44,26 @@ class Workspace:
     def has_state(self) -> bool:
         """Say whether the engine may have made anything."""
         return any((self.folder / name).exists() for name in (STATE, f"{STATE}.backup"))
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file beside the module's."""
+        _write(self.folder / name, content)
+
+    def keep_outputs(self, mark: str, outputs: Mapping[str, Any]) -> None:
+        """Remember what was put out for this mark."""
+        self.write(_OUTPUTS, json.dumps({"mark": mark, "outputs": outputs}).encode())
+
+    def outputs(self, mark: str) -> dict[str, Any] | None:
+        """Return what was put out for this mark; None if nothing was, or for another."""
+        try:
+            kept = json.loads((self.folder / _OUTPUTS).read_bytes())
+        except (FileNotFoundError, ValueError):
+            return None
+        return kept["outputs"] if kept["mark"] == mark else None
+
+    def forget_outputs(self) -> None:
+        """Have it made again before it is used again."""
+        (self.folder / _OUTPUTS).unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Remove the folder and the lock file. The lock must be held, and nothing of the deployment exist."""
@@ -66,16 +86,21 @@ class Workspace:
             shutil.copy2(backup, state)
 
 
-def fingerprint(module: CloudModule, engine: tuple[str, ...]) -> str:
+def fingerprint(module: Path, files: Iterable[str], engine: tuple[str, ...]) -> str:
     """Return what the result of `init` depends on, as a hash."""
     digest = hashlib.sha256(repr(engine).encode())
-    for source in _sources(module):
+    for source in _sources(module, files):
         digest.update(source.read_bytes())
     return digest.hexdigest()
 
 
-def _sources(module: CloudModule) -> list[Path]:
-    return [*sorted(module.folder.glob("*.tf")), *(module.folder / name for name in module.files)]
+def make_folder(path: Path) -> None:
+    """Make a folder for the owner alone, unless it is there."""
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+def _sources(module: Path, files: Iterable[str]) -> list[Path]:
+    return [*sorted(module.glob("*.tf")), *(module / name for name in files)]
 
 
 def _write(path: Path, content: bytes) -> None:

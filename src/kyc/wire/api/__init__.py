@@ -4,9 +4,28 @@ decodes into them.
 Money is USD as a number (exact to a millionth), sizes are bytes, times are UTC in ISO 8601.
 """
 
+from kyc.wire.api.cloud import (
+    AccountField,
+    AccountReport,
+    AccountRequest,
+    AccountRow,
+    CloudForm,
+    CloudRow,
+    RightRow,
+)
 from kyc.wire.api.event import EventRow, LogRow
 from kyc.wire.api.instance import DeploymentRow, InstanceRow, InterruptRequest, LaunchRequest
-from kyc.wire.api.master import CloudRow, EnrolRequest, Health, Problem, ShutdownRequest
+from kyc.wire.api.master import EnrolRequest, Health, Problem, ShutdownRequest
+from kyc.wire.api.metric import (
+    CostPoint,
+    CostSeries,
+    MetricPoint,
+    MetricSeries,
+    Overview,
+    RecoveryRow,
+    RegionRow,
+    UnsafeRow,
+)
 from kyc.wire.api.money import BudgetRequest, BudgetRow, CostBy, CostReport, CostRow
 from kyc.wire.api.offer import (
     CatalogReport,
@@ -36,14 +55,21 @@ from kyc.wire.api.user import (
 from kyc.wire.api.workload import AttemptRow, JobPlan, JobRequest, WorkloadDetail, WorkloadRow
 
 __all__ = [
+    "AccountField",
+    "AccountReport",
+    "AccountRequest",
+    "AccountRow",
     "AttemptRow",
     "BudgetRequest",
     "BudgetRow",
     "CatalogReport",
+    "CloudForm",
     "CloudRow",
     "CostBy",
+    "CostPoint",
     "CostReport",
     "CostRow",
+    "CostSeries",
     "CoverageRow",
     "DeploymentRow",
     "EnrolRequest",
@@ -58,12 +84,18 @@ __all__ = [
     "LaunchRequest",
     "LogRow",
     "Me",
+    "MetricPoint",
+    "MetricSeries",
     "NewToken",
     "OfferRow",
+    "Overview",
     "PasswordRequest",
     "Problem",
+    "RecoveryRow",
     "RefreshRequest",
+    "RegionRow",
     "RemovalRow",
+    "RightRow",
     "SearchReport",
     "SessionState",
     "SetupRequest",
@@ -73,6 +105,7 @@ __all__ = [
     "SnapshotRow",
     "TokenRequest",
     "TokenRow",
+    "UnsafeRow",
     "UserChange",
     "UserRequest",
     "UserRow",

@@ -18,15 +18,6 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CloudRow:
-    """A registered cloud and whether it works."""
-
-    name: str
-    ready: bool
-    message: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ShutdownRequest:
     """`POST /shutdown`: stop the master; with `everything` its stream server and local cloud too."""
 

@@ -8,8 +8,8 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-from kyc.adapters.nats.settings import write_private
 from kyc.domain.errors import InvalidInputError
+from kyc.hosting.files import write_private
 
 
 class DetachedProcess:
@@ -32,7 +32,8 @@ class DetachedProcess:
 
     def _search(self) -> int | None:
         pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
-        return next((pid for pid in pids if self._is_it(pid)), None)
+        family = [pid for pid in pids if self._is_it(pid)]
+        return next((pid for pid in family if _parent(pid) not in family), None)
 
     def _is_it(self, pid: int) -> bool:
         try:
@@ -66,6 +67,13 @@ class DetachedProcess:
             gone = await _signal_and_wait(pid, number, grace_s)
             if gone:
                 self.pid()  # reap it
+
+
+def _parent(pid: int) -> int | None:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
 
 
 async def _signal_and_wait(pid: int, number: signal.Signals, timeout_s: float) -> bool:

@@ -1,0 +1,203 @@
+"""The edge as an Envoy process that the master starts and that outlives it.
+
+Everything lies in one folder: what Envoy runs by (`bootstrap.json`, `lds.json`, `cds.json`, a folder a kind for the
+rest), its sockets, `envoy.pid` and `envoy.log`. Another master on the same folder adopts the process that runs there;
+one that was killed is started again by those files, so with what was applied last.
+
+A change goes through in the order that never names what is not there yet: certificates and endpoints, clusters,
+routes, listeners; and before a service loses its last endpoint its requests go by the waiting room.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from kyc.adapters.envoy import measure
+from kyc.adapters.envoy.admin import Admin
+from kyc.adapters.envoy.bootstrap import ADMIN_SOCKET, ROOM_SOCKET, bootstrap, command, find_envoy
+from kyc.adapters.envoy.layout import Layout, Wanted
+from kyc.adapters.envoy.publish import Publisher, RefusedError
+from kyc.adapters.envoy.room import Bounds, WaitingRoom
+from kyc.domain.errors import InvalidInputError, UnreachableError
+from kyc.domain.ids import WorkloadName
+from kyc.hosting.detached import DetachedProcess
+from kyc.hosting.door import answers, refused, why_taken
+from kyc.hosting.files import write_private
+from kyc.ports.clock import Clock
+from kyc.ports.edge import EdgeLoad, EdgeService
+
+_POLL_S = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvoyOptions:
+    """How Envoy is run. `concurrency`: its worker threads, 0 for one a core."""
+
+    binary: Path | None = None
+    concurrency: int = 0
+    start_timeout_s: float = 30
+
+
+class EnvoyEdge:
+    """An Edge: `EnvoyEdge(folder, clock=clock)`; raises InvalidInputError where no Envoy is there."""
+
+    name = "envoy"
+
+    def __init__(self, folder: Path, *, clock: Clock, options: EnvoyOptions | None = None) -> None:
+        self._folder = folder.absolute()
+        self._clock = clock
+        self._options = options or EnvoyOptions()
+        self._program = find_envoy(self._options.binary)
+        self._process = DetachedProcess(self._folder / "envoy.pid", self._folder / "bootstrap.json")
+        self._admin = Admin(self._folder / ADMIN_SOCKET)
+        self._publisher = Publisher(self._admin, clock)
+        self._layout = Layout(self._folder)
+        self._room = WaitingRoom(self._folder / ROOM_SOCKET)
+        self._busy = asyncio.Lock()
+        self._applied: tuple[Wanted, ...] | None = None
+
+    async def ensure(self) -> bool:
+        """Have Envoy run and answer; True if it had to be started. UnreachableError if it does not come up."""
+        async with self._busy:
+            self._layout.prepare()
+            await self._room.open()
+            if self._process.pid() is not None and await self._comes_up():
+                return False
+            self._start()
+            if not await self._comes_up():
+                raise UnreachableError(f"Envoy ended at its start: {self._last_words()}", next_step="See envoy.log.")
+            return True
+
+    async def apply(self, services: Sequence[EdgeService]) -> None:
+        """Have this in force, and nothing else; raise InvalidInputError for what cannot be had, UnreachableError."""
+        async with self._busy:
+            wanted, errors = self._admit(services)
+            while self._applied != wanted:
+                try:
+                    await self._converge(wanted)
+                    self._applied = wanted
+                except RefusedError as error:
+                    errors.append(error)
+                    wanted = tuple(each for each in wanted if each.service.name not in error.listeners)
+            if errors:
+                raise InvalidInputError("; ".join(map(str, errors)), next_step=errors[0].next_step)
+
+    async def load(self) -> Mapping[WorkloadName, EdgeLoad]:
+        """Return what Envoy counts, and who waits."""
+        services = [each.service for each in self._applied or ()]
+        if not services:
+            return {}
+        stats = await self._admin.stats(f"http.{each.name}.{what}" for each in services for what in measure.COUNTED)
+        times = await self._admin.json(f"/stats?format=json&type=Histograms&filter={measure.TIMED}%24")
+        clusters = await self._admin.json("/clusters?format=json")
+        waiting = {each.name: self._room.waiting(each.name) for each in services}
+        return measure.loads(services, stats, times, clusters, waiting)
+
+    async def stop(self) -> None:
+        """End Envoy and whoever waits; what was applied stays in the files."""
+        async with self._busy:
+            await self._process.stop(grace_s=self._options.start_timeout_s)
+            await self._room.close()
+
+    def pid(self) -> int | None:
+        """Return the running process's id."""
+        return self._process.pid()
+
+    def _admit(self, services: Sequence[EdgeService]) -> tuple[tuple[Wanted, ...], list[InvalidInputError]]:
+        """Return what can be had of what is wanted, and why the rest cannot."""
+        present = self._layout.present_addresses()
+        used: dict[tuple[str, int], str] = {}
+        wanted: list[Wanted] = []
+        errors: list[InvalidInputError] = []
+        for service in services:
+            at = (service.host, service.port)
+            why = f"port {service.port} is {used[at]}'s" if at in used else None
+            if why is None and at not in present.values():
+                why = why_taken(*at)
+            try:
+                if why is not None:
+                    raise InvalidInputError(f"{service.name}: {why}", next_step="Choose another port.")
+                wanted.append(Wanted.read(service))
+                used[at] = service.name
+            except InvalidInputError as error:
+                errors.append(error)
+        return tuple(wanted), errors
+
+    async def _converge(self, wanted: tuple[Wanted, ...]) -> None:
+        layout, publish = self._layout, self._publisher
+        clusters, addresses = layout.present_clusters(), layout.present_addresses()
+        names = {each.service.name for each in wanted}
+        empty = [each.service for each in wanted if not each.service.is_up]
+        self._close_doors(empty)
+        await publish.put([layout.routes(each, waits=True) for each in empty if each.name in addresses])
+
+        kept = [found for name, found in clusters.items() if name not in names]
+        early = [doc for each in wanted for doc in [*layout.secrets(each), layout.endpoints(each.service)]]
+        pending = await publish.write(early)
+        pending += await publish.write([layout.clusters(wanted, kept)])
+        known = [doc for doc in pending if not doc.subscription.startswith("sds.")]
+        await publish.hold(known)
+
+        await publish.write([layout.routes(each.service, waits=not each.service.is_up) for each in wanted])
+        await publish.put([layout.listeners(wanted)])
+        await publish.put([layout.routes(each.service, waits=not each.service.is_up) for each in wanted])
+        await publish.hold([doc for doc in pending if doc.subscription.startswith("sds.")])
+        for each in wanted:
+            if each.service.is_up:
+                self._room.open_door(each.service.name)
+        await self._settled(wanted, addresses)
+        if kept:
+            await publish.put([layout.clusters(wanted)])
+        layout.sweep(wanted)
+
+    def _close_doors(self, services: Sequence[EdgeService]) -> None:
+        for service in services:
+            bounds = Bounds(wait_s=service.wait.total_seconds(), most=service.most_waiting)
+            self._room.close_door(service.name, bounds)
+
+    async def _settled(self, wanted: Sequence[Wanted], before: Mapping[str, tuple[str, int]]) -> None:
+        """Return when what is new can be connected to and what is gone cannot: Envoy's workers lag behind its word."""
+        now = {each.service.name: (each.service.host, each.service.port) for each in wanted}
+        for host, port in set(now.values()) - set(before.values()):
+            await self._publisher.until(partial(answers, host, port), f"port {port}")
+        for host, port in set(before.values()) - set(now.values()):
+            await self._publisher.until(partial(refused, host, port), f"the end of port {port}")
+
+    def _start(self) -> None:
+        write_private(self._folder / "bootstrap.json", json.dumps(bootstrap(self._folder)).encode())
+        argv = command(self._program, self._folder, concurrency=self._options.concurrency or os.cpu_count() or 1)
+        env = {"PATH": os.environ.get("PATH", ""), "HOME": str(self._folder)}
+        (self._folder / ADMIN_SOCKET).unlink(missing_ok=True)
+        self._process.start(argv, env, self._folder / "envoy.log")
+        self._publisher.forget()
+        self._applied = None
+        pid = self._process.pid()
+        if pid is not None:
+            most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, most))
+
+    async def _comes_up(self) -> bool:
+        """Wait until it answers; False if it ends instead. Raise UnreachableError after the time-out."""
+        deadline = self._clock.monotonic_s() + self._options.start_timeout_s
+        while True:
+            try:
+                if b"LIVE" in await self._admin.get("/ready"):
+                    return True
+            except UnreachableError:
+                if self._clock.monotonic_s() > deadline:
+                    raise
+            if self._process.pid() is None:
+                return False
+            await asyncio.sleep(_POLL_S)
+
+    def _last_words(self) -> str:
+        log = self._folder / "envoy.log"
+        lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+        return lines[-1] if lines else "it said nothing"

@@ -72,7 +72,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Build the dashboard.", allow_abbrev=False)
     parser.add_argument("--if-possible", action="store_true", help="only warn where it cannot be built")
     parser.add_argument("--run", nargs="+", metavar="SCRIPT", help="run these npm scripts instead")
+    parser.add_argument("--has-node", action="store_true", help="only say by the exit code whether there is a Node")
     asked = parser.parse_args()
+    if asked.has_node:
+        return int(node_folder() is None)
     try:
         if asked.run:
             _run(asked.run)

@@ -13,5 +13,5 @@ export default defineConfig({
     assetsInlineLimit: 0, // the master's content policy allows no data: scripts, and fonts are kept by the browser
     chunkSizeWarningLimit: 600,
   },
-  test: { environment: "happy-dom", include: ["src/**/*.test.{ts,tsx}"] },
+  test: { include: ["src/**/*.test.{ts,tsx}"] },
 });

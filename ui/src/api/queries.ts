@@ -12,6 +12,7 @@ import type {
   Health,
   InstanceRow,
   OfferRow,
+  SearchReport,
   SnapshotRow,
   WorkloadDetail,
   WorkloadRow,
@@ -65,6 +66,11 @@ export const queries = {
       },
       placeholderData: keepPreviousData,
       refetchInterval: 60_000,
+    }),
+  explanation: (query: Query) =>
+    queryOptions({
+      queryKey: ["offers", "explanation", query],
+      queryFn: ({ signal }) => call<SearchReport>("/offers/explanation", { query, signal }),
     }),
   catalog: () =>
     queryOptions({ queryKey: ["catalog"], queryFn: ({ signal }) => call<CatalogReport>("/catalog", { signal }) }),

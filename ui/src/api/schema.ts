@@ -181,11 +181,75 @@ export interface paths {
         };
         /**
          * List Clouds
-         * @description List the registered clouds, and whether each works.
+         * @description List the registered clouds, whether each works, and the accounts.
          */
         get: operations["list_clouds"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clouds/forms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Cloud Forms
+         * @description List what an account of each cloud needs.
+         */
+        get: operations["list_cloud_forms"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clouds/{cloud}/accounts/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Add Account
+         * @description Have the provider verify an account, and keep it (or its new credentials) if nothing required is missing.
+         */
+        put: operations["add_account"];
+        post?: never;
+        /**
+         * Remove Account
+         * @description Forget an account and its credentials; not while something of it may still cost money.
+         */
+        delete: operations["remove_account"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clouds/{cloud}/accounts/{name}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check Account
+         * @description Ask the provider about an account again.
+         */
+        post: operations["check_account"];
         delete?: never;
         options?: never;
         head?: never;
@@ -204,6 +268,26 @@ export interface paths {
          * @description Say what was spent until now, what the same seconds would have cost on demand, and what interruptions cost.
          */
         get: operations["get_cost"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cost/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Cost Series
+         * @description Say what was spent, and what the same time would have cost on demand, as sums that grow over time.
+         */
+        get: operations["get_cost_series"];
         put?: never;
         post?: never;
         delete?: never;
@@ -356,6 +440,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/instances/{instance_id}/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Metrics
+         * @description Read what the instance's agent measured: CPU, memory, disk, GPU, and how much was not yet safe.
+         */
+        get: operations["get_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/instances/{instance_id}/terminate": {
         parameters: {
             query?: never;
@@ -468,6 +572,26 @@ export interface paths {
          * @description Say how many offers fit; where none does, what each filter removed, and the nearest ones.
          */
         get: operations["explain_offers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Overview
+         * @description Say how everything is: work, instances by region, what is not yet safe, the last interruptions, money.
+         */
+        get: operations["get_overview"];
         put?: never;
         post?: never;
         delete?: never;
@@ -801,6 +925,86 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * AccountField
+         * @description One thing to fill in. `env`: the variables in which the cloud's own tools keep it; `file`: a file's content.
+         */
+        AccountField: {
+            /** Default */
+            default: string;
+            /** Env */
+            env: string[];
+            /** File */
+            file: boolean;
+            /** Help */
+            help: string;
+            /** Name */
+            name: string;
+            /** Required */
+            required: boolean;
+            /** Secret */
+            secret: boolean;
+            /** Title */
+            title: string;
+        };
+        /**
+         * AccountReport
+         * @description What the provider said of an account. Not `accepted`: a required right is missing, and nothing was stored.
+         *
+         *     `policy` is the least policy with all rights, to be pasted at the provider's.
+         */
+        AccountReport: {
+            /** Accepted */
+            accepted: boolean;
+            /** Cloud */
+            cloud: string;
+            /** Identity */
+            identity: string;
+            /** Name */
+            name: string;
+            /** Policy */
+            policy: string;
+            /** Rights */
+            rights: components["schemas"]["RightRow"][];
+            /** Warnings */
+            warnings: string[];
+        };
+        /**
+         * AccountRequest
+         * @description `PUT /clouds/{cloud}/accounts/{name}`: the form, filled in. It replaces what the account had.
+         */
+        AccountRequest: {
+            /** Values */
+            values: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * AccountRow
+         * @description An account of a cloud. `settings` holds what is not secret; `identity` is what the provider calls its owner.
+         */
+        AccountRow: {
+            /**
+             * Added At
+             * Format: date-time
+             */
+            added_at: string;
+            /**
+             * Checked At
+             * Format: date-time
+             */
+            checked_at: string;
+            /** Cloud */
+            cloud: string;
+            /** Identity */
+            identity: string;
+            /** Name */
+            name: string;
+            /** Settings */
+            settings: {
+                [key: string]: string;
+            };
+        };
+        /**
          * AttemptRow
          * @description One run of a job on one instance.
          */
@@ -891,10 +1095,24 @@ export interface components {
             rows: number;
         };
         /**
+         * CloudForm
+         * @description `GET /clouds/forms`: what an account of the cloud needs; a form is made of it.
+         */
+        CloudForm: {
+            /** Cloud */
+            cloud: string;
+            /** Fields */
+            fields: components["schemas"]["AccountField"][];
+            /** Title */
+            title: string;
+        };
+        /**
          * CloudRow
-         * @description A registered cloud and whether it works.
+         * @description A registered cloud, whether it works, and its accounts (none for one that is part of the master).
          */
         CloudRow: {
+            /** Accounts */
+            accounts: components["schemas"]["AccountRow"][];
             /** Message */
             message: string;
             /** Name */
@@ -908,6 +1126,25 @@ export interface components {
          * @enum {string}
          */
         CostBy: "workload" | "day";
+        /**
+         * CostPoint
+         * @description What had been spent in all until `at`, what the same time would have cost on demand, and the rate then.
+         */
+        CostPoint: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** On Demand Usd */
+            on_demand_usd: number;
+            /** Per Hour Usd */
+            per_hour_usd: number;
+            /** Saved Usd */
+            saved_usd: number;
+            /** Spent Usd */
+            spent_usd: number;
+        };
         /**
          * CostReport
          * @description `GET /cost`: a row for each workload (bare instances under the name `-`) or UTC day, and the sum.
@@ -962,6 +1199,26 @@ export interface components {
             saved_usd: number;
             /** Spent Usd */
             spent_usd: number;
+        };
+        /**
+         * CostSeries
+         * @description `GET /cost/series`: running sums from `since` on, oldest first; `step_s` apart but for the first and last.
+         */
+        CostSeries: {
+            /** Points */
+            points: components["schemas"]["CostPoint"][];
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /** Step S */
+            step_s: number;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
         };
         /**
          * CoverageRow
@@ -1024,7 +1281,7 @@ export interface components {
          * EventKind
          * @enum {string}
          */
-        EventKind: "deployment.requested" | "deployment.log" | "deployment.succeeded" | "deployment.failed" | "deployment.destroyed" | "instance.requested" | "instance.ready" | "interruption.requested" | "instance.noticed" | "instance.suspected" | "instance.lost" | "instance.repriced" | "instance.terminated" | "replacement.requested" | "snapshot.committed" | "snapshot.flushed" | "restore.started" | "restore.completed" | "job.queued" | "job.placed" | "job.started" | "job.progress" | "job.steered" | "job.migrating" | "job.resumed" | "job.succeeded" | "job.failed" | "job.stopped" | "attempt.prepared" | "attempt.released" | "attempt.fenced" | "agent.troubled" | "replica.ready" | "replica.draining" | "replica.stopped" | "service.scaled" | "edge.updated" | "deadline.missed" | "budget.warned" | "budget.held" | "budget.stopped" | "orphan.found" | "orphan.removed" | "price.alerted" | "user.added" | "user.changed" | "user.removed" | "token.created" | "token.revoked" | "sign_in.refused" | "stream.started";
+        EventKind: "deployment.requested" | "deployment.log" | "deployment.succeeded" | "deployment.failed" | "deployment.destroyed" | "instance.requested" | "instance.ready" | "interruption.requested" | "instance.noticed" | "instance.suspected" | "instance.lost" | "instance.repriced" | "instance.terminated" | "replacement.requested" | "snapshot.committed" | "snapshot.flushed" | "restore.started" | "restore.completed" | "job.queued" | "job.placed" | "job.started" | "job.progress" | "job.steered" | "job.migrating" | "job.resumed" | "job.succeeded" | "job.failed" | "job.stopped" | "attempt.prepared" | "attempt.released" | "attempt.fenced" | "agent.troubled" | "replica.ready" | "replica.draining" | "replica.stopped" | "service.scaled" | "edge.updated" | "deadline.missed" | "budget.warned" | "budget.held" | "budget.stopped" | "orphan.found" | "orphan.removed" | "price.alerted" | "account.added" | "account.removed" | "user.added" | "user.changed" | "user.removed" | "token.created" | "token.revoked" | "sign_in.refused" | "stream.started";
         /**
          * EventRow
          * @description One line of `kyc events`.
@@ -1262,6 +1519,46 @@ export interface components {
             role: string;
         };
         /**
+         * MetricPoint
+         * @description What was measured at one time: shares from 0 to 1; None where it is not known.
+         */
+        MetricPoint: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Cpu */
+            cpu: number | null;
+            /** Dirty Bytes */
+            dirty_bytes: number | null;
+            /** Disk */
+            disk: number | null;
+            /** Gpu */
+            gpu: number | null;
+            /** Memory */
+            memory: number | null;
+        };
+        /**
+         * MetricSeries
+         * @description `GET /instances/{id}/metrics`: oldest first; shares are means of each step, dirty bytes its peak.
+         *
+         *     `since` is where the answer begins; the master keeps a day, in memory: a restart of it begins anew.
+         */
+        MetricSeries: {
+            /** Instance */
+            instance: string;
+            /** Points */
+            points: components["schemas"]["MetricPoint"][];
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /** Step S */
+            step_s: number;
+        };
+        /**
          * NewToken
          * @description What `POST /tokens` answers: the only time that the token itself is shown.
          */
@@ -1348,6 +1645,45 @@ export interface components {
             zone: string;
         };
         /**
+         * Overview
+         * @description `GET /overview`: the first page of the dashboard. Money is of the UTC day and month, and of everything.
+         */
+        Overview: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Instances */
+            instances: number;
+            /** On Demand Per Hour Usd */
+            on_demand_per_hour_usd: number;
+            /** Per Hour Usd */
+            per_hour_usd: number;
+            /** Recoveries */
+            recoveries: components["schemas"]["RecoveryRow"][];
+            /** Regions */
+            regions: components["schemas"]["RegionRow"][];
+            /** Running Jobs */
+            running_jobs: number;
+            /** Saved Month Usd */
+            saved_month_usd: number;
+            /** Saved Today Usd */
+            saved_today_usd: number;
+            /** Saved Usd */
+            saved_usd: number;
+            /** Spent Month Usd */
+            spent_month_usd: number;
+            /** Spent Today Usd */
+            spent_today_usd: number;
+            /** Spent Usd */
+            spent_usd: number;
+            /** Unsafe */
+            unsafe: components["schemas"]["UnsafeRow"][];
+            /** Waiting Jobs */
+            waiting_jobs: number;
+        };
+        /**
          * PasswordRequest
          * @description `PUT /me/password`: the caller's own password, changed.
          */
@@ -1377,12 +1713,57 @@ export interface components {
             type: string;
         };
         /**
+         * RecoveryRow
+         * @description An interruption and what followed. Times are in seconds from `at`; None: it has not happened (yet).
+         */
+        RecoveryRow: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Ended */
+            ended: boolean;
+            /** Instance */
+            instance: string;
+            /** Noticed */
+            noticed: boolean;
+            /** Replacement */
+            replacement: string | null;
+            /** To Replacement Requested S */
+            to_replacement_requested_s: number | null;
+            /** To Resumed S */
+            to_resumed_s: number | null;
+            /** Workload */
+            workload: string | null;
+        };
+        /**
          * RefreshRequest
          * @description `POST /catalog/refresh`: ask the feeds of a cloud, or one feed by name (None: all).
          */
         RefreshRequest: {
             /** Cloud */
             cloud?: string | null;
+        };
+        /**
+         * RegionRow
+         * @description What runs in one region: instances that bill now, by state.
+         */
+        RegionRow: {
+            /** Cloud */
+            cloud: string;
+            /** Instances */
+            instances: number;
+            /** Per Hour Usd */
+            per_hour_usd: number;
+            /** Region */
+            region: string;
+            /** Spot */
+            spot: number;
+            /** States */
+            states: {
+                [key: string]: number;
+            };
         };
         /**
          * RemovalRow
@@ -1400,6 +1781,25 @@ export interface components {
             filter: string;
             /** Wish */
             wish: string;
+        };
+        /**
+         * RightRow
+         * @description Something the account must be allowed to do. `granted` null: the provider does not say.
+         */
+        RightRow: {
+            /** Granted */
+            granted: boolean | null;
+            /** Name */
+            name: string;
+            /**
+             * Problem
+             * @default
+             */
+            problem: string;
+            /** Purpose */
+            purpose: string;
+            /** Required */
+            required: boolean;
         };
         /**
          * SearchReport
@@ -1544,6 +1944,27 @@ export interface components {
             user: string;
         };
         /**
+         * UnsafeRow
+         * @description A workload's changes that are not in the stream yet; `since` is the oldest of them, `told_at` when this was.
+         */
+        UnsafeRow: {
+            /** Dirty Bytes */
+            dirty_bytes: number | null;
+            /** Flush Estimate S */
+            flush_estimate_s: number | null;
+            /** Instance */
+            instance: string;
+            /** Since */
+            since: string | null;
+            /**
+             * Told At
+             * Format: date-time
+             */
+            told_at: string;
+            /** Workload */
+            workload: string;
+        };
+        /**
          * UserChange
          * @description `PATCH /users/{name}`: another role or password; what is None stays.
          */
@@ -1668,15 +2089,22 @@ export interface components {
     headers: never;
     pathItems: never;
 }
+export type AccountField = components['schemas']['AccountField'];
+export type AccountReport = components['schemas']['AccountReport'];
+export type AccountRequest = components['schemas']['AccountRequest'];
+export type AccountRow = components['schemas']['AccountRow'];
 export type AttemptRow = components['schemas']['AttemptRow'];
 export type AttemptState = components['schemas']['AttemptState'];
 export type BudgetRequest = components['schemas']['BudgetRequest'];
 export type BudgetRow = components['schemas']['BudgetRow'];
 export type CatalogReport = components['schemas']['CatalogReport'];
+export type CloudForm = components['schemas']['CloudForm'];
 export type CloudRow = components['schemas']['CloudRow'];
 export type CostBy = components['schemas']['CostBy'];
+export type CostPoint = components['schemas']['CostPoint'];
 export type CostReport = components['schemas']['CostReport'];
 export type CostRow = components['schemas']['CostRow'];
+export type CostSeries = components['schemas']['CostSeries'];
 export type CoverageRow = components['schemas']['CoverageRow'];
 export type DeploymentRow = components['schemas']['DeploymentRow'];
 export type DeploymentState = components['schemas']['DeploymentState'];
@@ -1694,14 +2122,20 @@ export type JobState = components['schemas']['JobState'];
 export type LaunchRequest = components['schemas']['LaunchRequest'];
 export type LogRow = components['schemas']['LogRow'];
 export type Me = components['schemas']['Me'];
+export type MetricPoint = components['schemas']['MetricPoint'];
+export type MetricSeries = components['schemas']['MetricSeries'];
 export type NewToken = components['schemas']['NewToken'];
 export type OfferGroup = components['schemas']['OfferGroup'];
 export type OfferOrder = components['schemas']['OfferOrder'];
 export type OfferRow = components['schemas']['OfferRow'];
+export type Overview = components['schemas']['Overview'];
 export type PasswordRequest = components['schemas']['PasswordRequest'];
 export type Problem = components['schemas']['Problem'];
+export type RecoveryRow = components['schemas']['RecoveryRow'];
 export type RefreshRequest = components['schemas']['RefreshRequest'];
+export type RegionRow = components['schemas']['RegionRow'];
 export type RemovalRow = components['schemas']['RemovalRow'];
+export type RightRow = components['schemas']['RightRow'];
 export type SearchReport = components['schemas']['SearchReport'];
 export type SessionState = components['schemas']['SessionState'];
 export type SetupRequest = components['schemas']['SetupRequest'];
@@ -1711,6 +2145,7 @@ export type SignInRequest = components['schemas']['SignInRequest'];
 export type SnapshotRow = components['schemas']['SnapshotRow'];
 export type TokenRequest = components['schemas']['TokenRequest'];
 export type TokenRow = components['schemas']['TokenRow'];
+export type UnsafeRow = components['schemas']['UnsafeRow'];
 export type UserChange = components['schemas']['UserChange'];
 export type UserRequest = components['schemas']['UserRequest'];
 export type UserRow = components['schemas']['UserRow'];
@@ -2066,6 +2501,137 @@ export interface operations {
             };
         };
     };
+    list_cloud_forms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CloudForm"][];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                cloud: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountReport"];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                cloud: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    check_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                cloud: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountReport"];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_cost: {
         parameters: {
             query?: {
@@ -2087,6 +2653,45 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CostReport"];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_cost_series: {
+        parameters: {
+            query?: {
+                /** @description Of this workload only. */
+                name?: string | null;
+                /** @description Default: the first second that was billed. */
+                since?: string | null;
+                /** @description Default, and at most: now. */
+                until?: string | null;
+                /** @description Default: about 200 steps. */
+                step_s?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CostSeries"];
                 };
             };
             /** @description A problem, with what to do next */
@@ -2375,6 +2980,42 @@ export interface operations {
             };
         };
     };
+    get_metrics: {
+        parameters: {
+            query?: {
+                /** @description Default: an hour ago. */
+                since?: string | null;
+                step_s?: number;
+            };
+            header?: never;
+            path: {
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MetricSeries"];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     terminate_instance: {
         parameters: {
             query?: never;
@@ -2598,6 +3239,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SearchReport"];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_overview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
                 };
             };
             /** @description A problem, with what to do next */

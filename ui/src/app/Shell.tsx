@@ -1,6 +1,6 @@
 /** What stands around every page: where one can go, whether data is live, language and theme. */
 import { useQueryClient } from "@tanstack/react-query";
-import { Activity, Boxes, Cpu, LayoutDashboard, LogOut, Menu, Moon, Sun, X } from "lucide-react";
+import { Activity, Boxes, Cpu, LayoutDashboard, LogOut, Menu, Moon, Rocket, Sun, X } from "lucide-react";
 import { Suspense, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, NavLink, Outlet, useLocation } from "react-router";
@@ -14,6 +14,7 @@ import { paths } from "@/paths";
 
 const PLACES = [
   { key: "overview", to: paths.overview(), Icon: LayoutDashboard },
+  { key: "launch", to: paths.launch(), Icon: Rocket },
   { key: "jobs", to: paths.jobs(), Icon: Boxes },
   { key: "instances", to: paths.instances(), Icon: Cpu },
   { key: "events", to: paths.events(), Icon: Activity },

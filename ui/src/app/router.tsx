@@ -14,6 +14,7 @@ export const router = createBrowserRouter([
   {
     Component: Guarded,
     ErrorBoundary: Failed,
+    HydrateFallback: () => null,
     children: [
       { path: paths.overview(), lazy: { Component: async () => (await import("@/pages/overview/Overview")).Overview } },
       { path: paths.jobs(), lazy: { Component: async () => (await import("@/pages/jobs/Jobs")).Jobs } },
@@ -27,6 +28,7 @@ export const router = createBrowserRouter([
         lazy: { Component: async () => (await import("@/pages/instances/Instance")).Instance },
       },
       { path: paths.events(), lazy: { Component: async () => (await import("@/pages/events/Events")).Events } },
+      { path: paths.launch(), lazy: { Component: async () => (await import("@/pages/launch/Launch")).Launch } },
       { path: "*", Component: NotFound },
     ],
   },

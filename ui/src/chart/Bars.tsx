@@ -15,13 +15,11 @@ interface BarsProps {
   readonly empty: string;
 }
 
-const LEAST_PLACES = 7; // so that one day is not one wall of colour
-
 export function Bars({ label, rows, series, show, empty }: BarsProps) {
   const { t } = useTranslation();
   const most = Math.max(...rows.map((row) => Math.max(row.value, row.beside)), 0);
   if (most === 0) return <p className="hint chart-empty">{empty}</p>;
-  const places = Math.max(rows.length, LEAST_PLACES);
+  const places = rows.length;
   const height = (value: number) => `${Math.max((value / most) * 100, value > 0 ? 0.75 : 0)}%`;
   return (
     <figure className="bars">

@@ -11,7 +11,8 @@ type Subject =
   | "budgets"
   | "offers"
   | "catalog"
-  | "people";
+  | "people"
+  | "clouds";
 
 const work: readonly Subject[] = ["workloads"];
 const machine: readonly Subject[] = ["instances", "workloads", "cost"];
@@ -73,6 +74,8 @@ export const STALE: Record<EventKind, readonly Subject[]> = {
   "token.created": people,
   "token.revoked": people,
   "sign_in.refused": nothing,
+  "account.added": ["clouds"],
+  "account.removed": ["clouds"],
 };
 
 /** Ask anew for what these events changed, and only for what a page shows now. */

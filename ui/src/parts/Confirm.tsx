@@ -13,10 +13,12 @@ interface ConfirmProps {
   readonly verb: string;
   readonly act: () => Promise<unknown>;
   readonly onDone?: () => void;
+  /** How the answer looks; what takes something away is `danger`. */
+  readonly tone?: "primary" | "danger";
   readonly children: ReactNode;
 }
 
-export function Confirm({ button, title, verb, act, onDone, children }: ConfirmProps) {
+export function Confirm({ button, title, verb, act, onDone, tone = "danger", children }: ConfirmProps) {
   const { t } = useTranslation();
   const readOnly = useReadOnly();
   const [open, setOpen] = useState(false);
@@ -49,11 +51,7 @@ export function Confirm({ button, title, verb, act, onDone, children }: ConfirmP
             <AlertDialog.Cancel asChild>
               <Button>{t("action.cancel")}</Button>
             </AlertDialog.Cancel>
-            <Button
-              kind={button.kind === "primary" ? "primary" : "danger"}
-              busy={acting.isPending}
-              onClick={() => acting.mutate()}
-            >
+            <Button kind={tone} busy={acting.isPending} onClick={() => acting.mutate()}>
               {verb}
             </Button>
           </div>

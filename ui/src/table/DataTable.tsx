@@ -54,7 +54,7 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
   const shown = table.getRowModel().rows;
   useLayoutEffect(() => onShown?.(shown.map((row) => row.original)), [shown, onShown]);
   const { body, virtual, offset } = useRows(shown.length);
-  const tracks = [...(chosen ? ["2.25rem"] : []), ...columns.map((column) => column.width)].join(" ");
+  const tracks = [...(chosen ? ["1rem"] : []), ...columns.map((column) => column.width)].join(" ");
   const choose = (key: string, on: boolean) => {
     const { [key]: _, ...others } = chosen?.keys ?? {};
     chosen?.choose(on ? { ...others, [key]: true } : others);

@@ -98,4 +98,6 @@ export const EVENT_TONE: Record<EventKind, Tone> = {
   "token.created": "quiet",
   "token.revoked": "quiet",
   "sign_in.refused": "warn",
+  "account.added": "good",
+  "account.removed": "quiet",
 };

@@ -1,4 +1,5 @@
 import { memo } from "react";
+import { useTranslation } from "react-i18next";
 import type { EventRow } from "@/api/schema";
 import { useFormat } from "@/format/useFormat";
 import { gist } from "@/pages/events/gist";
@@ -14,9 +15,10 @@ interface EventLineProps {
 }
 
 export const EventLine = memo(function EventLine({ event, place, of, top, open }: EventLineProps) {
+  const { t } = useTranslation();
   const { clock, moment } = useFormat();
   const isLog = event.kind === "deployment.log";
-  const text = gist(event);
+  const text = gist(event, t);
   return (
     <article
       className={`moment tone-${EVENT_TONE[event.kind]}`}

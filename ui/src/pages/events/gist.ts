@@ -1,21 +1,22 @@
 /** An event in one line, from its own reason and figures. */
+import type { TFunction } from "i18next";
 import type { EventRow } from "@/api/schema";
 import { bytes } from "@/format/bytes";
 import { duration } from "@/format/time";
 
-export function gist(event: EventRow): string {
+export function gist(event: EventRow, t: TFunction): string {
   if (event.kind === "deployment.log") return String(event.data.line ?? "");
-  return [event.reason, ...figures(event.data)].filter(Boolean).join(" · ");
+  return [event.reason, ...figures(event.data, t)].filter(Boolean).join(" · ");
 }
 
-function figures(data: EventRow["data"]): string[] {
+function figures(data: EventRow["data"], t: TFunction): string[] {
   const told: string[] = [];
   const number = (key: string, show: (value: number) => string) => {
     const value = data[key];
     if (typeof value === "number") told.push(show(value));
   };
   number("step", (step) => `${step}${typeof data.total === "number" ? `/${data.total}` : ""}`);
-  number("files", (files) => `${files} files`);
+  number("files", (files) => t("snapshot.files", { count: files, files }));
   number("bytes", bytes);
   number("took_s", duration);
   number("boot_s", duration);

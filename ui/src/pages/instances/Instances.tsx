@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Cpu, LayoutGrid, List } from "lucide-react";
-import { useDeferredValue, useMemo, useRef, useState } from "react";
+import { useDeferredValue, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { queries } from "@/api/queries";
 import type { InstanceRow } from "@/api/schema";
@@ -14,6 +14,7 @@ import { Tabs } from "@/parts/Tabs";
 import { useAddress } from "@/parts/useAddress";
 import { DataTable } from "@/table/DataTable";
 import { ExportMenu } from "@/table/ExportMenu";
+import { useShown } from "@/table/useShown";
 import { INSTANCE_GROUP, type InstanceGroup, isTerminable } from "@/tone/life";
 
 type TabId = "all" | InstanceGroup;
@@ -26,12 +27,11 @@ export function Instances() {
   const [view, setView] = useAddress<"table" | "grid">("view", "table");
   const [text, setText] = useAddress("q", "");
   const [keys, setKeys] = useState<Record<string, boolean>>({});
-  const shown = useRef<readonly InstanceRow[]>([]);
+  const [shown, keep] = useShown<InstanceRow>();
   const columns = useInstanceColumns();
   const wanted = useDeferredValue(text.toLowerCase());
   const found = useMemo(() => (data ?? []).filter((row) => matches(row, wanted)), [data, wanted]);
   const rows = useMemo(() => found.filter((row) => tab === "all" || INSTANCE_GROUP[row.state] === tab), [found, tab]);
-  const keep = useMemo(() => (now: readonly InstanceRow[]) => void (shown.current = now), []);
   const chosen = (data ?? []).filter((row) => keys[row.id] && isTerminable(row));
   const living = (data ?? []).filter(isTerminable);
   const empty = data ? <NoInstances some={data.length > 0} /> : <Bones lines={5} />;
@@ -46,7 +46,7 @@ export function Instances() {
             all={chosen.length === 0}
             onDone={() => setKeys({})}
           />
-          <ExportMenu name="instances" rows={() => (view === "grid" ? rows : shown.current)} columns={columns} />
+          <ExportMenu name="instances" rows={() => (view === "grid" ? rows : shown())} columns={columns} />
         </>
       }
     >

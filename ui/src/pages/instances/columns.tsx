@@ -23,30 +23,30 @@ export function useInstanceColumns(): ReadonlyArray<Column<InstanceRow>> {
             {row.id}
           </Link>
         ),
-        width: "minmax(7.5rem, 1fr)",
+        width: "minmax(6.5rem, 1fr)",
       },
       {
         id: "state",
         label: t("instances.state"),
         value: (row) => row.state,
         cell: (row) => <InstanceBadge state={row.state} />,
-        width: "8.5rem",
+        width: "7.25rem",
       },
       {
         id: "cloud",
         label: t("instances.cloud"),
         value: (row) => row.cloud,
-        width: "minmax(4.5rem, .5fr)",
+        width: "minmax(3.5rem, .5fr)",
         priority: 3,
       },
-      { id: "type", label: t("instances.type"), value: (row) => row.type, width: "minmax(6rem, .8fr)", priority: 2 },
-      { id: "zone", label: t("instances.zone"), value: (row) => row.zone, width: "minmax(6rem, .8fr)", priority: 2 },
+      { id: "type", label: t("instances.type"), value: (row) => row.type, width: "minmax(5rem, .8fr)", priority: 2 },
+      { id: "zone", label: t("instances.zone"), value: (row) => row.zone, width: "minmax(5rem, .8fr)", priority: 2 },
       {
         id: "kind",
         label: t("instances.kind"),
         value: (row) => (row.spot ? "spot" : "on-demand"),
         cell: (row) => t(row.spot ? "offer.spot" : "offer.onDemand"),
-        width: "6.5rem",
+        width: "5.25rem",
         priority: 3,
       },
       {
@@ -69,7 +69,7 @@ export function useInstanceColumns(): ReadonlyArray<Column<InstanceRow>> {
         label: t("instances.price"),
         value: (row) => row.price_usd_per_hour,
         cell: (row) => price(row.price_usd_per_hour),
-        width: "6rem",
+        width: "4.75rem",
         align: "end",
         priority: 2,
       },
@@ -81,7 +81,7 @@ export function useInstanceColumns(): ReadonlyArray<Column<InstanceRow>> {
           const share = saving(row.price_usd_per_hour, row.on_demand_usd_per_hour);
           return share === null ? <span className="quiet">–</span> : percent(share);
         },
-        width: "5rem",
+        width: "4rem",
         align: "end",
         priority: 3,
       },
@@ -90,7 +90,7 @@ export function useInstanceColumns(): ReadonlyArray<Column<InstanceRow>> {
         label: t("instances.cost"),
         value: (row) => row.cost_usd,
         cell: (row) => usd(row.cost_usd),
-        width: "6rem",
+        width: "5.25rem",
         align: "end",
       },
       {
@@ -98,7 +98,7 @@ export function useInstanceColumns(): ReadonlyArray<Column<InstanceRow>> {
         label: t("instances.started"),
         value: (row) => row.started_at,
         cell: (row) => <Age at={row.started_at} />,
-        width: "6.5rem",
+        width: "5.25rem",
         align: "end",
         priority: 3,
       },

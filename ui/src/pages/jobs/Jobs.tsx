@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Boxes } from "lucide-react";
-import { useMemo, useRef } from "react";
+import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { queries } from "@/api/queries";
 import type { WorkloadRow } from "@/api/schema";
@@ -11,6 +11,7 @@ import { Tabs } from "@/parts/Tabs";
 import { useAddress } from "@/parts/useAddress";
 import { DataTable } from "@/table/DataTable";
 import { ExportMenu } from "@/table/ExportMenu";
+import { useShown } from "@/table/useShown";
 import { isJobOver } from "@/tone/life";
 
 type TabId = "all" | "live" | "ended";
@@ -22,8 +23,7 @@ export function Jobs() {
   const { data, error } = useQuery(queries.workloads());
   const [tab, setTab] = useAddress<TabId>("tab", "all");
   const [text, setText] = useAddress("q", "");
-  const shown = useRef<readonly WorkloadRow[]>([]);
-  const keep = useMemo(() => (now: readonly WorkloadRow[]) => void (shown.current = now), []);
+  const [shown, keep] = useShown<WorkloadRow>();
   const columns = useJobColumns();
   const jobs = useMemo(
     () => (data ?? []).filter((row) => row.kind === "job" && row.name.includes(text.toLowerCase())),
@@ -34,7 +34,7 @@ export function Jobs() {
     <Page
       title={t("nav.jobs")}
       note={t("jobs.note")}
-      actions={<ExportMenu name="jobs" rows={() => shown.current} columns={columns} />}
+      actions={<ExportMenu name="jobs" rows={shown} columns={columns} />}
     >
       {error ? <ProblemNote error={error} /> : null}
       <Tabs

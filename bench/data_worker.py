@@ -24,12 +24,12 @@ import kyc.agent.app
 import kyc.agent.session  # noqa: F401  # for its weight
 from kyc.adapters.nats.nkey import Key
 from kyc.adapters.system.clock import SystemClock
-from kyc.agent.wiring import connect
 from kyc.domain.snapshot import ChunkId, StreamAccess
 from kyc.ports.stream import Stream
 from kyc.snapshot.replicate import Replicator
 from kyc.snapshot.restore import Restorer
 from kyc.snapshot.workload import ReplicationOptions, WorkloadFiles
+from kyc.streams import connect
 
 KEY = bytes(range(32))
 MIB = 1024 * 1024

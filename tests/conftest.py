@@ -8,6 +8,7 @@ import pytest
 
 from tests.kafka.shared import close_shared_broker
 from tests.objects.server import close_shared_server
+from tests.postgres.server import close_shared_server as close_postgres
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -15,3 +16,4 @@ def _shared_servers_end() -> Iterator[None]:
     yield
     close_shared_broker()
     close_shared_server()
+    close_postgres()

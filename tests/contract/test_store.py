@@ -25,6 +25,8 @@ from kyc.domain.job import Attempt, AttemptState, Job, JobState
 from kyc.domain.offer import Offer, Purchase
 from kyc.domain.workload import Bound, JobSpec, Requirement
 from kyc.ports.store import EventFilter, Store
+from tests.needs import need
+from tests.postgres.server import shared_server
 
 NOW = datetime(2025, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 OFFER = Offer(
@@ -72,9 +74,20 @@ def lines(text: str, workload: str = "train") -> LogLines:
     return LogLines(workload=workload, attempt=f"{workload}.1", at=NOW, text=text)
 
 
-@pytest.fixture(params=["fake", "sqlite"])
+async def opened(kind: str, folder: Path) -> Store:
+    match kind:
+        case "fake":
+            return FakeStore()
+        case "sqlite":
+            return await SqlStore.open(sqlite_url(folder / "master.db"))
+        case _:
+            need("postgres")
+            return await SqlStore.open(await asyncio.to_thread(lambda: shared_server().fresh_database()))
+
+
+@pytest.fixture(params=["fake", "sqlite", "postgres"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    store: Store = FakeStore() if request.param == "fake" else await SqlStore.open(sqlite_url(tmp_path / "master.db"))
+    store = await opened(request.param, tmp_path)
     yield store
     await store.close()
 

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from kyc.domain.errors import FencedError, InvalidInputError, NotFoundError
+from kyc.domain.finding import Verdict
 from kyc.domain.snapshot import ChunkId, ChunkRef
 from kyc.ports.stream import MAX_PAYLOAD_BYTES, Stream, StreamReader
+from kyc.snapshot.probe import try_out
 from tests.contract.stream_backend import BACKENDS, Backend
 
 
@@ -293,3 +295,12 @@ async def test_leaving_a_read_early_harms_nothing(stream: Stream) -> None:
     await anext(chunks)
     await chunks.aclose()  # type: ignore[attr-defined]  # every back end's is an async generator
     assert len(await read(reader, refs)) == 40
+
+
+async def test_trying_it_out_finds_all_good_and_leaves_nothing_behind(stream: Stream) -> None:
+    findings = await try_out(stream, "check-probe")
+    assert [(one.subject, one.verdict) for one in findings] == [
+        (subject, Verdict.GOOD) for subject in ("create", "write and read", "fence", "free", "delete")
+    ]
+    with pytest.raises(NotFoundError):
+        await stream.open_reader("check-probe")

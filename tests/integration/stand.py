@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from kyc.adapters.fake.catalog import FakeCatalog, fake_offer
 from kyc.adapters.fake.clock import FakeClock
 from kyc.adapters.fake.cloud import FakeCloud
+from kyc.adapters.fake.edge import FakeEdge
 from kyc.adapters.fake.keeper import FakeKeeper
 from kyc.adapters.fake.provider import FakeProvider
 from kyc.adapters.fake.provisioner import FakeProvisioner
@@ -24,24 +25,35 @@ from kyc.adapters.fake.store import FakeStore
 from kyc.adapters.system.clock import SystemClock
 from kyc.adapters.system.passwords import Scrypt
 from kyc.control.accounts import Accounts
+from kyc.control.alerts import Alerts
 from kyc.control.budgets import Budgets
 from kyc.control.clouds import LiveClouds
 from kyc.control.context import Context
 from kyc.control.intent import Intents
 from kyc.control.link import Links
+from kyc.control.move import Moves
 from kyc.control.prices import Prices
 from kyc.control.pulse import Pulses
+from kyc.control.routing import Routing
+from kyc.control.scaling import Scaling
+from kyc.control.serve import Servings
+from kyc.control.services import Services as ServiceLoops
 from kyc.control.signal import Signal
+from kyc.control.traffic import Traffic
 from kyc.control.users import Users
 from kyc.domain.errors import NotFoundError, UnreachableError
+from kyc.domain.finding import Finding, Verdict
 from kyc.domain.ids import WorkloadName
 from kyc.domain.offer import Purchase
-from kyc.domain.snapshot import SnapshotSummary
+from kyc.domain.snapshot import SnapshotSummary, StreamAccess
 from kyc.master.app import create_app
 from kyc.master.archives import Archives
 from kyc.master.server import bind, serve, url_of
 from kyc.master.services import CloudStatus, Identity, Services
+from kyc.ports.maintenance import Copied, Freed, OnCopied, Place
 from kyc.ports.store import Store
+from kyc.ports.stream import Stream
+from kyc.snapshot.history import Difference, OnProgress, Verification
 from kyc.wire.api import Problem
 from tests.simulation.world import SimSecrets, SimStreamHost
 
@@ -60,6 +72,19 @@ class FakeSnapshots:
         ]
         self.blocks = [b"tar", b"ball"]
 
+    async def diff(self, name: WorkloadName, older: int, newer: int) -> Difference:
+        return Difference(added=("new",), removed=(), changed=("od\udcffd",))
+
+    async def verify(
+        self, name: WorkloadName, sequence: int | None, on_progress: OnProgress, *, everything: bool
+    ) -> Sequence[Verification]:
+        if sequence == 9:
+            raise NotFoundError(f"{name} has no snapshot 9", next_step="`kyc snapshots` lists them.")
+        on_progress(1, 2)
+        await asyncio.sleep(0.3)  # so long that the progress is told
+        whole = Verification(sequence=1, files=2, chunks=2, stored_bytes=10)
+        return [whole, replace(whole, sequence=2, damaged=(("a", "gone"),))] if everything else [whole]
+
     async def list(self, name: WorkloadName) -> list[SnapshotSummary]:
         return self.taken
 
@@ -71,6 +96,35 @@ class FakeSnapshots:
             yield block
         if sequence == 2:
             raise UnreachableError("the stream went away")
+
+
+class FakeBook:
+    """Streams of which only the names are told; nobody opens one here."""
+
+    def remember(self, url: str, token: str) -> str:
+        return url
+
+    async def at(self, identity: str) -> Stream:
+        raise NotFoundError(f"{identity} is not known")
+
+
+class FakeMaintenance:
+    """Never asked here: no loop runs."""
+
+    async def copy(self, source: Place, target: Place, *, name: str, epoch: int, on_copied: OnCopied) -> Copied:
+        raise NotImplementedError
+
+    async def flaws(self, place: Place) -> list[str]:
+        raise NotImplementedError
+
+    async def free(self, place: Place, *, now: datetime) -> Freed:
+        raise NotImplementedError
+
+
+async def check_nothing(access: StreamAccess) -> list[Finding]:
+    """Find a stream good, unless its URL says otherwise."""
+    bad = access.url.endswith("bad")
+    return [Finding(subject="reach", verdict=Verdict.BAD if bad else Verdict.GOOD, text="looked at")]
 
 
 class FakeOperations:
@@ -129,21 +183,28 @@ def make_stand(folder: Path, *, store: Store | None = None, limit_bytes: int = 1
     tables = Archives(folder / "tables", limit_bytes=limit_bytes)
     tables.prepare()
     prices = Prices(context, FakeKeeper())
+    edge = FakeEdge()
+    traffic = Traffic(context.clock, pulses, edge)
+    board = ServiceLoops(context, traffic, Routing(context, pulses, edge), Scaling(context, traffic))
     services = Services(
         identity=Identity(master_id="m1", version="0.1.0", pid=1, started_at=STARTED),
         admin_token=TOKEN,
         store=used,
         clock=context.clock,
         intents=Intents(context),
+        servings=Servings(context, lambda: 18_080),
+        board=board,
         budgets=Budgets(context),
         links=Links(context, pulses),
         pulses=pulses,
         history=pulses.history,
         snapshots=snapshots,
+        moves=Moves(context, FakeBook(), FakeMaintenance(), check_nothing),
         operations=operations,
         accounts=Accounts(
             used, context.secrets, context.clock, {"paid": FakeProvider(cloud_clock, name="paid")}, clouds, signal
         ),
+        alerts=Alerts(context),
         users=Users(context, Scrypt(log_n=4)),
         archives=archives,
         prices=prices,

@@ -26,9 +26,11 @@ from kyc.wire.api import (
     InstanceRow,
     JobPlan,
     LogRow,
+    MigrationRow,
     OfferRow,
     SearchReport,
     SnapshotRow,
+    StreamCheck,
     WorkloadDetail,
     WorkloadRow,
 )
@@ -182,6 +184,34 @@ class TestWorkloads:
             assert (response.status_code, response.content) == (200, b"tarball")
         told(await client.get("/workloads/train/snapshots/9/files"), 404)
         told(await client.get("/workloads/train/snapshots/newest/files"), 422)
+
+
+class TestStreams:
+    async def test_moving_is_stored_and_listed(self, stand: Stand, client: httpx.AsyncClient) -> None:
+        await client.post("/jobs", json={"file": JOB})
+        asked = {"url": "kafka://there", "token": "s3cret", "workloads": ["train"]}
+        rows = read(await client.post("/stream/migrate", json=asked), list[MigrationRow], 202)
+        assert [(row.name, row.state, row.source, row.target) for row in rows] == [
+            ("train", "copying", "fake://", "kafka://there")
+        ]
+        assert read(await client.get("/stream/migrations"), list[MigrationRow]) == rows
+        again = read(await client.post("/stream/migrate", json=asked), list[MigrationRow], 202)
+        assert again == rows
+        events = await stand.store.events_after(0, limit=100)
+        assert [event.kind for event in events].count(EventKind.STREAM_MOVING) == 1
+        assert "s3cret" not in str(events)
+
+    async def test_an_unfit_stream_or_an_unknown_name_moves_nothing(self, client: httpx.AsyncClient) -> None:
+        await client.post("/jobs", json={"file": JOB})
+        told(await client.post("/stream/migrate", json={"url": "kafka://bad"}), 409)
+        told(await client.post("/stream/migrate", json={"url": "kafka://there", "workloads": ["nobody"]}), 404)
+        assert [row.state for row in read(await client.get("/stream/migrations"), list[MigrationRow])] == ["stays"]
+
+    async def test_checking(self, client: httpx.AsyncClient, tmp_path: Path) -> None:
+        found = read(await client.post("/stream/check", json={"url": f"file://{tmp_path}/s"}), StreamCheck)
+        assert found.ok
+        assert {"reach", "space", "fence"} <= {row.subject for row in found.findings}
+        told(await client.post("/stream/check", json={"url": "ftp://x"}), 422)
 
 
 class TestInstances:

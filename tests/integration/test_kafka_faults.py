@@ -339,9 +339,7 @@ async def test_a_wrong_password_is_a_credential_error_and_the_right_one_passes_t
     findings = await check(StreamAccess(url=url, workload="", token="right"))
     assert {finding.subject: finding.verdict for finding in findings} == {
         "reach": Verdict.GOOD,
-        "create": Verdict.GOOD,
+        "topics": Verdict.GOOD,
         "limits": Verdict.GOOD,
         "replicas": Verdict.WARNING,
-        "write and read": Verdict.GOOD,
-        "delete": Verdict.GOOD,
     }

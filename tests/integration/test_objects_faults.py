@@ -159,7 +159,7 @@ async def test_nobody_there_is_unreachable_in_bounded_time() -> None:
         await stream.create("train")
     assert time.monotonic() - started < 10
     findings = await check(StreamAccess(url=url, workload="", token="a:b"))
-    assert [(finding.subject, finding.verdict) for finding in findings] == [("write", Verdict.BAD)]
+    assert [(finding.subject, finding.verdict) for finding in findings] == [("put", Verdict.BAD)]
 
 
 async def test_the_check_passes_on_a_store_that_keeps_conditions(server: ObjectServer, url: str) -> None:

@@ -39,6 +39,16 @@ def use_everything(url: str, folder: Path) -> None:
         assert client.workload(plan.name).spec["run"] == "python train.py"
         assert client.logs(plan.name) == []
         assert len(client.snapshots(plan.name)) == 2
+        assert client.diff_snapshots(plan.name, 1, 2).changed == ["od\\xffd"]
+        heard: list[tuple[int, int]] = []
+        assert client.verify(plan.name, on_progress=lambda done, total: heard.append((done, total))).ok
+        assert heard == [(1, 2)]
+        report = client.verify(plan.name, everything=True)
+        assert (report.ok, report.snapshots[1].damaged[0].path) == (False, "a")
+        with pytest.raises(NotFoundError, match="no snapshot 9"):
+            client.verify(plan.name, snapshot=9)
+        check = client.check_stream(f"file://{folder}/stream")
+        assert (check.ok, {row.verdict for row in check.findings} <= {"good", "warning"}) == (True, True)
         with pytest.raises(KycError):
             client.restore(plan.name, folder / "out", sequence=2)
         with pytest.raises(DamagedDataError):

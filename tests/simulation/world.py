@@ -57,10 +57,12 @@ class Log:
 class SimStreamHost:
     """Hands out access; the log itself is the world's."""
 
+    identity = "fake://"
+
     async def ensure(self) -> bool:
         return False
 
-    async def stream(self) -> SimStreamHost:
+    async def stream(self, workload: str = "") -> SimStreamHost:
         return self
 
     async def create(self, workload: str) -> None:
@@ -253,7 +255,7 @@ class Master:
         self.links = Links(self.context, self.pulses)
         self.intents = Intents(self.context)
         self.jobs = Jobs(self.context)
-        self.fleet = Fleet(self.context, lambda instance_id, _: f"#!/bin/sh\n# {instance_id}\n")
+        self.fleet = Fleet(self.context, lambda _, instance_id, __: f"#!/bin/sh\n# {instance_id}\n")
         self.observer = Observer(self.context, self.pulses)
         self.repricing = Repricing(self.context)
         self.budgets = Budgets(self.context)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from kyc.agent.archive import MasterArchives
@@ -18,12 +19,17 @@ from kyc.agent.notices import Watch
 from kyc.agent.outbox import Outbox
 from kyc.agent.pulse import Heart
 from kyc.agent.race import first_of
-from kyc.agent.settings import Settings
+from kyc.agent.replica import House
+from kyc.agent.replicas import Replicas
+from kyc.agent.settings import EVERYWHERE, Settings
+from kyc.agent.shared import SharedFiles
 from kyc.agent.supervise import Supervisor
 from kyc.agent.world import World
 from kyc.ports.clock import Clock
 from kyc.ports.notices import NoticeSource
-from kyc.ports.runtime import Runtime
+from kyc.ports.runtime import ReplicaRuntime, Runtime
+from kyc.wire.agent import Desire
+from kyc.wire.replica import ReplicaOrder
 
 log = logging.getLogger(__name__)
 LEAVE_WITHIN_S = 20.0  # from SIGTERM to our end, if there is work to stop and to flush
@@ -37,6 +43,7 @@ class Parts:
     clock: Clock
     rng: Uniform
     runtime: Runtime
+    replica_runtime: Callable[[ReplicaOrder], ReplicaRuntime]
     engine: Engine
     notices: NoticeSource
     gauge: Gauge
@@ -60,13 +67,20 @@ async def run(settings: Settings, parts: Parts, leave: asyncio.Event) -> None:
         tell=outbox.tell,
     )
     supervisor = Supervisor(world, Mark(settings.own_folder))
+    house = House(world=world, files=SharedFiles(world), runtime=parts.replica_runtime, host=_own_host(settings))
+    replicas = Replicas(house)
     gpu = Gpu()
-    heart = Heart(supervisor, parts.gauge, gpu, root=settings.root, clock=parts.clock)
+    heart = Heart(supervisor, replicas, parts.gauge, gpu, root=settings.root, clock=parts.clock)
+
+    def want(desire: Desire) -> None:
+        supervisor.want(desire)
+        replicas.want(desire)
+
     link = Link(
         Peer(url=link_url(settings.master_url, settings.instance_id), secret=secret),
         outbox,
         pulse=heart.pulse,
-        on_desire=supervisor.want,
+        on_desire=want,
         clock=parts.clock,
         rng=parts.rng,
     )
@@ -78,11 +92,11 @@ async def run(settings: Settings, parts: Parts, leave: asyncio.Event) -> None:
     try:
         async with asyncio.TaskGroup() as tasks:
             farewell = let_go(watch, supervisor, outbox)
-            running = [
-                tasks.create_task(steps)
-                for steps in (connect(), watch.run(), supervisor.run(), gpu.run(parts.clock), farewell)
-            ]
+            loops = (connect(), watch.run(), supervisor.run(), replicas.run(), gpu.run(parts.clock), farewell)
+            running = [tasks.create_task(steps) for steps in loops]
             await leave.wait()
+            if replicas.works:
+                await first_of(ended=replicas.leave(), time=parts.clock.sleep_s(LEAVE_WITHIN_S))
             await _leave(watch, supervisor, outbox, parts.clock)
             for task in running:
                 task.cancel()
@@ -96,3 +110,7 @@ async def _leave(watch: Watch, supervisor: Supervisor, outbox: Outbox, clock: Cl
         watch.leave(within_s=LEAVE_WITHIN_S)
         await first_of(ended=supervisor.wait_for_the_end(), time=clock.sleep_s(LEAVE_WITHIN_S))
     await first_of(heard=outbox.wait_until_heard(), time=clock.sleep_s(_LAST_WORDS_S))
+
+
+def _own_host(settings: Settings) -> str:
+    return "127.0.0.1" if settings.address == EVERYWHERE else settings.address

@@ -6,16 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kyc.agent.load import Gauge, Gpu, disk_share
+from kyc.agent.replicas import Replicas
 from kyc.agent.supervise import Supervisor
 from kyc.ports.clock import Clock
 from kyc.wire.agent import Pulse
 
 
 class Heart:
-    """Makes pulses from the gauges and from what the supervisor does."""
+    """Makes pulses from the gauges and from what the supervisors do."""
 
-    def __init__(self, supervisor: Supervisor, gauge: Gauge, gpu: Gpu, *, root: Path, clock: Clock) -> None:
+    def __init__(  # one for each part of a pulse
+        self, supervisor: Supervisor, replicas: Replicas, gauge: Gauge, gpu: Gpu, *, root: Path, clock: Clock
+    ) -> None:
         self._supervisor = supervisor
+        self._replicas = replicas
         self._gauge = gauge
         self._gpu = gpu
         self._root = root
@@ -35,6 +39,7 @@ class Heart:
             dirty_bytes=None if unsafe is None else unsafe.dirty_bytes,
             dirty_since=None if unsafe is None else unsafe.dirty_since,
             flush_estimate_s=None if unsafe is None else unsafe.flush_estimate_s,
+            replicas=self._replicas.loads(),
         )
 
 

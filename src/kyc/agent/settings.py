@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from kyc.domain.errors import InvalidInputError
 from kyc.domain.ids import InstanceId
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104  # who may come in is for the cloud's network to say
 NOTICES = ("aws", "gcp", "azure")
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -20,7 +21,8 @@ class Settings:
 
     Under `root`: `work/<workload>/` is the workload's, `agent/` the agent's (mode 0700). `path` and `home` are what
     commands get. `notices` names the protocol of the metadata service, None: nobody gives notice here;
-    `metadata_url` None: at the address where the providers have it.
+    `metadata_url` None: at the address where the providers have it. `address` is where replicas listen: the instance's
+    own where it shares a machine with others, else all.
     """
 
     master_url: str
@@ -31,6 +33,7 @@ class Settings:
     notices: str | None
     path: str
     home: str
+    address: str = EVERYWHERE
 
     @property
     def own_folder(self) -> Path:
@@ -54,6 +57,7 @@ def settings_from(env: Mapping[str, str], *, current_folder: Path) -> Settings:
         notices=_notices(env),
         path=env.get("PATH") or _DEFAULT_PATH,
         home=env.get("HOME") or "/",
+        address=env.get("KYC_ADDRESS") or EVERYWHERE,
     )
 
 

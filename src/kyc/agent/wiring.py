@@ -12,18 +12,23 @@ from kyc.agent.app import Parts
 from kyc.agent.engine import Session, Tree
 from kyc.agent.load import gauge_for
 from kyc.agent.settings import Settings
+from kyc.domain.errors import InvalidInputError
 from kyc.domain.interruption import Notice
 from kyc.ports.clock import Clock
 from kyc.ports.notices import NoticeSource
+from kyc.ports.runtime import ReplicaRuntime
+from kyc.wire.replica import ReplicaOrder
 
 
 def wire(settings: Settings, env: Mapping[str, str]) -> Parts:
     """Return the parts of an agent in this environment."""
     clock = SystemClock()
+    rng, processes = random.SystemRandom(), ProcessRuntime()
     return Parts(
         clock=clock,
-        rng=random.SystemRandom(),
-        runtime=ProcessRuntime(),
+        rng=rng,
+        runtime=processes,
+        replica_runtime=ReplicaRuntimes(settings, processes, rng).of,
         engine=LazyEngine(clock),
         notices=notices_from(settings.notices, settings.metadata_url, clock),
         gauge=gauge_for(env),
@@ -42,6 +47,31 @@ class LazyEngine:
         from kyc.streams import connect  # noqa: PLC0415
 
         return await StreamEngine(connect, self._clock).open(tree)
+
+
+class ReplicaRuntimes:
+    """Containers for an order with an image, plain processes else; each imported when the first such order comes."""
+
+    def __init__(self, settings: Settings, processes: ProcessRuntime, rng: random.Random) -> None:
+        self._settings = settings
+        self._processes = processes
+        self._rng = rng
+        self._known: dict[bool, ReplicaRuntime] = {}
+
+    def of(self, order: ReplicaOrder) -> ReplicaRuntime:
+        """Return the runtime for the order."""
+        in_container = bool(order.image)
+        if in_container not in self._known:
+            self._known[in_container] = self._containers() if in_container else self._plain()
+        return self._known[in_container]
+
+    def _plain(self) -> ReplicaRuntime:
+        from kyc.adapters.process.replica import ProcessReplicas  # noqa: PLC0415
+
+        return ProcessReplicas(self._processes, self._rng)
+
+    def _containers(self) -> ReplicaRuntime:
+        raise InvalidInputError("this version runs no containers", next_step="Take `image` out, and use `run`.")
 
 
 def notices_from(protocol: str | None, url: str | None, clock: Clock) -> NoticeSource:

@@ -20,6 +20,7 @@ from kyc.domain.errors import InvalidInputError, UnreachableError
 from kyc.ports.clock import Clock
 from kyc.ports.runtime import Command, Runtime
 from kyc.wire.agent import AnyFact, Assignment, Troubled
+from kyc.wire.replica import ReplicaOrder
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -79,6 +80,18 @@ class World:
             "SKYPILOT_TASK_ID": wanted.workload,
         }
         return Command(name=name, script=script, folder=self.folder(wanted.workload), env=env | wanted.envs | more)
+
+    def replica_env(self, order: ReplicaOrder) -> dict[str, str]:
+        """Return what a replica sees; PORT comes from where it runs."""
+        place = {} if order.image else {"PATH": self.settings.path, "HOME": self.settings.home}
+        own = {
+            "KYC_WORKLOAD": order.workload,
+            "KYC_REPLICA": order.replica,
+            "KYC_INSTANCE_ID": self.settings.instance_id,
+            "HOST": "0.0.0.0" if order.image else self.settings.address,  # noqa: S104  # of a container: mapped
+        }
+        limits = {"KYC_CPUS": f"{order.cpus:g}"} if order.cpus else {}
+        return {**place, **own, **limits, **order.envs}
 
     async def insist(self, attempt: str, what: str, call: Callable[[], Awaitable[T]]) -> T:
         """Return the result, however often the other side is unreachable; from the third time on that is told."""

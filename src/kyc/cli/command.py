@@ -46,6 +46,14 @@ def _run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--env", metavar="K=V", action="append", default=[], help="set a variable; may be repeated")
 
 
+def _serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="the service file; of a running service: its next revision")
+    parser.add_argument("-d", "--detach", action="store_true", help="do not wait until it answers")
+    parser.add_argument("--dry-run", action="store_true", help="show the parsed file, the offers and the cost only")
+    parser.add_argument("--name", metavar="NAME", help="another name than the file's")
+    parser.add_argument("--env", metavar="K=V", action="append", default=[], help="set a variable; may be repeated")
+
+
 def _name(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="the workload's name")
 
@@ -69,7 +77,8 @@ def _instances(parser: argparse.ArgumentParser) -> None:
 
 def _logs(parser: argparse.ArgumentParser) -> None:
     _name(parser)
-    parser.add_argument("-f", "--follow", action="store_true", help="go on until the job ends")
+    parser.add_argument("-f", "--follow", action="store_true", help="go on until it ends")
+    parser.add_argument("--replica", metavar="ID", help="only of this replica of a service, or attempt of a job")
 
 
 def _events(parser: argparse.ArgumentParser) -> None:
@@ -84,6 +93,29 @@ def _interrupt(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--notice", metavar="SECONDS", type=float, default=120.0, help="how long before (default 120); 0: killed"
     )
+
+
+def _snapshots(parser: argparse.ArgumentParser) -> None:
+    _name(parser)
+    parser.add_argument("--diff", metavar=("A", "B"), type=int, nargs=2, help="what changed from snapshot A to B")
+
+
+def _verify(parser: argparse.ArgumentParser) -> None:
+    _name(parser)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--snapshot", metavar="N", type=int, help="which one (default: the newest)")
+    which.add_argument("--all", action="store_true", dest="everything", help="every snapshot that is kept")
+
+
+def _stream(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "verb",
+        choices=("check", "migrate", "list"),
+        help="check: can a stream be relied on; migrate: move workloads to it; list: where each workload's files are",
+    )
+    parser.add_argument("url", metavar="URL", nargs="?", help="kafka://…, nats://…, s3://…, gs://…, az://…, file:///…")
+    parser.add_argument("names", metavar="NAME", nargs="*", help="migrate: only these workloads (default: all)")
+    parser.add_argument("-d", "--detach", action="store_true", help="migrate: do not wait for its end")
 
 
 def _restore(parser: argparse.ArgumentParser) -> None:
@@ -219,12 +251,17 @@ COMMANDS = (
         help="print the completion script for a shell",
     ),
     Command(name="run", group=_WORK, handler="work:run", add=_run, help="run a job, and follow it"),
+    Command(name="serve", group=_WORK, handler="serve:serve", add=_serve, help="run a service behind one address"),
     Command(name="stop", group=_WORK, handler="work:stop", add=_stop, help="stop a workload; its files are kept"),
-    Command(name="snapshots", group=_WORK, handler="files:snapshots", add=_name, help="list a workload's snapshots"),
+    Command(
+        name="snapshots", group=_WORK, handler="files:snapshots", add=_snapshots, help="list a workload's snapshots"
+    ),
+    Command(name="verify", group=_WORK, handler="files:verify", add=_verify, help="read a workload's snapshots back"),
     Command(name="restore", group=_WORK, handler="files:restore", add=_restore, help="get a snapshot's files"),
+    Command(name="stream", group=_WORK, handler="streams:stream", add=_stream, help="check a stream, or move to it"),
     Command(name="ps", group=_SEE, handler="ps:ps", help="list the workloads"),
     Command(name="show", group=_SEE, handler="see:show", add=_any_id, help="show one thing with all its facts"),
-    Command(name="logs", group=_SEE, handler="see:logs", add=_logs, help="show what a job printed"),
+    Command(name="logs", group=_SEE, handler="see:logs", add=_logs, help="show what a workload printed"),
     Command(name="events", group=_SEE, handler="see:events", add=_events, help="show the timeline"),
     Command(name="why", group=_SEE, handler="see:why", add=_any_id, help="show the reasons behind what happened"),
     Command(name="instances", group=_BUY, handler="machines:instances", add=_instances, help="list the instances"),

@@ -23,7 +23,7 @@ def ps(args: argparse.Namespace, out: Output) -> int:
         costs, saved = usd_column(row.cost_usd for row in rows), usd_column(row.saved_usd for row in rows)
         out.table(_COLUMNS, [_line(*line) for line in zip(rows, costs, saved, strict=True)])
     else:
-        out.line("No workloads yet. Start one with `kyc run FILE`.")
+        out.line("No workloads yet. Start one with `kyc run FILE` or `kyc serve FILE`.")
     return 0
 
 
@@ -33,7 +33,7 @@ def _line(row: WorkloadRow, cost: str, saved: str) -> list[Cell | str]:
         Cell(row.name, "bold"),
         state_cell(row.state),
         step_of(row),
-        str(row.attempt),
+        "-" if row.kind == "service" else str(row.attempt),
         str(row.instances),
         str(row.interruptions),
         cost,

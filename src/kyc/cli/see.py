@@ -22,10 +22,15 @@ def show(args: argparse.Namespace, out: Output) -> int:
     """Show a workload, an instance or a deployment with all its facts."""
     with Client() as client:
         found = _find(client, args.id)
+        service = client.service(args.id) if _is_service(found) else None
     if out.json:
-        out.document(found)
+        out.document(service or found)
         return 0
     match found:
+        case WorkloadDetail() if service is not None:
+            from kyc.cli.service import show_service  # noqa: PLC0415  # only services need it
+
+            show_service(out, service)
         case WorkloadDetail():
             _show_workload(out, found)
         case InstanceRow():
@@ -33,6 +38,10 @@ def show(args: argparse.Namespace, out: Output) -> int:
         case DeploymentRow():
             _show_deployment(out, found)
     return 0
+
+
+def _is_service(found: WorkloadDetail | InstanceRow | DeploymentRow) -> bool:
+    return isinstance(found, WorkloadDetail) and found.row.kind == "service"
 
 
 def _find(client: Client, name: str) -> WorkloadDetail | InstanceRow | DeploymentRow:
@@ -125,10 +134,10 @@ def _show_deployment(out: Output, row: DeploymentRow) -> None:
 
 
 def logs(args: argparse.Namespace, out: Output) -> int:
-    """Show what a job printed; with -f until it ends."""
+    """Show what a workload printed; with -f until it ends."""
 
     def print_log(row: object) -> None:
-        if isinstance(row, LogRow):
+        if isinstance(row, LogRow) and args.replica in {None, row.attempt}:
             show_log(out, row)
 
     with Client() as client:
@@ -136,7 +145,7 @@ def logs(args: argparse.Namespace, out: Output) -> int:
             after = client.last_seq()
             watch_job(client, out, args.name, after=after, show=print_log)
         else:
-            for row in client.all_logs(args.name):
+            for row in client.all_logs(args.name, attempt=args.replica):
                 show_log(out, row)
     return 0
 

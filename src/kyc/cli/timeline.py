@@ -13,12 +13,20 @@ Data = Mapping[str, object]
 _KIND_WIDTH = 22
 _SUBJECT_WIDTH = 12
 _QUIET = {EventKind.DEPLOYMENT_LOG, EventKind.JOB_PROGRESS, EventKind.SNAPSHOT_COMMITTED}
-_GOOD = {EventKind.JOB_SUCCEEDED, EventKind.JOB_STARTED, EventKind.JOB_RESUMED, EventKind.RESTORE_COMPLETED}
+_GOOD = {
+    EventKind.REPLICA_READY,
+    EventKind.SERVICE_READY,
+    EventKind.JOB_SUCCEEDED,
+    EventKind.JOB_STARTED,
+    EventKind.JOB_RESUMED,
+    EventKind.RESTORE_COMPLETED,
+}
 _WARNING = {
     EventKind.INTERRUPTION_REQUESTED,
     EventKind.INSTANCE_NOTICED,
     EventKind.INSTANCE_SUSPECTED,
     EventKind.JOB_MIGRATING,
+    EventKind.REPLICA_UNREADY,
     EventKind.AGENT_TROUBLED,
     EventKind.BUDGET_WARNED,
     EventKind.BUDGET_HELD,
@@ -29,6 +37,9 @@ _BAD = {
     EventKind.DEPLOYMENT_FAILED,
     EventKind.INSTANCE_LOST,
     EventKind.JOB_FAILED,
+    EventKind.REPLICA_DIED,
+    EventKind.REPLICA_FAILED,
+    EventKind.SERVICE_FAILED,
     EventKind.ATTEMPT_FENCED,
     EventKind.BUDGET_STOPPED,
     EventKind.DEADLINE_MISSED,
@@ -179,6 +190,36 @@ def _orphan(data: Data) -> str:
     return f"{data.get('instance') or 'an instance'} in {where}"
 
 
+def _replica(data: Data) -> str:
+    where = f"{data.get('replica', '')} on {data.get('instance', '')}"
+    more = _others({key: value for key, value in data.items() if key not in {"replica", "instance"}})
+    return f"{where}{', ' if more else ''}{more}"
+
+
+def _pulling(data: Data) -> str:
+    done, total = _amount(data, "done_bytes"), _amount(data, "total_bytes")
+    return f"{data.get('image', '')} on {data.get('instance', '')}: {size(done)} of {size(total)}"
+
+
+def _scaled(data: Data) -> str:
+    steps = [
+        f"{data.get(f'was_{noun}')} -> {data.get(noun)} {noun}"
+        for noun in ("instances", "replicas")
+        if data.get(noun) != data.get(f"was_{noun}")
+    ]
+    return ", ".join(steps)
+
+
+def _edge(data: Data) -> str:
+    if data.get("refused"):
+        return f"refused; next: {data.get('next_step', '')}"
+    changes = data.get("changes")
+    told = "; ".join(f"{name}: {why}" for name, why in changes.items()) if isinstance(changes, dict) else ""
+    after = data.get("after_notice_ms")
+    late = f" ({max(after.values()):.0f} ms after the notice)" if isinstance(after, dict) and after else ""
+    return f"{data.get('up')} up, {data.get('draining')} draining{late}: {told}"
+
+
 def _others(data: Data) -> str:
     """Return any data as words: `offer a/b, took 0.8 s`."""
     return ", ".join(_words(key, value) for key, value in data.items() if value not in (None, "", [], {}))
@@ -242,6 +283,17 @@ _FACTS: Mapping[str, Callable[[Data], str]] = {
     EventKind.JOB_FAILED: _ended,
     EventKind.JOB_STOPPED: _ended,
     EventKind.AGENT_TROUBLED: _troubled,
+    EventKind.REPLICA_REQUESTED: _replica,
+    EventKind.REPLICA_STARTED: _replica,
+    EventKind.REPLICA_PULLING: _pulling,
+    EventKind.REPLICA_READY: _replica,
+    EventKind.REPLICA_UNREADY: _replica,
+    EventKind.REPLICA_DIED: _replica,
+    EventKind.REPLICA_DRAINING: _replica,
+    EventKind.REPLICA_STOPPED: _replica,
+    EventKind.REPLICA_FAILED: _replica,
+    EventKind.SERVICE_SCALED: _scaled,
+    EventKind.EDGE_UPDATED: _edge,
     EventKind.ORPHAN_FOUND: _orphan,
     EventKind.ORPHAN_REMOVED: _orphan,
 }

@@ -26,7 +26,7 @@ _INTERRUPTED = 130
 
 def run(args: argparse.Namespace, out: Output) -> int:
     """Submit a job. Follow it to its end unless told not to: the exit code is 0 only if it succeeded."""
-    envs = _envs(args.env)
+    envs = envs_of(args.env)
     with Client() as client:
         after = 0 if args.dry_run or args.detach else client.last_seq()
         with status_line(out, f"submitting {args.file}") as (_, set_status):
@@ -152,7 +152,8 @@ def _pairs(value: object) -> str:
     return " ".join(f"{key}={item}" for key, item in value.items()) if isinstance(value, dict) else ""
 
 
-def _envs(pairs: list[str]) -> dict[str, str]:
+def envs_of(pairs: list[str]) -> dict[str, str]:
+    """Return the variables of `--env K=V`."""
     envs: dict[str, str] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
@@ -167,7 +168,8 @@ def stop(args: argparse.Namespace, out: Output) -> int:
     with Client() as client:
         row = client.stop(args.name)
         if not args.detach:
-            with status_line(out, f"{args.name} stops; its files are being flushed"):
+            what = "its requests are being answered" if row.kind == "service" else "its files are being flushed"
+            with status_line(out, f"{args.name} stops; {what}"):
                 row = client.wait(args.name)
     if out.json:
         out.document(row)
@@ -175,6 +177,9 @@ def stop(args: argparse.Namespace, out: Output) -> int:
         out.line(f"{row.name} stops. Watch with `kyc events -f`.")
     else:
         ended = f"{row.name} is {out.paint(state_cell(row.state))} after {span(_lasted_s(row))}"
+        if row.kind == "service":
+            out.line(f"{ended}. It spent {usd(row.cost_usd)}.")
+            return 0
         files = f"Its files: `kyc restore {row.name} --to DIR`." if row.last_snapshot_at else "It has no snapshot."
         out.line(f"{ended}. {files}")
     return 0

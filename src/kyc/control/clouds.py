@@ -20,6 +20,7 @@ class ClosedCloud:
 
     name: str
     why: KycError
+    look_every_s: float = 1.0
 
     async def instances(self, *, everywhere: bool = False) -> list[CloudInstance]:
         """Raise why."""
@@ -52,6 +53,11 @@ class CloudOfAccounts:
     name: str
     accounts: Sequence[Cloud]
     _homes: dict[str, Cloud] = field(default_factory=dict)
+
+    @property
+    def look_every_s(self) -> float:
+        """How often it may be looked at: as often as the most patient of its accounts."""
+        return max(account.look_every_s for account in self.accounts)
 
     async def instances(self, *, everywhere: bool = False) -> list[CloudInstance]:
         """Return the instances of all accounts; see the port."""

@@ -33,7 +33,7 @@ class Changes:
 
 
 def read_fact(  # noqa: C901, PLR0911, PLR0912  # one arm for each kind of fact
-    fact: wire.AnyFact, known: Known, *, now: datetime
+    fact: wire.Noticed | wire.AttemptFact, known: Known, *, now: datetime
 ) -> Changes:
     """Return what the fact changes. One about an attempt that is over adds to the timeline at most.
 
@@ -91,7 +91,7 @@ def _noticed(fact: wire.Noticed, known: Known, *, now: datetime) -> Changes:
     return Changes(records=(noticed,), events=(event,))
 
 
-def _when(fact: wire.AnyFact, instance: Instance, *, now: datetime) -> datetime:
+def _when(fact: wire.Noticed | wire.AttemptFact, instance: Instance, *, now: datetime) -> datetime:
     """Return when the fact happened, by the instance's clock as far as that can be right."""
     return min(now, max(instance.requested_at, fact.at))
 
@@ -184,6 +184,6 @@ class _Reading:
         return Event(kind=kind, subject=self.job.name, at=self.at, data=data)
 
 
-def attempt_of(fact: wire.AnyFact) -> str | None:
+def attempt_of(fact: wire.Noticed | wire.AttemptFact) -> str | None:
     """Return the id of the attempt that the fact is about; None for one about the instance alone."""
     return None if isinstance(fact, wire.Noticed) else fact.attempt

@@ -17,6 +17,7 @@ from kyc.domain.errors import CredentialError, KycError, QuotaError, Unreachable
 from kyc.domain.event import Event, EventKind
 from kyc.domain.ids import DeploymentId, InstanceId
 from kyc.domain.instance import Instance, InstanceState
+from kyc.domain.refusal import Refusal, refusal_of
 from kyc.planning.fleet import Converge, plan_fleet
 from kyc.ports.provisioner import Provisioned
 from kyc.ports.store import Record
@@ -191,7 +192,9 @@ class Fleet:
         records: list[Record] = [fresh.to(DeploymentState.FAILED, failure=str(error))]
         for instance in await self._instances(fresh):
             if instance.state in _COMING:
-                ended = {"ended_at": now, "interrupted_at": now, "end_reason": str(error)}
+                refusal = refusal_of(error)
+                taken_at = now if refusal is Refusal.CAPACITY else None
+                ended = {"ended_at": now, "interrupted_at": taken_at, "end_reason": str(error), "refusal": refusal}
                 records.append(instance.to(_S.FAILED, **ended))
             elif instance.state not in _GONE:
                 records.append(instance.to(_S.TERMINATING, end_reason=str(error)))

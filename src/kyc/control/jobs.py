@@ -101,6 +101,7 @@ class Jobs:
             await self._make_place_in_stream(step.job.name)
         rng = self.context.rng
         step.place(action, ranking, new_instance_id(rng), new_deployment_id(rng), self.context.payer)
+        step.begin_in(self.context.stream_host.identity)
 
     async def _ahead(self, view: JobView) -> WorkAhead:
         """What is left of the job, as far as it has shown."""
@@ -121,7 +122,7 @@ class Jobs:
         )
 
     async def _make_place_in_stream(self, name: WorkloadName) -> None:
-        stream = await self.context.stream_host.stream()
+        stream = await self.context.stream_host.stream(name)
         try:
             await stream.create(name)
         finally:
@@ -185,6 +186,11 @@ class _Step:
         moved = job if job.state in _ON_ITS_WAY else job.to(JobState.PLACING)
         self._set_job(replace(moved, attempts=number, reason=action.reason))
         self._tell_placement(action, instance, attempt, ranking)
+
+    def begin_in(self, stream: str) -> None:
+        """Note where the job's snapshots will lie: they stay there, whatever the master's stream is later."""
+        if not self.job.stream:
+            self._set_job(replace(self.job, stream=stream))
 
     def _tell_placement(self, action: Place, instance: Instance, attempt: Attempt, ranking: Ranking) -> None:
         offer = instance.offer
@@ -253,7 +259,8 @@ class _Step:
 def _no_offer(action: Place) -> str:
     kind = "" if action.purchase is None else f"{action.purchase.value.replace('_', '-')} "
     below = "" if action.below_usd_per_hour is None else f" below ${action.below_usd_per_hour.normalize():f}/h"
-    return f"no {kind}offer{below} meets the requirements now"
+    barred = f"; refused: {action.barriers[0].reason}" if action.barriers else ""
+    return f"no {kind}offer{below} meets the requirements now{barred}"
 
 
 _ON_ITS_WAY = frozenset({JobState.PLACING, JobState.MIGRATING, JobState.RUNNING})

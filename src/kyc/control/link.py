@@ -13,17 +13,21 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import cast
 
 from kyc.control.context import Context, write_fresh
 from kyc.control.fact import Known, attempt_of, read_fact
+from kyc.control.orders import OrderBook
 from kyc.control.pulse import Pulses
+from kyc.control.replicafact import ReplicaChanges, read_replica_fact, read_replica_trouble
 from kyc.domain.errors import UnreachableError
 from kyc.domain.event import Event, EventKind
-from kyc.domain.ids import AttemptId, InstanceId, WorkloadName
+from kyc.domain.ids import AttemptId, InstanceId, ReplicaId, WorkloadName
 from kyc.domain.instance import Instance, InstanceState
 from kyc.domain.job import Attempt, AttemptState, Job
 from kyc.domain.snapshot import StreamAccess
 from kyc.wire import agent as wire
+from kyc.wire.replica import ReplicaFact, ReplicaOrder, ToldOfReplica
 
 log = logging.getLogger(__name__)
 
@@ -46,10 +50,12 @@ class Links:
     context: Context
     pulses: Pulses
     _revisions: itertools.count[int] = field(init=False)
+    _orders: OrderBook = field(init=False)
     _serving: dict[InstanceId, asyncio.Task[None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._revisions = itertools.count(int(self.context.clock.now().timestamp() * 1000))
+        self._orders = OrderBook(self.context)
 
     async def serve(self, instance: Instance, receive: Receive, send: Send) -> None:
         """Talk to one agent until its connection ends; `receive` and `send` raise UnreachableError then.
@@ -84,20 +90,21 @@ class Links:
         now = context.clock.now()
         data = {"offer": instance.offer.id, "boot_s": round((now - instance.requested_at).total_seconds(), 3)}
         event = Event(kind=EventKind.INSTANCE_READY, subject=instance.id, at=now, data=data, reason="its agent came")
-        ready = instance.to(InstanceState.READY, started_at=instance.started_at or now, seen_at=now)
+        ready = instance.to(InstanceState.READY, started_at=instance.started_at or now, ready_at=now, seen_at=now)
         await context.store.save(ready, events=[event])
         context.signal.notify()
 
     async def _tell(self, instance_id: InstanceId, send: Send) -> None:
         granted: dict[WorkloadName, StreamAccess] = {}
-        sent: wire.Assignment | None = None
-        first = True
+        sent: tuple[wire.Assignment | None, list[ReplicaOrder]] | None = None
         while True:
             mark = self.context.signal.mark
-            wanted = await self._assignment(instance_id, granted)
-            if first or wanted != sent:
-                await send(wire.frame(wire.Desire(revision=next(self._revisions), assignment=wanted)))
-                sent, first = wanted, False
+            assignment = await self._assignment(instance_id, granted)
+            replicas = await self._orders.of(instance_id, stale_s=_REFRESH_S)
+            if (assignment, replicas) != sent:
+                desire = wire.Desire(revision=next(self._revisions), assignment=assignment, replicas=replicas)
+                await send(wire.frame(desire))
+                sent = (assignment, replicas)
             await self.context.signal.wait(mark, timeout_s=_REFRESH_S)
 
     async def _listen(self, instance_id: InstanceId, receive: Receive, send: Send) -> None:
@@ -113,16 +120,40 @@ class Links:
 
     async def _store(self, instance_id: InstanceId, message: wire.Fact) -> None:
         """Store what a fact changes, and that it was told."""
-        context = self.context
-        known = await self._known(instance_id, message.fact)
+        context, fact, inbox = self.context, message.fact, (instance_id, message.number)
+        of_replica = await self._replica_changes(instance_id, fact)
+        if of_replica is not None:
+            records = () if of_replica.replica is None else (of_replica.replica,)
+            await context.store.save(*records, events=of_replica.events, logs=of_replica.logs, inbox=inbox)
+            context.signal.notify()
+            return
+        assert not isinstance(fact, ToldOfReplica)
+        known = await self._known(instance_id, fact)
         if known is None:
             return
-        changes = read_fact(message.fact, known, now=context.clock.now())
-        inbox = (instance_id, message.number)
+        changes = read_fact(fact, known, now=context.clock.now())
         await context.store.save(*changes.records, events=changes.events, logs=changes.logs, inbox=inbox)
         context.signal.notify()
 
-    async def _known(self, instance_id: InstanceId, fact: wire.AnyFact) -> Known | None:
+    async def _replica_changes(self, instance_id: InstanceId, fact: wire.AnyFact) -> ReplicaChanges | None:
+        """Return what a fact about a replica changes; None for one that is about something else."""
+        of_replica = isinstance(fact, ToldOfReplica)
+        name = (
+            fact.replica
+            if isinstance(fact, ToldOfReplica)
+            else fact.attempt
+            if isinstance(fact, wire.Troubled)
+            else None
+        )
+        replica = None if name is None else await self.context.store.replica(ReplicaId(name))
+        if replica is None or replica.instance_id != instance_id:  # an agent speaks for its own instance only
+            return ReplicaChanges() if of_replica else None
+        now = self.context.clock.now()
+        if isinstance(fact, wire.Troubled):
+            return read_replica_trouble(fact, replica, now=now)
+        return read_replica_fact(cast("ReplicaFact", fact), replica, now=now)
+
+    async def _known(self, instance_id: InstanceId, fact: wire.Noticed | wire.AttemptFact) -> Known | None:
         store = self.context.store
         instance = await store.instance(instance_id)
         if instance is None:

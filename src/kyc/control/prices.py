@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
 from kyc.control.context import Context
 from kyc.control.signal import Signal
+from kyc.domain.alert import Market
 from kyc.domain.errors import InvalidInputError, KycError, NotFoundError
 from kyc.planning.coverage import Coverage
 from kyc.planning.offers import OfferOrder, OfferQuery, SearchResult
 from kyc.planning.refresh import FeedStatus, plan_refresh
-from kyc.ports.catalog import CatalogKeeper, Taken
+from kyc.ports.catalog import CatalogKeeper, SpotPrice, Taken
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,10 @@ class Prices:
     async def coverage(self) -> list[Coverage]:
         """Return what there is."""
         return [one for catalog in self.context.catalogs for one in await catalog.coverage()]
+
+    async def history(self, market: Market, since: datetime) -> list[SpotPrice]:
+        """Return how a market's spot prices changed, as far as it was seen."""
+        return [price for catalog in self.context.catalogs for price in await catalog.history(market, since)]
 
     async def feeds(self) -> Sequence[FeedStatus]:
         """Return the sources that can be asked."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from kyc.control.history import History
 from kyc.domain.ids import InstanceId
 from kyc.ports.clock import Clock
 from kyc.wire.agent import Pulse
+
+SAMPLES_KEPT = 120  # of an instance's CPU, one a second
 
 
 @dataclass(slots=True)
@@ -20,6 +24,7 @@ class Pulses:
     _heard_s: dict[InstanceId, float] = field(default_factory=dict)
     _newest: dict[InstanceId, Pulse] = field(default_factory=dict)
     _connected: set[InstanceId] = field(default_factory=set)
+    _cpu: dict[InstanceId, deque[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._since_s = self.clock.monotonic_s()
@@ -29,6 +34,7 @@ class Pulses:
         self._heard_s[instance_id] = self.clock.monotonic_s()
         if pulse is not None:
             self._newest[instance_id] = pulse
+            self._cpu.setdefault(instance_id, deque(maxlen=SAMPLES_KEPT)).append(pulse.cpu)
             self.history.add(instance_id, pulse)
 
     def connected(self, instance_id: InstanceId, *, yes: bool) -> None:
@@ -51,8 +57,13 @@ class Pulses:
         """Return the last heartbeat, None before the first."""
         return self._newest.get(instance_id)
 
+    def cpu_samples(self, instance_id: InstanceId) -> Sequence[float]:
+        """Return the shares of the CPU that the last heartbeats told, newest last."""
+        return self._cpu.get(instance_id, ())
+
     def forget(self, instance_id: InstanceId) -> None:
         """Drop all that is known of an instance that is over."""
         self._heard_s.pop(instance_id, None)
         self._newest.pop(instance_id, None)
+        self._cpu.pop(instance_id, None)
         self._connected.discard(instance_id)

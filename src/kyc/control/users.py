@@ -76,7 +76,9 @@ class Users:
         access_id, _, rest = secret.removeprefix("kyc_").partition("_")
         access = await self.context.store.admin_record(Access, access_id)
         if access is None or not hmac.compare_digest(access.secret_hash, _hash(rest)):
-            raise NotAllowedError("the token is not this master's", next_step="Sign in, or make a new token.")
+            raise NotAllowedError(
+                "the token is not this master's", next_step="Sign in, or set KYC_TOKEN to a token that holds."
+            )
         if not access.is_good(self.context.clock.now()):
             raise NotAllowedError(f"the {access.kind.value} has ended", next_step="Sign in again, or make a new token.")
         role = access.role

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from kyc.domain.alert import PriceAlert
 from kyc.domain.user import Access, User
 
-AdminRecord = User | Access
-ADMIN_KINDS: tuple[type[AdminRecord], ...] = (User, Access)
+AdminRecord = User | Access | PriceAlert
+ADMIN_KINDS: tuple[type[AdminRecord], ...] = (User, Access, PriceAlert)
 
 
 def admin_key(record: AdminRecord) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from kyc.domain.ids import DeploymentId, InstanceId
+from kyc.domain.launch import NO_OPTIONS, LaunchOptions
 from kyc.domain.machine import advance
 from kyc.domain.offer import Offer
 
@@ -41,6 +42,7 @@ class Deployment:
     reason: str = ""
     failure: str = ""
     account: str = ""  # the account that pays; empty where the cloud has none
+    options: LaunchOptions = NO_OPTIONS
     version: int = 0
 
     def to(self, state: DeploymentState, **changes: object) -> Deployment:

@@ -39,6 +39,14 @@ class CapacityUnavailableError(KycError):
     """The pool is empty: choose another offer."""
 
 
+class PriceTooLowError(CapacityUnavailableError):
+    """The most that may be paid is below the price of now: another pool may be cheaper, or the maximum too low."""
+
+
+class UnsupportedOfferError(CapacityUnavailableError):
+    """The provider does not sell this there, to this account: choose another offer, this one will not come."""
+
+
 class QuotaError(KycError):
     """The account may not have more: stop and tell the person."""
 

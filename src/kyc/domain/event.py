@@ -43,10 +43,21 @@ class EventKind(StrEnum):
     ATTEMPT_RELEASED = "attempt.released"
     ATTEMPT_FENCED = "attempt.fenced"
     AGENT_TROUBLED = "agent.troubled"
+    REPLICA_REQUESTED = "replica.requested"
+    REPLICA_STARTED = "replica.started"
+    REPLICA_PULLING = "replica.pulling"
     REPLICA_READY = "replica.ready"
+    REPLICA_UNREADY = "replica.unready"
+    REPLICA_DIED = "replica.died"
     REPLICA_DRAINING = "replica.draining"
     REPLICA_STOPPED = "replica.stopped"
+    REPLICA_FAILED = "replica.failed"
+    SERVICE_REQUESTED = "service.requested"
+    SERVICE_READY = "service.ready"
+    SERVICE_UPDATED = "service.updated"
     SERVICE_SCALED = "service.scaled"
+    SERVICE_STOPPED = "service.stopped"
+    SERVICE_FAILED = "service.failed"
     EDGE_UPDATED = "edge.updated"
     DEADLINE_MISSED = "deadline.missed"
     BUDGET_WARNED = "budget.warned"
@@ -64,6 +75,12 @@ class EventKind(StrEnum):
     TOKEN_REVOKED = "token.revoked"  # noqa: S105
     SIGN_IN_REFUSED = "sign_in.refused"  # too many wrong passwords
     STREAM_STARTED = "stream.started"
+    STREAM_MOVING = "stream.moving"
+    STREAM_MOVED = "stream.moved"
+    STREAM_TROUBLED = "stream.troubled"
+    SNAPSHOT_FREED = "snapshot.freed"
+    FLUSH_WARNED = "flush.warned"
+    FLUSH_FITS = "flush.fits"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ ReplicaId = NewType("ReplicaId", str)
 AccountId = NewType("AccountId", str)
 UserName = NewType("UserName", str)
 AccessId = NewType("AccessId", str)
+AlertId = NewType("AlertId", str)
 
 # No vowels, so that an id never spells a word; no 0/1/l, so that it can be read out loud.
 _ALPHABET = "23456789bcdfghjkmnpqrstvwxz"
@@ -38,6 +39,11 @@ def new_deployment_id(rng: Chooser) -> DeploymentId:
 def new_access_id(rng: Chooser) -> AccessId:
     """Return an id such as `a-7kq2x9bd`."""
     return AccessId(f"a-{_letters(rng)}")
+
+
+def new_alert_id(rng: Chooser) -> AlertId:
+    """Return an id such as `alert-7kq2x9bd`."""
+    return AlertId(f"alert-{_letters(rng)}")
 
 
 def attempt_id(workload: WorkloadName, number: int) -> AttemptId:

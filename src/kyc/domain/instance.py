@@ -11,6 +11,7 @@ from kyc.domain.interruption import Notice
 from kyc.domain.machine import advance, is_final
 from kyc.domain.money import PriceChange
 from kyc.domain.offer import Offer
+from kyc.domain.refusal import Refusal
 
 
 class InstanceState(StrEnum):
@@ -57,12 +58,14 @@ class Instance:
     provider_id: str | None = None
     address: str | None = None
     started_at: datetime | None = None
+    ready_at: datetime | None = None  # its agent came
     ended_at: datetime | None = None
     seen_at: datetime | None = None
     notice: Notice | None = None
     interrupted_at: datetime | None = None  # when the provider took it away, announced that, or refused it
     end_reason: str = ""
     crashed: bool = False  # it ended by itself: the provider is not to blame, and another one may end the same way
+    refusal: Refusal | None = None  # why the provider did not give it
     agent_hash: str = ""  # of the secret the agent chose when it enrolled
     prices: tuple[
         PriceChange, ...

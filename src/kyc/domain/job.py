@@ -10,6 +10,7 @@ from kyc.domain.budget import BudgetStage
 from kyc.domain.course import ANYWHERE, Course, Leave
 from kyc.domain.ids import AttemptId, InstanceId, WorkloadName
 from kyc.domain.machine import advance, is_final
+from kyc.domain.move import StreamMove
 from kyc.domain.progress import Pace
 from kyc.domain.workload import JobSpec
 
@@ -92,6 +93,9 @@ class Job:
     pace: Pace | None = None
     deadline_missed: bool = False
     reason: str = ""
+    stream: str = ""  # which one its snapshots lie in, by URL without a credential; empty: the master's own
+    move: StreamMove | None = None
+    work_stopped_at: datetime | None = None  # when its last process ended, while none runs
     version: int = 0
 
     def to(self, state: JobState, **changes: object) -> Job:

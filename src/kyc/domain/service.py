@@ -1,4 +1,4 @@
-"""A service: replicas behind one address. What is asked for, one running copy, and its place in the edge."""
+"""A service: replicas behind one address. What is asked for, how it goes, and a replica's place in the edge."""
 
 from __future__ import annotations
 
@@ -7,32 +7,8 @@ from datetime import datetime, time, timedelta
 from enum import StrEnum
 
 from kyc.domain.ids import InstanceId, ReplicaId, WorkloadName
-from kyc.domain.machine import advance, is_final
+from kyc.domain.machine import advance
 from kyc.domain.workload import Requirement
-
-
-class ReplicaState(StrEnum):
-    """Where a replica is in its life."""
-
-    PENDING = "pending"  # stored and placed; its instance may still be starting
-    STARTING = "starting"  # its process or container runs; its probe has not succeeded
-    READY = "ready"  # gets requests
-    DRAINING = "draining"  # out of the edge; the requests in flight end
-    STOPPED = "stopped"
-    FAILED = "failed"  # it died, never got ready, or its instance is gone
-
-
-_R = ReplicaState
-REPLICA_EDGES: dict[ReplicaState, frozenset[ReplicaState]] = {
-    _R.PENDING: frozenset({_R.STARTING, _R.STOPPED, _R.FAILED}),
-    _R.STARTING: frozenset({_R.READY, _R.DRAINING, _R.STOPPED, _R.FAILED}),
-    _R.READY: frozenset({_R.DRAINING, _R.FAILED}),
-    _R.DRAINING: frozenset({_R.STOPPED, _R.FAILED}),
-    _R.STOPPED: frozenset(),
-    _R.FAILED: frozenset(),
-}
-COMING = frozenset({_R.PENDING, _R.STARTING})
-LIVE = frozenset({_R.PENDING, _R.STARTING, _R.READY})
 
 
 class SignalKind(StrEnum):
@@ -160,6 +136,14 @@ class Probe:
     fail_after: timedelta = timedelta(seconds=15)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsFiles:
+    """PEM files on the edge's machine: a certificate chain and its key."""
+
+    chain: str
+    key: str
+
+
 class Balance(StrEnum):
     """How the edge chooses among ready replicas."""
 
@@ -173,7 +157,10 @@ class ServiceSpec:
     """A service as asked for. `port` is what each replica listens on (it gets it as PORT; 0: one is given to it).
 
     `any_of` holds the alternatives for its instances, one at least; `size` is what one replica takes of them and
-    `max_per_instance` how many share one at most (None: as many as fit).
+    `max_per_instance` how many share one at most (None: as many as fit). A replica that leaves gets `drain_grace` for
+    its requests in flight, then `stop_grace` from SIGTERM to SIGKILL. A request waits up to `wait` for a first replica,
+    `most_waiting` of them at once. Replies name instance and replica if `names_replica`. The edge answers at
+    `address_port` (0: at a free one, kept for the service's life), with TLS if `tls` names certificates.
     """
 
     name: WorkloadName
@@ -190,35 +177,68 @@ class ServiceSpec:
     envs: dict[str, str] = field(default_factory=dict)
     balance: Balance = Balance.LEAST_REQUEST
     drain_grace: timedelta = timedelta(seconds=30)
+    stop_grace: timedelta = timedelta(seconds=10)
+    wait: timedelta = timedelta(seconds=60)
+    most_waiting: int = 1000
+    names_replica: bool = False
+    address_port: int = 0
+    tls: TlsFiles | None = None
+
+
+class ServiceState(StrEnum):
+    """Where a service is in its life."""
+
+    STARTING = "starting"  # no replica of it has been ready yet
+    RUNNING = "running"  # it answers, if only after a wait where it has scaled to zero
+    STOPPING = "stopping"  # its replicas drain, its instances are given back
+    STOPPED = "stopped"
+    FAILED = "failed"  # its replicas die again and again; nothing of it is left
+
+
+_V = ServiceState
+SERVICE_EDGES: dict[ServiceState, frozenset[ServiceState]] = {
+    _V.STARTING: frozenset({_V.RUNNING, _V.STOPPING}),
+    _V.RUNNING: frozenset({_V.STOPPING}),
+    _V.STOPPING: frozenset({_V.STOPPED, _V.FAILED}),
+    _V.STOPPED: frozenset({_V.STARTING}),  # served again
+    _V.FAILED: frozenset({_V.STARTING}),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Replica:
-    """One running copy of a service on an instance. `replaces` names the one it takes over from, in a move."""
+class Service:
+    """A service as kyc knows it.
 
-    id: ReplicaId
-    workload: WorkloadName
-    instance_id: InstanceId
-    state: ReplicaState
-    created_at: datetime
-    port: int = 0
-    replaces: ReplicaId | None = None
-    restarts: int = 0
-    ready_at: datetime | None = None
+    `revision` counts its files: a replica of an older one is replaced. `replicas` counts all that there ever were.
+    `wanted_*` are the last decision, with those on extra spot instances; they hold where nothing can be seen.
+    """
+
+    name: WorkloadName
+    spec: ServiceSpec
+    state: ServiceState
+    requested_at: datetime
+    edge_port: int
+    revision: int = 1
+    replicas: int = 0
+    wanted_replicas: int = 0
+    wanted_instances: int = 0
+    stop_requested: bool = False
+    stop_reason: str = ""  # empty: a person asked for it
+    failed: bool = False  # it stops because it cannot be kept up
+    started_at: datetime | None = None
     ended_at: datetime | None = None
-    exit_code: int | None = None
     reason: str = ""
     version: int = 0
 
-    def to(self, state: ReplicaState, **changes: object) -> Replica:
-        """Return the replica in the new state with the changes applied; raise TransitionError if it cannot."""
-        advance(REPLICA_EDGES, self.state, state, story=f"replica {self.id}")
+    def to(self, state: ServiceState, **changes: object) -> Service:
+        """Return the service in the new state with the changes applied; raise TransitionError if it cannot."""
+        advance(SERVICE_EDGES, self.state, state, story=f"service {self.name}")
         return replace(self, state=state, **changes)  # type: ignore[arg-type]  # names are the fields'
 
     @property
     def is_over(self) -> bool:
         """Whether nothing of it runs any more."""
-        return is_final(REPLICA_EDGES, self.state)
+        return self.state in {_V.STOPPED, _V.FAILED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

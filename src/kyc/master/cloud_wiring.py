@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache, partial
 
+from kyc.adapters.aws.provider import AwsProvider
+from kyc.adapters.system.sshkey import public_key
+from kyc.control.region import regions_in_use
 from kyc.master.home import Home
+from kyc.master.settings import Settings
 from kyc.ports.account import CloudProvider
+from kyc.ports.clock import Clock
 from kyc.ports.store import Store
 
 
-def make_providers(home: Home, store: Store) -> Mapping[str, CloudProvider]:
+def make_providers(settings: Settings, home: Home, store: Store, clock: Clock) -> Mapping[str, CloudProvider]:
     """Return the providers by the names of their clouds."""
-    del home, store
-    return {}
+
+    @cache
+    def key() -> str:
+        return public_key(home.ssh_key)
+
+    aws = AwsProvider(
+        master_id=home.master_id(),
+        public_key=key,
+        admit_ssh=settings.public_url is None,
+        regions=partial(regions_in_use, store, clock),
+    )
+    return {aws.name: aws}

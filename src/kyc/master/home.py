@@ -53,6 +53,11 @@ class Home:
         return self.path / "catalog"
 
     @property
+    def ssh_key(self) -> Path:
+        """The private key by which this master reaches instances."""
+        return self.path / "ssh" / "id_ed25519"
+
+    @property
     def log(self) -> Path:
         """The master's own log."""
         return self.path / "logs" / "master.log"

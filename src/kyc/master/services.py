@@ -10,27 +10,36 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
 
+from kyc.control.alerts import Alerts
 from kyc.control.history import History
+from kyc.control.move import Headway
 from kyc.control.signal import Signal
+from kyc.control.traffic import TrafficHistory
 from kyc.control.users import Users
 from kyc.domain.account import CloudAccount
+from kyc.domain.alert import Market
 from kyc.domain.deployment import Deployment
 from kyc.domain.ids import InstanceId, WorkloadName
 from kyc.domain.instance import Instance
 from kyc.domain.job import Job
+from kyc.domain.offer import Offer
+from kyc.domain.service import Service, ServiceSpec
 from kyc.domain.snapshot import SnapshotSummary
 from kyc.domain.workload import JobSpec
 from kyc.master.archives import Archives
+from kyc.planning.autoscale import ScaleDecision
 from kyc.planning.budget import Meter
 from kyc.planning.coverage import Coverage
 from kyc.planning.freshness import Freshness
 from kyc.planning.market import Ranking
 from kyc.planning.offers import OfferQuery, SearchResult
 from kyc.planning.refresh import FeedStatus
+from kyc.planning.serving import ServiceRecords
 from kyc.ports.account import CloudProvider, Verdict
-from kyc.ports.catalog import Taken
+from kyc.ports.catalog import SpotPrice, Taken
 from kyc.ports.clock import Clock
 from kyc.ports.store import Store
+from kyc.snapshot.history import Difference, OnProgress, Verification
 from kyc.wire.agent import Pulse
 
 
@@ -54,6 +63,29 @@ class Intents(Protocol):
     async def authenticate(self, instance_id: InstanceId, secret: str) -> Instance: ...
 
 
+class Servings(Protocol):
+    """What people ask of services (control.serve). `free_port` is the edge's."""
+
+    async def submit(self, spec: ServiceSpec) -> Service: ...
+
+    async def offers(self, spec: ServiceSpec) -> list[Offer]: ...
+
+    async def stop(self, name: WorkloadName) -> Service: ...
+
+
+class ServiceBoard(Protocol):
+    """What is known of services now, beyond what is stored (control.services)."""
+
+    @property
+    def host(self) -> str: ...
+
+    async def look(self, service: Service) -> ServiceRecords: ...
+
+    def history(self, name: WorkloadName) -> TrafficHistory: ...
+
+    def decision(self, name: WorkloadName) -> ScaleDecision | None: ...
+
+
 class Budgets(Protocol):
     """Limits on spending, by `day`, `month`, `total` or a live job's name (control.budgets)."""
 
@@ -70,6 +102,8 @@ class Prices(Protocol):
     async def search(self, query: OfferQuery) -> SearchResult: ...
 
     async def coverage(self) -> list[Coverage]: ...
+
+    async def history(self, market: Market, since: datetime) -> list[SpotPrice]: ...
 
     async def feeds(self) -> Sequence[FeedStatus]: ...
 
@@ -89,17 +123,39 @@ class Links(Protocol):
 
 
 class Pulses(Protocol):
-    """The newest heartbeat of each instance (control.pulse)."""
+    """The newest heartbeat of each instance, and for how long there was none (control.pulse)."""
 
     def newest(self, instance_id: InstanceId) -> Pulse | None: ...
 
+    def silent_s(self, instance_id: InstanceId) -> float: ...
+
 
 class Snapshots(Protocol):
-    """What is in the stream. `files` yields a tar of the snapshot (None: the newest); both raise NotFoundError."""
+    """What is in the stream (master.snapshots). `tar` yields the files of a snapshot (None: the newest).
+
+    `on_progress` hears (chunks, of so many). All raise NotFoundError.
+    """
 
     async def list(self, name: WorkloadName) -> list[SnapshotSummary]: ...
 
+    async def diff(self, name: WorkloadName, older: int, newer: int) -> Difference: ...
+
+    async def verify(
+        self, name: WorkloadName, sequence: int | None, on_progress: OnProgress, *, everything: bool
+    ) -> Sequence[Verification]: ...
+
     def tar(self, name: WorkloadName, sequence: int | None) -> AsyncIterator[bytes]: ...
+
+
+class Moves(Protocol):
+    """Workloads on their way to another stream (control.move). `ask` raises NotFoundError and ConflictError."""
+
+    @property
+    def headway(self) -> Mapping[WorkloadName, Headway]: ...
+
+    def lies_in(self, job: Job) -> str: ...
+
+    async def ask(self, url: str, token: str, names: Sequence[WorkloadName]) -> list[Job]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,14 +211,18 @@ class Services:
     store: Store
     clock: Clock
     intents: Intents
+    servings: Servings
+    board: ServiceBoard
     budgets: Budgets
     links: Links
     pulses: Pulses
     history: History
     snapshots: Snapshots
+    moves: Moves
     operations: Operations
     accounts: Accounts
     users: Users
+    alerts: Alerts
     archives: Archives
     prices: Prices
     tables: Archives

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from kyc.domain.errors import InvalidInputError
 from kyc.planning.freshness import Freshness
+from kyc.planning.retention import Retention
 from kyc.wire.quantity import duration
 
 DEFAULT_HOST = "127.0.0.1"
@@ -43,6 +44,7 @@ class Settings:
     fetch_prices: bool = True
     session_lasts: timedelta = timedelta(hours=12)
     freshness: Freshness = field(default_factory=Freshness)
+    retention: Retention = field(default_factory=Retention)
 
 
 def read_settings(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
@@ -73,6 +75,7 @@ def read_settings(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
         fetch_prices=_one_of("price-feeds", of("price_feeds", "on"), ("on", "off")) == "on",
         session_lasts=_lasts(of("session", "12h")),
         freshness=_freshness(of("stale_after", "")),
+        retention=Retention(last=_number("keep-snapshots", of("keep_snapshots", str(Retention().last)), least=1)),
     )
 
 
@@ -97,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     option("--log-level", metavar="LEVEL", help=f"{', '.join(LOG_LEVELS)} (KYC_LOG_LEVEL; default info)")
     option("--archive-limit-mib", metavar="N", help="how large a workdir may be, packed (KYC_ARCHIVE_LIMIT_MIB)")
     option("--price-feeds", metavar="on|off", help="whether prices are fetched in the background (KYC_PRICE_FEEDS)")
+    option("--keep-snapshots", metavar="N", help="of a workload, besides older ones (KYC_KEEP_SNAPSHOTS; default 10)")
     option("--session", metavar="TIME", help="how long a browser stays signed in (KYC_SESSION; default 12h)")
     option(
         "--stale-after",

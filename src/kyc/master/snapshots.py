@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tarfile
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from kyc.ports.clock import Clock
 from kyc.ports.secrets import Secrets
 from kyc.ports.store import Store
 from kyc.ports.stream import StreamHost, StreamReader
-from kyc.snapshot.history import list_snapshots
+from kyc.snapshot.history import Difference, OnProgress, Verification, diff, list_snapshots, verify, verify_all
 from kyc.snapshot.restore import Restorer
 from kyc.snapshot.workload import WorkloadFiles
 
@@ -42,6 +42,25 @@ class Snapshots:
             return []
         async with self._reader(name) as reader:
             return await list_snapshots(reader, self._key(job), name)
+
+    async def diff(self, name: WorkloadName, older: int, newer: int) -> Difference:
+        """Return what changed between two snapshots; NotFoundError for one that is not there."""
+        job = await self._begun(name)
+        async with self._reader(name) as reader:
+            return await diff(reader, self._key(job), name, older=older, newer=newer)
+
+    async def verify(
+        self, name: WorkloadName, sequence: int | None, on_progress: OnProgress, *, everything: bool
+    ) -> Sequence[Verification]:
+        """Read a snapshot (None: the newest), or `everything`, back from the stream; NotFoundError if there is none."""
+        job = await self._begun(name)
+        key = self._key(job)
+        async with self._reader(name) as reader:
+            refs = await reader.manifests() if everything else []
+            if len(refs) > 1:
+                numbers = [ref.sequence for ref in refs]
+                return await verify_all(reader, key, name, numbers, on_progress=on_progress)
+            return [await verify(reader, key, name, sequence=sequence, on_progress=on_progress)]
 
     async def tar(self, name: WorkloadName, sequence: int | None) -> AsyncIterator[bytes]:
         """Yield the files of a snapshot (None: the newest) as a tar, verified whole before the first byte."""
@@ -74,7 +93,7 @@ class Snapshots:
     @asynccontextmanager
     async def _reader(self, name: WorkloadName) -> AsyncIterator[StreamReader]:
         await self.stream_host.ensure()  # it may have been killed a moment ago
-        stream = await self.stream_host.stream()
+        stream = await self.stream_host.stream(name)
         try:
             reader = await stream.open_reader(name)
             try:
@@ -83,6 +102,12 @@ class Snapshots:
                 await reader.close()
         finally:
             await stream.close()
+
+    async def _begun(self, name: WorkloadName) -> Job:
+        job = await self._job(name)
+        if job.attempts == 0:
+            raise NotFoundError(f"{name} has not begun: it has no snapshot", next_step="`kyc ps` shows how it stands.")
+        return job
 
     async def _job(self, name: WorkloadName) -> Job:
         job = await self.store.job(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -21,14 +21,17 @@ from kyc.domain.workload import JobSpec
 from kyc.planning.course import word_of
 from kyc.planning.ledger import cost_of, is_billing
 from kyc.planning.progress import forecast_of
+from kyc.snapshot.history import Verification
 from kyc.wire.agent import Pulse
 from kyc.wire.api import (
     AttemptRow,
+    DamagedFile,
     DeploymentRow,
     EventRow,
     InstanceRow,
     LogRow,
     SnapshotRow,
+    VerifiedSnapshot,
     WorkloadRow,
 )
 from kyc.wire.text import legible
@@ -86,8 +89,13 @@ def attempt_row(attempt: Attempt) -> AttemptRow:
 
 def spec_view(spec: JobSpec) -> dict[str, object]:
     """Return the spec as JSON values; the value of a variable whose name tells of a secret is hidden."""
-    envs = {name: _HIDDEN if _SECRET_NAME.search(name) else value for name, value in spec.envs.items()}
-    return cast("dict[str, object]", msgspec.to_builtins(replace(spec, envs=envs), str_keys=True))
+    shown = replace(spec, envs=hidden_envs(spec.envs))
+    return cast("dict[str, object]", msgspec.to_builtins(shown, str_keys=True))
+
+
+def hidden_envs(envs: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables; the value of one whose name tells of a secret is hidden."""
+    return {name: _HIDDEN if _SECRET_NAME.search(name) else value for name, value in envs.items()}
 
 
 def instance_row(instance: Instance, *, now: datetime) -> InstanceRow:
@@ -144,6 +152,18 @@ def event_row(event: Event) -> EventRow:
 def log_row(lines: LogLines) -> LogRow:
     """Return a piece of output."""
     return LogRow(seq=lines.seq, at=lines.at, attempt=lines.attempt, text=lines.text)
+
+
+def verified_row(found: Verification) -> VerifiedSnapshot:
+    """Return a snapshot as it was read back."""
+    return VerifiedSnapshot(
+        sequence=found.sequence,
+        files=found.files,
+        chunks=found.chunks,
+        stored_bytes=found.stored_bytes,
+        damaged=[DamagedFile(path=legible(path), reason=legible(why)) for path, why in found.damaged],
+        unreadable=legible(found.unreadable),
+    )
 
 
 def snapshot_row(summary: SnapshotSummary) -> SnapshotRow:

@@ -27,7 +27,9 @@ from kyc.control.clouds import LiveClouds
 from kyc.control.context import Context
 from kyc.control.engine import Engine
 from kyc.control.intent import enrolment_token
+from kyc.control.move import Moves
 from kyc.control.prices import Prices
+from kyc.control.serve import Servings
 from kyc.control.signal import Signal
 from kyc.control.users import Users
 from kyc.domain.errors import KycError
@@ -35,19 +37,22 @@ from kyc.domain.ids import InstanceId
 from kyc.domain.snapshot import StreamAccess
 from kyc.master.archives import Archives
 from kyc.master.cloud_wiring import make_providers
+from kyc.master.edges import make_edge, port_giver
 from kyc.master.home import Home
 from kyc.master.main import Start
 from kyc.master.pricing import FEED_KINDS
 from kyc.master.services import CloudStatus, Services
 from kyc.master.settings import Settings
 from kyc.master.snapshots import Snapshots
-from kyc.master.stream import NamedStream
+from kyc.master.stream import NamedStream, Streams
 from kyc.ports.clock import Clock
 from kyc.ports.cloud import Cloud
 from kyc.ports.module import CloudModule
 from kyc.ports.secrets import Secrets
+from kyc.ports.store import Store
 from kyc.ports.stream import StreamHost
-from kyc.streams import connect
+from kyc.snapshot.maintain import Maintainer
+from kyc.streams import check, connect
 
 MOST_TABLE_BYTES = 256 << 20
 
@@ -59,11 +64,11 @@ async def build(start: Start) -> AsyncIterator[Services]:
     clock = SystemClock()
     secrets = KeyFile(home.path / "secret.key")
     local = LocalCloud(home.path / "local", mode=settings.local_mode)
-    stream_host = make_stream_host(settings, home, clock)
     store = await SqlStore.open(settings.state_url or f"sqlite:///{home.database}")
+    streams = make_streams(settings, home, clock, store, secrets)
     clouds = LiveClouds({local.name: local})
     signal = Signal()
-    accounts = Accounts(store, secrets, clock, make_providers(home, store), clouds, signal)
+    accounts = Accounts(store, secrets, clock, make_providers(settings, home, store, clock), clouds, signal)
     provisioner = make_provisioner(settings, home, local, accounts)
     context = Context(
         store=store,
@@ -72,7 +77,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
         clouds=clouds,
         catalogs=[LocalCatalog(clock), OfferBook(home.catalog)],
         provisioner=provisioner,
-        stream_host=stream_host,
+        stream_host=streams,
         secrets=secrets,
         master_url=settings.public_url or start.url,
         payer=accounts.payer,
@@ -83,14 +88,21 @@ async def build(start: Start) -> AsyncIterator[Services]:
     for folder in (archives, tables):
         folder.prepare()
     prices = Prices(context, make_keeper(home, clock), background=settings.fetch_prices)
+    moves = Moves(context, streams, Maintainer(home.path / "moves", settings.retention), check)
+    edge = make_edge(settings.edge, home.path / "edge", clock)
     engine = Engine(
-        context, lambda _, instance_id, master_url: user_data(instance_id, master_url, secrets), prices, accounts
+        context,
+        lambda _, instance_id, master_url: user_data(instance_id, master_url, secrets),
+        edge=edge,
+        prices=prices,
+        accounts=accounts,
+        moves=moves,
     )
     operations = Operations(clouds)
     try:
         await local.ensure()
         await accounts.tick()
-        await stream_host.ensure()
+        await streams.ensure()
         loops = asyncio.create_task(engine.run())
         try:
             yield Services(
@@ -99,11 +111,15 @@ async def build(start: Start) -> AsyncIterator[Services]:
                 store=store,
                 clock=clock,
                 intents=engine.intents,
+                servings=Servings(context, port_giver(engine.edge_host)),
+                board=engine.services,
                 budgets=engine.budgets,
+                alerts=engine.alerts,
                 links=engine.links,
                 pulses=engine.pulses,
+                snapshots=Snapshots(store, streams, secrets, clock, home.path / "tmp"),
+                moves=moves,
                 history=engine.pulses.history,
-                snapshots=Snapshots(store, stream_host, secrets, clock, home.path / "tmp"),
                 operations=operations,
                 accounts=accounts,
                 users=Users(context, Scrypt(), session_lasts=settings.session_lasts),
@@ -121,16 +137,22 @@ async def build(start: Start) -> AsyncIterator[Services]:
     finally:
         await store.close()
         if operations.everything:
+            await edge.stop()
             await local.stop()
-            await stream_host.stop()
+            await streams.stop()
 
 
-def make_stream_host(settings: Settings, home: Home, clock: Clock) -> StreamHost:
-    """Return the stream that was asked for, else the embedded server; raise InvalidInputError for no known URL."""
-    if settings.stream_url is None:
+def make_streams(settings: Settings, home: Home, clock: Clock, store: Store, secrets: Secrets) -> Streams:
+    """Return the streams, new workloads going where was asked for; raise InvalidInputError for no known URL."""
+
+    def embedded() -> StreamHost:
         return NatsHost(home.path / "nats", clock=clock)
-    connect(StreamAccess(url=settings.stream_url, workload="", token=settings.stream_token))
-    return NamedStream(settings.stream_url, settings.stream_token)
+
+    default = embedded()
+    if settings.stream_url is not None:
+        connect(StreamAccess(url=settings.stream_url, workload="", token=settings.stream_token))
+        default = NamedStream(settings.stream_url, settings.stream_token)
+    return Streams(default, embedded, store, secrets, home.path / "streams.json")
 
 
 def make_provisioner(settings: Settings, home: Home, local: LocalCloud, accounts: Accounts) -> TerraformProvisioner:

@@ -8,13 +8,14 @@ from decimal import Decimal
 from kyc.domain.ids import AttemptId, InstanceId
 from kyc.domain.job import JobState
 from kyc.domain.offer import Offer, Pool, Purchase
+from kyc.planning.barrier import Barrier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Buy an instance for a new attempt, outside `avoid` if it can be had. `replaces`: what it stands in for.
 
-    Only of the kind `purchase` and below a price, where these are given.
+    Nothing behind one of the barriers. Only of the kind `purchase` and below a price, where these are given.
     """
 
     reason: str
@@ -22,6 +23,7 @@ class Place:
     replaces: InstanceId | None = None
     purchase: Purchase | None = None
     below_usd_per_hour: Decimal | None = None
+    barriers: tuple[Barrier, ...] = ()
 
     @property
     def to_save(self) -> bool:
@@ -31,6 +33,8 @@ class Place:
     def allows(self, offer: Offer) -> bool:
         """Say whether this offer would do."""
         fits = self.purchase in {None, offer.purchase}
+        if any(barrier.bars(offer) for barrier in self.barriers):
+            return False
         return fits and (self.below_usd_per_hour is None or offer.price_usd_per_hour < self.below_usd_per_hour)
 
 

@@ -18,6 +18,7 @@ from kyc.domain.instance import LIVING, Instance, InstanceState
 from kyc.domain.job import Attempt, AttemptState, Job, JobState
 from kyc.domain.offer import Pool
 from kyc.planning.action import Action, Dismiss, GiveUp, Move, Place, Release, Run, Terminate
+from kyc.planning.barrier import barriers_of
 
 AVOID_POOL_FOR = timedelta(minutes=10)  # co-interruptions come within 3 minutes in > 92 % (Spot-and-Scoot, 2026)
 FIRST_BACK_OFF = timedelta(seconds=1)
@@ -79,8 +80,10 @@ def _next_step(  # noqa: PLR0911  # the order of the questions is the rule
         return [ended]
     if view.job.stop_requested:
         return _stop(view, view.job.stop_reason or "stop was asked for")
+    if view.job.move is not None and view.job.move.holds:
+        return _rest(view, f"its snapshots move to {view.job.move.to}")
     if view.job.course.wait:
-        return _rest(view)
+        return _rest(view, view.job.course.reason)
     holder, heir = view.holder, view.heir
     if heir is not None and not _is_in_place(view, heir):
         return [Dismiss(attempt=heir.id, reason=view.job.course.reason)]
@@ -106,9 +109,9 @@ def _is_in_place(view: JobView, attempt: Attempt) -> bool:
     return view.job.course.allows(instance.offer) and (leave is None or leave.instance != instance.id)
 
 
-def _rest(view: JobView) -> list[Action]:
+def _rest(view: JobView, reason: str) -> list[Action]:
     """Let go of everything, and keep the job for later."""
-    reason, holder = view.job.course.reason, view.holder
+    holder = view.holder
     if holder is not None:
         return [Release(attempt=holder.id, reason=reason)] if holder.state is AttemptState.RUNNING else []
     resting = view.job.state is JobState.QUEUED
@@ -201,6 +204,7 @@ def _place(view: JobView, *, now: datetime, reason: str = "") -> list[Action]:
         Place(
             reason=reason or why,
             avoid=_failed_pools(view, now=now),
+            barriers=barriers_of(view.instances.values(), now=now),
             replaces=before,
             purchase=view.job.course.purchase,
             below_usd_per_hour=leave.below_usd_per_hour if leave is not None and leave.instance == before else None,
@@ -244,8 +248,12 @@ def _failed_pools(view: JobView, *, now: datetime) -> frozenset[Pool]:
     return frozenset(
         instance.offer.pool
         for instance in view.instances.values()
-        if instance.interrupted_at is not None and now - instance.interrupted_at < AVOID_POOL_FOR
+        if (failed_at := _failed_at(instance)) is not None and now - failed_at < AVOID_POOL_FOR
     )
+
+
+def _failed_at(instance: Instance) -> datetime | None:
+    return instance.ended_at if instance.refusal is not None else instance.interrupted_at
 
 
 def _give_back(view: JobView) -> list[Terminate]:

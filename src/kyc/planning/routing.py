@@ -16,7 +16,8 @@ from statistics import fmean
 from kyc.domain.ids import InstanceId, ReplicaId
 from kyc.domain.instance import Instance, InstanceState
 from kyc.domain.interruption import Notice
-from kyc.domain.service import Endpoint, EndpointState, Replica, ReplicaState
+from kyc.domain.replica import Replica, ReplicaState
+from kyc.domain.service import Endpoint, EndpointState
 
 _SERVING = frozenset({InstanceState.READY, InstanceState.NOTICED, InstanceState.DRAINING})
 _MOST_WEIGHT = 100

@@ -98,7 +98,9 @@ class CloudProvider(Protocol):
 
     name: str
     title: str
-    fields: Sequence[Field]
+
+    @property
+    def fields(self) -> Sequence[Field]: ...
 
     async def check(self, account: Account) -> Verdict: ...
 

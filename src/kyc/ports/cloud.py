@@ -19,6 +19,7 @@ TAG_INSTANCE = "kyc-instance"
 class CloudInstance:
     """An instance as its cloud tells it. `running` is False once it does not work any more, whatever the reason.
 
+    `leftover`: it does not run, but something of it may still cost money, such as the disk of a stopped one.
     `crashed`: it ended by itself, because what it ran at its boot ended; nobody took it away. `region` is empty where
     the cloud has none.
     """
@@ -34,10 +35,11 @@ class CloudInstance:
     end_reason: str = ""
     crashed: bool = False
     region: str = ""
+    leftover: bool = False
 
 
 class Cloud(Protocol):
-    """One cloud account.
+    """One cloud account. `look_every_s`: how often it may be asked what runs there, without being a burden.
 
     `instances` lists everything that carries our tags and this master's id, what ended lately included, in the regions
     in use, or with `everywhere` in all that the account has; it raises UnreachableError or CredentialError. Of one id
@@ -50,6 +52,9 @@ class Cloud(Protocol):
     """
 
     name: str
+
+    @property
+    def look_every_s(self) -> float: ...
 
     async def instances(self, *, everywhere: bool = False) -> list[CloudInstance]: ...
 

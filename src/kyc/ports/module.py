@@ -24,11 +24,11 @@ class SharedModule:
     """What the instances of one account share in one region: a network, a firewall, a key.
 
     It is a deployment of its own that lasts (see ports.provisioner.Ground). `variables` gives what fills it for a
-    region. Its outputs reach the variables of each deployment there.
+    region and a network (empty: the usual one). Its outputs reach the variables of each deployment there.
     """
 
     folder: Path
-    variables: Callable[[str], Mapping[str, object]]
+    variables: Callable[[str, str], Mapping[str, object]]
     files: tuple[str, ...] = ()
 
 

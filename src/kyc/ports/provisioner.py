@@ -28,22 +28,25 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """Where instances stand together: one account of a cloud in one region. What they share there is made once."""
+    """Where instances stand together: an account of a cloud, a region and a network. What they share is made once."""
 
     cloud: str
     account: str
     region: str
+    network: str = ""
 
     @property
     def name(self) -> str:
         """Its name in events and folders, such as `aws.default.us-east-1`."""
-        return f"{self.account.replace(':', '.') or self.cloud}.{self.region}"
+        return ".".join(filter(None, (self.account.replace(":", ".") or self.cloud, self.region, self.network)))
 
 
 def ground_of(deployment: Deployment) -> Ground:
     """Return the ground that the deployment's instances stand on."""
     offer = deployment.offer
-    return Ground(cloud=offer.cloud, account=deployment.account, region=offer.region)
+    return Ground(
+        cloud=offer.cloud, account=deployment.account, region=offer.region, network=deployment.options.network
+    )
 
 
 OnLine = Callable[[LogLine], Awaitable[None]]

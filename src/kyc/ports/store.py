@@ -11,11 +11,13 @@ from kyc.domain.admin import AdminRecord
 from kyc.domain.budget import Budget, BudgetPeriod
 from kyc.domain.deployment import Deployment
 from kyc.domain.event import Event, EventKind, LogLines
-from kyc.domain.ids import AccountId, AttemptId, DeploymentId, InstanceId, WorkloadName
+from kyc.domain.ids import AccountId, AttemptId, DeploymentId, InstanceId, ReplicaId, WorkloadName
 from kyc.domain.instance import Instance
 from kyc.domain.job import Attempt, Job
+from kyc.domain.replica import Replica
+from kyc.domain.service import Service
 
-Record = Instance | Deployment | Job | Attempt | Budget | CloudAccount | AdminRecord
+Record = Instance | Deployment | Job | Attempt | Service | Replica | Budget | CloudAccount | AdminRecord
 A = TypeVar("A", bound=AdminRecord)
 
 
@@ -64,6 +66,14 @@ class Store(Protocol):
     async def attempts(self, *, workload: WorkloadName | None = None, live_only: bool = False) -> list[Attempt]: ...
 
     async def attempt(self, attempt_id: AttemptId) -> Attempt | None: ...
+
+    async def services(self, *, live_only: bool = False) -> list[Service]: ...
+
+    async def service(self, name: WorkloadName) -> Service | None: ...
+
+    async def replicas(self, *, workload: WorkloadName | None = None, live_only: bool = False) -> list[Replica]: ...
+
+    async def replica(self, replica_id: ReplicaId) -> Replica | None: ...
 
     async def budgets(self, *, live_only: bool = False) -> list[Budget]: ...
 

@@ -86,13 +86,28 @@ class StreamHost(Protocol):
     """The stream as the master has it: it may embed the server, and hands out access by workload.
 
     `ensure` starts the server if it is embedded and not running (it outlives the master) and returns once it answers;
-    True if it had to be started. `access` grants one workload's part.
+    True if it had to be started. `access` grants one workload's part, `stream` connects with the rights to everything:
+    to the stream that the workload's files lie in, where a master has several. `identity` is where new workloads go.
     """
+
+    @property
+    def identity(self) -> str: ...
 
     async def ensure(self) -> bool: ...
 
-    async def stream(self) -> Stream: ...
+    async def stream(self, workload: str = "") -> Stream: ...
 
     async def access(self, workload: str) -> StreamAccess: ...
 
     async def stop(self) -> None: ...
+
+
+class StreamBook(Protocol):
+    """The streams that this master has credentials for, by their identity: the URL without who signs in.
+
+    `remember` keeps a stream's URL and token, and returns its identity; `at` connects to one, or raises NotFoundError.
+    """
+
+    def remember(self, url: str, token: str) -> str: ...
+
+    async def at(self, identity: str) -> Stream: ...

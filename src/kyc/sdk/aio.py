@@ -15,23 +15,22 @@ from typing import TypeVar, Unpack, cast
 
 from kyc.domain.errors import NotFoundError, UnreachableError
 from kyc.sdk import calls, flows
+from kyc.sdk.aio_files import AsyncFileCalls
+from kyc.sdk.aio_serving import AsyncServiceCalls
 from kyc.sdk.archive import pack
 from kyc.sdk.async_transport import AsyncTransport
-from kyc.sdk.calls import Call
 from kyc.sdk.clouds import AsyncCloudCalls
 from kyc.sdk.discovery import locator
 from kyc.sdk.pricefile import opened_table
-from kyc.sdk.resume import IDLE_S, PATIENCE_S
+from kyc.sdk.resume import PATIENCE_S
 from kyc.sdk.submission import prepare
-from kyc.sdk.transport import PIECE_BYTES
-from kyc.sdk.unpack import Unpacked, check_target, unpack
 from kyc.wire import api
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-class AsyncClient(AsyncCloudCalls):
+class AsyncClient(AsyncFileCalls, AsyncCloudCalls, AsyncServiceCalls):
     """All that a master does, as coroutines; several may run at once. See `Client` for what each does and raises.
 
     async with AsyncClient() as client:
@@ -117,9 +116,11 @@ class AsyncClient(AsyncCloudCalls):
 
     # --- logs and events ---------------------------------------------------------------------------------------------
 
-    async def logs(self, name: str, *, after: int = 0, limit: int = calls.PAGE) -> list[api.LogRow]:
-        """Return what a job printed after the row `after`, at most `limit` rows; raise NotFoundError."""
-        return await self._call(calls.logs(name, after=after, limit=limit))
+    async def logs(
+        self, name: str, *, after: int = 0, limit: int = calls.PAGE, attempt: str | None = None
+    ) -> list[api.LogRow]:
+        """Return what a workload (one attempt or replica of it) printed after the row `after`, at most `limit` rows."""
+        return await self._call(calls.logs(name, after=after, limit=limit, attempt=attempt))
 
     def stream_logs(
         self, name: str, *, after: int = 0, patience_s: float = PATIENCE_S
@@ -163,24 +164,6 @@ class AsyncClient(AsyncCloudCalls):
     async def seq_before(self, at: datetime) -> int:
         """Return the number to read after in order to see what happened since `at`."""
         return await self._drive(flows.seq_before(at))
-
-    # --- files -------------------------------------------------------------------------------------------------------
-
-    async def snapshots(self, name: str) -> list[api.SnapshotRow]:
-        """Return a workload's snapshots, newest first; raise NotFoundError."""
-        return await self._call(calls.snapshots(name))
-
-    async def restore(self, name: str, to: str | Path, *, sequence: int | None = None) -> Unpacked:
-        """Write a snapshot's files (the newest one's by default) into a new or empty folder, whole or not at all."""
-        target = await asyncio.to_thread(check_target, Path(to))
-        with tempfile.TemporaryFile() as file:
-            async with self._transport.open(
-                calls.snapshot_files(name, sequence), {"Accept": "application/x-tar"}, idle_s=IDLE_S
-            ) as answer:
-                async for piece in answer.aiter_bytes(PIECE_BYTES):
-                    await asyncio.to_thread(file.write, piece)
-            file.seek(0)
-            return await asyncio.to_thread(unpack, file, target)
 
     # --- instances and money -----------------------------------------------------------------------------------------
 
@@ -260,10 +243,6 @@ class AsyncClient(AsyncCloudCalls):
     async def shutdown(self, *, everything: bool = False) -> None:
         """Ask the master to end; with `everything` its stream server and local cloud end too."""
         await self._call(calls.shutdown(api.ShutdownRequest(everything=everything)))
-
-    async def _call(self, call: Call[T]) -> T:
-        status, answer = await self._transport.send(call)
-        return calls.decode(call, status, answer)
 
     async def _drive(self, flow: flows.Flow[T, R]) -> R:
         try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Generic, TypedDict, TypeVar, cast
 from urllib.parse import quote, urlencode
@@ -83,12 +84,34 @@ def stop(name: str) -> Call[api.WorkloadRow]:
     return _post(_path("workloads", name, "stop"), api.WorkloadRow)
 
 
-def logs(name: str, *, after: int, limit: int) -> Call[list[api.LogRow]]:
-    return _get(_path("workloads", name, "logs"), list[api.LogRow], {"after": after, "limit": limit})
+def services() -> Call[list[api.ServiceRow]]:
+    return _get("/services", list[api.ServiceRow])
 
 
-def log_stream(name: str, *, after: int) -> Call[api.LogRow]:
-    return _get(_path("workloads", name, "logs", "stream"), api.LogRow, {"after": after})
+def service(name: str) -> Call[api.ServiceDetail]:
+    return _get(_path("services", name), api.ServiceDetail)
+
+
+def serve(request: api.ServiceRequest) -> Call[api.ServicePlan]:
+    return _post("/services", api.ServicePlan, request)
+
+
+def traffic(name: str, *, since: datetime | None, limit: int | None) -> Call[list[api.TrafficPoint]]:
+    query: Query = {"since": None if since is None else since.isoformat(), "limit": limit}
+    return _get(_path("services", name, "traffic"), list[api.TrafficPoint], query)
+
+
+def try_service(name: str, request: api.TrialRequest) -> Call[api.TrialReport]:
+    return _post(_path("services", name, "test"), api.TrialReport, request)
+
+
+def logs(name: str, *, after: int, limit: int, attempt: str | None = None) -> Call[list[api.LogRow]]:
+    query: Query = {"after": after, "limit": limit, "attempt": attempt}
+    return _get(_path("workloads", name, "logs"), list[api.LogRow], query)
+
+
+def log_stream(name: str, *, after: int, attempt: str | None = None) -> Call[api.LogRow]:
+    return _get(_path("workloads", name, "logs", "stream"), api.LogRow, {"after": after, "attempt": attempt})
 
 
 def snapshots(name: str) -> Call[list[api.SnapshotRow]]:
@@ -97,6 +120,28 @@ def snapshots(name: str) -> Call[list[api.SnapshotRow]]:
 
 def snapshot_files(name: str, sequence: int | None) -> Call[bytes]:
     return _get(_path("workloads", name, "snapshots", "latest" if sequence is None else str(sequence), "files"), bytes)
+
+
+def snapshot_diff(name: str, older: int, newer: int) -> Call[api.SnapshotDifference]:
+    path = _path("workloads", name, "snapshots", "diff")
+    return _get(path, api.SnapshotDifference, {"older": older, "newer": newer})
+
+
+def verify(name: str, which: int | str) -> Call[api.VerificationReport]:
+    """Return the call; its answer comes in events, see `longcall`."""
+    return _get(_path("workloads", name, "snapshots", str(which), "verification"), api.VerificationReport)
+
+
+def check_stream(request: api.StreamRequest) -> Call[api.StreamCheck]:
+    return _post("/stream/check", api.StreamCheck, request)
+
+
+def migrate_streams(request: api.MigrateRequest) -> Call[list[api.MigrationRow]]:
+    return _post("/stream/migrate", list[api.MigrationRow], request)
+
+
+def migrations() -> Call[list[api.MigrationRow]]:
+    return _get("/stream/migrations", list[api.MigrationRow])
 
 
 def instances(*, everything: bool) -> Call[list[api.InstanceRow]]:

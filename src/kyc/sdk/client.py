@@ -8,27 +8,28 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, TypeVar, Unpack, cast
 
 from kyc.domain.errors import NotFoundError, UnreachableError
 from kyc.sdk import calls, flows
-from kyc.sdk.calls import Call
 from kyc.sdk.clouds import CloudCalls
 from kyc.sdk.discovery import Address, locator
+from kyc.sdk.files import FileCalls
 from kyc.sdk.follow import Follow, OnContact
-from kyc.sdk.resume import IDLE_S, PATIENCE_S
-from kyc.sdk.transport import Body, Transport
+from kyc.sdk.resume import PATIENCE_S
+from kyc.sdk.serving import ServiceCalls
+from kyc.sdk.transport import Transport
 from kyc.wire import api
 
 if TYPE_CHECKING:
-    from kyc.sdk.unpack import Unpacked
+    pass
 
 T = TypeVar("T")
 R = TypeVar("R")
 OnStep = Callable[[str], None]
 
 
-class Client(CloudCalls):
+class Client(FileCalls, CloudCalls, ServiceCalls):
     """All that a master does, as plain calls. One thread at a time, but for iterators, which have their own connection.
 
         with Client() as client:
@@ -154,13 +155,18 @@ class Client(CloudCalls):
 
     # --- logs and events ---------------------------------------------------------------------------------------------
 
-    def logs(self, name: str, *, after: int = 0, limit: int = calls.PAGE) -> list[api.LogRow]:
-        """Return what a job printed after the row `after`, at most `limit` rows; raise NotFoundError."""
-        return self._call(calls.logs(name, after=after, limit=limit))
+    def logs(
+        self, name: str, *, after: int = 0, limit: int = calls.PAGE, attempt: str | None = None
+    ) -> list[api.LogRow]:
+        """Return what a workload (one attempt or replica of it) printed after the row `after`, at most `limit` rows.
 
-    def all_logs(self, name: str, *, after: int = 0) -> Iterator[api.LogRow]:
-        """Yield everything a job has printed so far, page by page; raise NotFoundError."""
-        while page := self.logs(name, after=after):
+        Raise NotFoundError.
+        """
+        return self._call(calls.logs(name, after=after, limit=limit, attempt=attempt))
+
+    def all_logs(self, name: str, *, after: int = 0, attempt: str | None = None) -> Iterator[api.LogRow]:
+        """Yield everything a workload has printed so far, page by page; raise NotFoundError."""
+        while page := self.logs(name, after=after, attempt=attempt):
             yield from page
             after = page[-1].seq
 
@@ -220,25 +226,6 @@ class Client(CloudCalls):
     def seq_before(self, at: datetime) -> int:
         """Return the number to read after in order to see what happened since `at`."""
         return self._drive(flows.seq_before(at))
-
-    # --- files -------------------------------------------------------------------------------------------------------
-
-    def snapshots(self, name: str) -> list[api.SnapshotRow]:
-        """Return a workload's snapshots, newest first; raise NotFoundError."""
-        return self._call(calls.snapshots(name))
-
-    def restore(self, name: str, to: str | Path, *, sequence: int | None = None) -> Unpacked:
-        """Write a snapshot's files (the newest one's by default) into a new or empty folder, whole or not at all.
-
-        Raises NotFoundError for a snapshot that is not there, ConflictError for a folder that is not empty,
-        DamagedDataError if what arrives is not whole.
-        """
-        from kyc.sdk.unpack import check_target, unpack  # noqa: PLC0415  # most calls do not need it
-
-        target = check_target(Path(to))
-        call = calls.snapshot_files(name, sequence)
-        with self._transport.open(call, {"Accept": "application/x-tar"}, idle_s=IDLE_S) as opened:
-            return unpack(cast(IO[bytes], opened), target)
 
     # --- instances and money -----------------------------------------------------------------------------------------
 
@@ -320,10 +307,6 @@ class Client(CloudCalls):
     def shutdown(self, *, everything: bool = False) -> None:
         """Ask the master to end; with `everything` its stream server and local cloud end too."""
         self._call(calls.shutdown(api.ShutdownRequest(everything=everything)))
-
-    def _call(self, call: Call[T], body: Body = None) -> T:
-        status, answer = self._transport.send(call, body)
-        return calls.decode(call, status, answer)
 
     def _drive(self, flow: flows.Flow[T, R]) -> R:
         try:

@@ -16,7 +16,7 @@ Flow = Generator[Call[T], T, R]
 
 # The domain's words, spelled out: importing its state machines takes longer than `kyc ps` may. A test compares them.
 OVER = frozenset({"succeeded", "failed", "stopped"})
-ENDINGS = ("job.succeeded", "job.failed", "job.stopped")
+ENDINGS = ("job.succeeded", "job.failed", "job.stopped", "service.stopped", "service.failed")
 
 
 def is_over(state: str) -> bool:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kyc.domain.errors import InvalidInputError, NotFoundError
+from kyc.wire.service_file import parse_service
 from kyc.wire.workload_file import check_name, parse_workload, with_envs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """A job ready to be sent. `workdir` is the folder to upload, None if the file names none."""
+    """A job or service ready to be sent. `workdir` is the folder to upload, None if the file names none."""
 
     text: str
     name: str
@@ -30,12 +31,27 @@ def prepare(source: str | Path, *, name: str | None = None, envs: Mapping[str, s
     with _naming(source, is_file=text != source):
         text = with_envs(text, envs or {})
         parsed = parse_workload(text, default_name=name or stem)
-    workdir = None if parsed.workdir is None else (folder / Path(parsed.workdir).expanduser()).resolve()
+    return _submission(text, check_name(name) if name else parsed.spec.name, folder, parsed.workdir)
+
+
+def prepare_service(
+    source: str | Path, *, name: str | None = None, envs: Mapping[str, str] | None = None
+) -> Submission:
+    """Return what to send for a service file; as `prepare`."""
+    text, folder, stem = _read(source)
+    with _naming(source, is_file=text != source):
+        text = with_envs(text, envs or {})
+        parsed = parse_service(text, default_name=name or stem)
+    return _submission(text, check_name(name) if name else parsed.spec.name, folder, parsed.workdir)
+
+
+def _submission(text: str, name: str, folder: Path, written: str | None) -> Submission:
+    workdir = None if written is None else (folder / Path(written).expanduser()).resolve()
     if workdir is not None and not workdir.is_dir():
         raise InvalidInputError(
             f"workdir: {workdir} is not a folder", next_step="Correct `workdir`; it counts from the file's own folder."
         )
-    return Submission(text=text, name=check_name(name) if name else parsed.spec.name, workdir=workdir)
+    return Submission(text=text, name=name, workdir=workdir)
 
 
 @contextmanager

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from kyc.domain.errors import DamagedDataError, NotFoundError
 from kyc.domain.snapshot import ChunkId, ChunkRef, Entry, EntryKind, SnapshotSummary
 from kyc.ports.stream import StreamReader
+from kyc.snapshot.check import checked
 from kyc.snapshot.compare import has_same_bytes
 from kyc.snapshot.listing import Listing
 from kyc.snapshot.manifest import ManifestReader, closing_chunks, open_chunk
+from kyc.snapshot.scan import Scope
+
+OnProgress = Callable[[int, int], None]
+Copy = tuple[ChunkId, str]  # a chunk and its location
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,13 +30,22 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What was read back. `damaged` names each file that cannot be restored whole, with the reason."""
+    """What was read back. `damaged` names each file that cannot be restored whole, with the reason.
+
+    `unreadable` says why the list of files itself cannot be read; nothing else is known then.
+    """
 
     sequence: int
-    files: int
-    chunks: int
-    stored_bytes: int
-    damaged: tuple[tuple[str, str], ...]
+    files: int = 0
+    chunks: int = 0
+    stored_bytes: int = 0
+    damaged: tuple[tuple[str, str], ...] = ()
+    unreadable: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether a restore of it would bring everything back."""
+        return not self.damaged and not self.unreadable
 
 
 async def list_snapshots(reader: StreamReader, key: bytes, workload: str) -> list[SnapshotSummary]:
@@ -68,30 +83,92 @@ async def verify(
     workload: str,
     *,
     sequence: int | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Verification:
-    """Read every chunk of a snapshot (the newest) back and check it; `on_progress` hears (chunks, of so many)."""
+    """Read every chunk of a snapshot (the newest) back and check it; `on_progress` hears (chunks, of so many).
+
+    Raises NotFoundError for a snapshot that is not there.
+    """
+    refs = await reader.manifests()
+    if not refs:
+        raise NotFoundError(f"{workload} has no snapshot", next_step="One comes once the work runs.")
+    wanted = refs[-1].sequence if sequence is None else sequence
+    return (await verify_all(reader, key, workload, [wanted], on_progress=on_progress))[0]
+
+
+async def verify_all(
+    reader: StreamReader,
+    key: bytes,
+    workload: str,
+    sequences: Sequence[int],
+    *,
+    on_progress: OnProgress | None = None,
+) -> list[Verification]:
+    """Do as `verify` for several snapshots; a copy of a chunk that they share is read once."""
     manifests = ManifestReader(reader, key, workload)
-    if sequence is None:
-        refs = await manifests.refs()
-        if not refs:
-            raise NotFoundError(f"{workload} has no snapshot")
-        sequence = refs[-1].sequence
-    listing = await _listing(manifests, sequence)
+    listings = {sequence: await _believable(manifests, sequence) for sequence in sequences}
+    waves = _waves(listing for listing in listings.values() if isinstance(listing, Listing))
+    total, done, bad = sum(map(len, waves)), 0, dict[Copy, str]()
+    for wave in waves:
+        hear = None if on_progress is None else partial(_hear, on_progress, done, total)
+        bad |= await _bad_chunks(manifests, reader, wave, hear)
+        done += len(wave)
+    return [_verification(sequence, listing, bad) for sequence, listing in listings.items()]
+
+
+def _hear(on_progress: OnProgress, before: int, total: int, done: int, _: int) -> None:
+    on_progress(before + done, total)
+
+
+async def _believable(manifests: ManifestReader, sequence: int) -> Listing | str:
+    """Return the snapshot's list of files, or why it cannot be believed."""
+    try:
+        opened = await manifests.open(sequence)  # NotFoundError: there is no such snapshot at all
+    except DamagedDataError as error:
+        return str(error)
+    try:
+        listing = await manifests.listing(opened)
+        scope = Scope(opened.head.kept, opened.head.ignored)
+        for _ in checked(listing.entries(), scope, listing.chunks()):
+            pass
+    except (DamagedDataError, NotFoundError) as error:
+        return str(error)
+    return listing
+
+
+def _waves(listings: Iterable[Listing]) -> list[list[ChunkRef]]:
+    """Return every copy that is named, so divided that no part has two copies of one chunk."""
+    copies: dict[ChunkId, dict[str, ChunkRef]] = {}
+    for listing in listings:
+        for ref in listing.chunks().values():
+            copies.setdefault(ref.id, {})[ref.location] = ref
+    waves: list[list[ChunkRef]] = []
+    for of_one in copies.values():
+        for number, ref in enumerate(of_one.values()):
+            if number == len(waves):
+                waves.append([])
+            waves[number].append(ref)
+    return waves
+
+
+def _verification(sequence: int, listing: Listing | str, bad: Mapping[Copy, str]) -> Verification:
+    if isinstance(listing, str):
+        return Verification(sequence=sequence, unreadable=listing)
     chunks = listing.chunks()
-    bad = await _bad_chunks(manifests, reader, list(chunks.values()), on_progress)
-    damaged = [
-        (entry.path, bad[piece.chunk])
-        for entry, _ in listing.entries()
-        for piece in entry.pieces[: None if bad else 0]
-        if piece.chunk in bad
-    ]
+    damaged: dict[str, str] = {}
+    files = 0
+    for entry, _ in listing.entries():
+        files += entry.kind is EntryKind.FILE
+        for piece in entry.pieces if bad else ():
+            why = bad.get((piece.chunk, chunks[piece.chunk].location))
+            if why is not None:
+                damaged.setdefault(entry.path, why)
     return Verification(
         sequence=sequence,
-        files=sum(1 for entry, _ in listing.entries() if entry.kind is EntryKind.FILE),
+        files=files,
         chunks=len(chunks),
         stored_bytes=sum(ref.stored_bytes for ref in chunks.values()),
-        damaged=tuple(dict(damaged).items()),
+        damaged=tuple(damaged.items()),
     )
 
 
@@ -99,28 +176,27 @@ async def _bad_chunks(
     manifests: ManifestReader,
     reader: StreamReader,
     wanted: list[ChunkRef],
-    on_progress: Callable[[int, int], None] | None,
-) -> dict[ChunkId, str]:
+    on_progress: OnProgress | None,
+) -> dict[Copy, str]:
     """Read all of them; a missing one ends the read, so the rest is asked for again without it."""
-    bad: dict[ChunkId, str] = {}
+    bad: dict[Copy, str] = {}
     left = {ref.id: ref for ref in wanted}
     while left:
         try:
             async with closing_chunks(reader.chunks(list(left.values()))) as chunks:
                 async for chunk, payload in chunks:
-                    del left[chunk]
+                    ref = left.pop(chunk)
                     try:
                         open_chunk(manifests.sealer, manifests.keys, chunk, payload)
                     except DamagedDataError as error:
-                        bad[chunk] = str(error)
+                        bad[chunk, ref.location] = str(error)
                     if on_progress is not None:
                         on_progress(len(wanted) - len(left), len(wanted))
         except NotFoundError as error:
             missing = [chunk for chunk in left if chunk in str(error)]
             if not missing:
                 raise
-            bad[missing[0]] = str(error)
-            del left[missing[0]]
+            bad[missing[0], left.pop(missing[0]).location] = str(error)
     return bad
 
 

@@ -205,6 +205,14 @@ def page_chunks(plain: bytes) -> list[ChunkRef]:
     return _refs(_decode(plain))
 
 
+def relocated(plain: bytes, places: Mapping[ChunkId, ChunkRef]) -> bytes:
+    """Return the page with its chunks at other places, as they lie in another stream."""
+    page = _decode(plain)
+    moved = [places[ref.id] for ref in _refs(page)]
+    chunks = [(bytes.fromhex(ref.id), ref.stored_bytes, ref.plain_bytes, ref.location) for ref in moved]
+    return _encoder.encode(_Page(VERSION, page.rows, chunks))
+
+
 def page_entries(plain: bytes) -> int:
     """Return how many entries begin in a page; raise DamagedDataError for what is not a page."""
     return sum(row.kind != _MORE for row in _decode(plain).rows)

@@ -16,6 +16,7 @@ import msgspec
 from kyc.domain.errors import InvalidInputError
 from kyc.domain.interruption import Notice
 from kyc.domain.snapshot import StreamAccess
+from kyc.wire.replica import ReplicaFact, ReplicaLoad, ReplicaOrder
 from kyc.wire.text import legible
 
 PROTOCOL_VERSION = 1
@@ -56,10 +57,11 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Desire(Message, frozen=True, kw_only=True, tag="desire"):
-    """All that the master wants of this instance now; None: nothing. `revision` only grows."""
+    """All that the master wants of this instance now: a job's attempt (None: none), replicas. `revision` only grows."""
 
     revision: int
     assignment: Assignment | None
+    replicas: list[ReplicaOrder] = []
 
 
 class Ack(Message, frozen=True, kw_only=True, tag="ack"):
@@ -83,6 +85,7 @@ class Pulse(Message, frozen=True, kw_only=True, tag="pulse"):
     dirty_bytes: int | None = None
     dirty_since: datetime | None = None
     flush_estimate_s: float | None = None
+    replicas: list[ReplicaLoad] = []
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True, tag_field="fact"):
@@ -193,9 +196,8 @@ class Troubled(Told, frozen=True, kw_only=True, tag="troubled"):
     over: bool = False
 
 
-AnyFact = (
-    Noticed | Printed | Progressed | Committed | Restored | Prepared | Started | Released | Exited | Fenced | Troubled
-)
+AttemptFact = Printed | Progressed | Committed | Restored | Prepared | Started | Released | Exited | Fenced | Troubled
+AnyFact = Noticed | AttemptFact | ReplicaFact
 
 
 class Fact(Message, frozen=True, kw_only=True, tag="fact"):

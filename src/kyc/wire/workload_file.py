@@ -71,28 +71,28 @@ def parse_workload(text: str, *, default_name: str = "job") -> ParsedFile:
     top = section_of(load_mapping(text))
     if top.get("service") is not None:
         raise InvalidInputError(
-            "`service`: this file describes a service, and services are not there yet",
-            next_step="Take `service` out to run it as a job that ends.",
+            "`service`: this file describes a service, not a job",
+            next_step="Start it with `kyc serve`, or take `service` out to run it as a job that ends.",
         )
     refuse_unknown(top, SKYPILOT_KEYS | OUR_KEYS | UNSUPPORTED.keys() | {"service"})
     warnings = _ignored(top)
     alternatives, about_resources = parse_resources(top.get("resources"))
-    name = _name(top, default_name, warnings)
+    name = name_of(top, default_name, warnings)
     spec = JobSpec(
         name=name,
         run=_run(top),
         setup=top.text("setup"),
         any_of=alternatives,
-        envs=_envs(top, literals(text, "envs")),
+        envs=envs_of(top, literals(text, "envs")),
         keep=_keep(top),
         on_interrupt=top.text("on_interrupt"),
         progress=_progress(top),
         deadline=top.parsed("deadline", duration, None),
         budget_usd=top.parsed("budget", money_usd, None),
-        stop_grace=_within(top, "stop_grace", timedelta(seconds=10), most=timedelta(hours=1)),
-        snapshot_interval=_within(top, "snapshot_interval", timedelta(seconds=2), least=timedelta(milliseconds=100)),
+        stop_grace=within(top, "stop_grace", timedelta(seconds=10), most=timedelta(hours=1)),
+        snapshot_interval=within(top, "snapshot_interval", timedelta(seconds=2), least=timedelta(milliseconds=100)),
     )
-    return ParsedFile(spec=spec, workdir=_workdir(top, warnings), warnings=(*warnings, *about_resources))
+    return ParsedFile(spec=spec, workdir=workdir_of(top, warnings), warnings=(*warnings, *about_resources))
 
 
 def with_envs(text: str, envs: Mapping[str, str]) -> str:
@@ -117,7 +117,8 @@ def check_name(name: str) -> WorkloadName:
     return WorkloadName(name)
 
 
-def _name(top: Section, default_name: str, warnings: list[str]) -> WorkloadName:
+def name_of(top: Section, default_name: str, warnings: list[str]) -> WorkloadName:
+    """Return the workload's name; SkyPilot's other names are respelled, with a warning."""
     written = top.text("name").strip()
     if not written:
         return check_name(name_from(default_name))
@@ -137,7 +138,8 @@ def _run(top: Section) -> str:
     return run
 
 
-def _envs(top: Section, written: Mapping[str, str | None]) -> dict[str, str]:
+def envs_of(top: Section, written: Mapping[str, str | None]) -> dict[str, str]:
+    """Return the file's `envs`, each as it was `written`."""
     value = top.get("envs")
     if value is None:
         return {}
@@ -205,16 +207,18 @@ def _progress(top: Section) -> str:
     return pattern
 
 
-def _within(
+def within(
     top: Section, key: str, default: timedelta, *, least: timedelta = timedelta(0), most: timedelta = timedelta(days=1)
 ) -> timedelta:
+    """Return a time between two bounds."""
     value = top.parsed(key, duration, default)
     if not least <= value <= most:
         raise top.wrong(key, f"not between {least.total_seconds():g}s and {most.total_seconds():g}s")
     return value
 
 
-def _workdir(top: Section, warnings: list[str]) -> str | None:
+def workdir_of(top: Section, warnings: list[str]) -> str | None:
+    """Return the workdir as written, None if there is none."""
     if isinstance(top.get("workdir"), Mapping):
         warnings.append("workdir: a repository is not fetched; clone it in `setup`")
         return None

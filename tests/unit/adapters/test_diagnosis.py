@@ -8,7 +8,15 @@ import pytest
 
 from kyc.adapters.terraform.diagnosis import diagnose, needs_init
 from kyc.adapters.terraform.line import Report, output_values
-from kyc.domain.errors import CapacityUnavailableError, CredentialError, KycError, QuotaError, UnreachableError
+from kyc.domain.errors import (
+    CapacityUnavailableError,
+    CredentialError,
+    KycError,
+    PriceTooLowError,
+    QuotaError,
+    UnreachableError,
+    UnsupportedOfferError,
+)
 
 
 def reported(detail: str, summary: str = "creating") -> Report:
@@ -22,10 +30,15 @@ def reported(detail: str, summary: str = "creating") -> Report:
     ("said", "error"),
     [
         ("api error InsufficientInstanceCapacity: There is no Spot capacity available", CapacityUnavailableError),
-        ("StatusCode: 400, api error SpotMaxPriceTooLow: Your Spot request price", CapacityUnavailableError),
+        ("StatusCode: 400, api error SpotMaxPriceTooLow: Your Spot request price", PriceTooLowError),
         ("The zone 'z' does not have enough resources available to fulfill the request", CapacityUnavailableError),
         ("unexpected status 409 (409 Conflict) with error: SkuNotAvailable: the size", CapacityUnavailableError),
         ('Code="ZonalAllocationFailed"', CapacityUnavailableError),
+        ("api error Unsupported: Your requested instance type is not supported in your zone", UnsupportedOfferError),
+        ("api error InvalidParameterValue: Invalid availability zone: [us-east-1z]", UnsupportedOfferError),
+        ("StatusCode: 503, RequestID: x, api error RequestLimitExceeded: slow down", UnreachableError),
+        ("api error ExpiredToken: The security token included in the request is expired", CredentialError),
+        ("api error VcpuLimitExceeded: You have requested more vCPU capacity", QuotaError),
         ("api error MaxSpotInstanceCountExceeded: Max spot instance count exceeded", QuotaError),
         ("Quota 'PREEMPTIBLE_CPUS' exceeded. Limit: 8.0 in region us-east1.", QuotaError),
         ("OperationNotAllowed: exceeding approved standardA LowPriorityCores quota", QuotaError),

@@ -8,7 +8,7 @@ import pytest
 
 from kyc.domain.errors import TransitionError
 from kyc.domain.ids import InstanceId, WorkloadName, replica_id
-from kyc.domain.service import COMING, LIVE, REPLICA_EDGES, Replica, ReplicaState
+from kyc.domain.replica import COMING, LIVE, REPLICA_EDGES, Replica, ReplicaState
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 

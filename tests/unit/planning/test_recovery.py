@@ -13,6 +13,7 @@ from kyc.domain.ids import DeploymentId, InstanceId, WorkloadName, attempt_id
 from kyc.domain.instance import Instance, InstanceState
 from kyc.domain.interruption import Notice, NoticeKind
 from kyc.domain.job import Attempt, AttemptState, Job, JobState
+from kyc.domain.move import StreamMove
 from kyc.domain.workload import JobSpec
 from kyc.planning.action import Action, Dismiss, GiveUp, Move, Place, Release, Run, Terminate
 from kyc.planning.recovery import JobView, plan_job
@@ -200,3 +201,17 @@ def test_an_ended_job_lets_go_of_everything() -> None:
     assert kinds(plan(job(J.SUCCEEDED), late)) == [Dismiss]
     dismissed = (attempt(2, A.DISMISSED), instance(2, InstanceState.BOOTING))
     assert kinds(plan(job(J.SUCCEEDED), dismissed)) == [Terminate]
+
+
+def test_a_job_whose_snapshots_move_rests_until_they_are_there() -> None:
+    moving = job(J.RUNNING, move=StreamMove(to="kafka://there", since=START))
+    assert plan(moving, (WORKING, instance(1, InstanceState.READY))) == []  # copied while it works
+    held = replace(moving, move=StreamMove(to="kafka://there", since=START, holds=True))
+    (release,) = plan(held, (WORKING, instance(1, InstanceState.READY)))
+    assert isinstance(release, Release)
+    released = replace(WORKING, state=A.RELEASED)
+    move, terminate = plan(held, (released, instance(1, InstanceState.READY)))
+    assert isinstance(move, Move)
+    assert (move.state, isinstance(terminate, Terminate)) == (J.QUEUED, True)
+    assert plan(replace(held, state=J.QUEUED)) == []
+    assert kinds(plan(job(J.QUEUED, attempts=1), (released, instance(1, InstanceState.TERMINATED)))) == [Place]

@@ -11,7 +11,8 @@ from kyc.adapters.fake.clock import START
 from kyc.domain.ids import DeploymentId, InstanceId, WorkloadName, replica_id
 from kyc.domain.instance import Instance, InstanceState
 from kyc.domain.interruption import Notice, NoticeKind
-from kyc.domain.service import EndpointState, Replica, ReplicaState
+from kyc.domain.replica import Replica, ReplicaState
+from kyc.domain.service import EndpointState
 from kyc.planning.routing import Fleet, Route, Routes, RoutingRule, plan_routes, weights_by_cpu
 
 NAME = WorkloadName("web")

@@ -14,8 +14,9 @@ from kyc.domain.errors import DamagedDataError, FencedError, InvalidInputError, 
 from kyc.planning.retention import Retention, Tier
 from kyc.ports.stream import MAX_PAYLOAD_BYTES
 from kyc.snapshot.gc import collect
-from kyc.snapshot.history import diff, list_snapshots, verify
+from kyc.snapshot.history import diff, list_snapshots, verify, verify_all
 from kyc.snapshot.listing import Listing
+from kyc.snapshot.manifest import ManifestReader
 from kyc.snapshot.restore import Progress
 from kyc.snapshot.scan import Scope
 from kyc.snapshot.take import Before, SnapshotPass, Source, Tools
@@ -386,6 +387,43 @@ async def test_people_see_what_there_is_and_what_changed(lab: Lab) -> None:
     assert [(s.sequence, s.files, s.epoch) for s in listed] == [(second.sequence, 1, 1), (first.sequence, 2, 1)]
     changed = await diff(reader, KEY, "train", older=first.sequence, newer=second.sequence)
     assert (changed.added, changed.removed, changed.changed) == (("c",), ("a",), ("b",))
+
+
+async def test_verifying_names_what_is_damaged_and_what_is_missing(lab: Lab) -> None:
+    for seed, name in enumerate(("damaged", "missing", "whole")):
+        random_file(lab.source / name, 2 * MB, seed)
+    replicator = await lab.replicator()
+    first = await replicator.flush()
+    (lab.source / "later").write_bytes(b"x" * 300_000)
+    second = await replicator.flush()
+    reader = await lab.stream.open_reader("train")
+    listing = await ManifestReader(reader, KEY, "train").manifest(first.sequence)
+    pieces = {entry.path: entry.pieces for entry in listing.entries}
+    heard: list[tuple[int, int]] = []
+    sound = await verify(reader, KEY, "train", on_progress=lambda done, total: heard.append((done, total)))
+    assert sound.is_whole
+    assert sound.sequence == second.sequence
+    assert sound.files == 4
+    assert heard[-1] == (sound.chunks, sound.chunks)
+    for piece in pieces["missing"]:
+        del lab.place.chunks[piece.chunk]
+    location, payload = lab.place.chunks[pieces["damaged"][1].chunk]
+    lab.place.chunks[pieces["damaged"][1].chunk] = location, payload[:-1] + bytes([payload[-1] ^ 1])
+    for found in await verify_all(reader, KEY, "train", [first.sequence, second.sequence]):
+        assert not found.is_whole
+        assert {path for path, _ in found.damaged} == {"damaged", "missing"}
+        assert "is not in the stream" in dict(found.damaged)["missing"]
+    with pytest.raises(NotFoundError):
+        await verify(reader, KEY, "train", sequence=999)
+
+
+async def test_verifying_says_when_the_list_of_files_is_unreadable(lab: Lab) -> None:
+    (lab.source / "a").write_text("a")
+    taken = await (await lab.replicator()).flush()
+    reader = await lab.stream.open_reader("train")
+    found = await verify(reader, bytes(32), "train")
+    assert (found.sequence, found.is_whole, found.damaged) == (taken.sequence, False, ())
+    assert found.unreadable
 
 
 # --- garbage ---------------------------------------------------------------------------------------------------------

@@ -242,6 +242,11 @@ class DirectoryHost:
     def __init__(self, url: str) -> None:
         self._url = url
 
+    @property
+    def identity(self) -> str:
+        """Where new workloads go."""
+        return self._url
+
     async def ensure(self) -> bool:
         """Have the directory there; nothing needs starting."""
         disk = Disk(path_of(self._url), timeout_s=30)
@@ -251,7 +256,7 @@ class DirectoryHost:
             disk.close()
         return False
 
-    async def stream(self) -> DirectoryStream:
+    async def stream(self, workload: str = "") -> DirectoryStream:
         """Return the stream."""
         return DirectoryStream(path_of(self._url))
 

@@ -7,9 +7,11 @@ from datetime import datetime
 from decimal import Decimal
 
 from kyc.adapters.fake.clock import START
+from kyc.domain.alert import Market
 from kyc.domain.offer import Offer, Purchase
 from kyc.planning.coverage import Coverage, count_offers
 from kyc.planning.offers import OfferQuery, SearchResult, search_offers
+from kyc.ports.catalog import SpotPrice
 
 
 class FakeCatalog:
@@ -28,6 +30,12 @@ class FakeCatalog:
         """Count what is listed now."""
         self._may_fail()
         return count_offers(self.listed)
+
+    async def history(self, market: Market, since: datetime) -> Sequence[SpotPrice]:
+        """Return the present prices: what was listed before is not known any more."""
+        self._may_fail()
+        there = (offer for offer in self.listed if market.covers(offer) and offer.priced_at >= since)
+        return [SpotPrice(at=o.priced_at, zone=o.zone, usd_per_hour=o.price_usd_per_hour) for o in there]
 
     def _may_fail(self) -> None:
         if self.failure is not None:

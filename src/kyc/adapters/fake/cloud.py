@@ -38,6 +38,7 @@ class FakeCloud:
 
     def __init__(self, clock: FakeClock, *, name: str = "fake") -> None:
         self.name = name
+        self.look_every_s = 1.0
         self.clock = clock
         self.machines: dict[InstanceId, FakeMachine] = {}
         self.capacity: dict[Pool, int] = {}

@@ -16,14 +16,16 @@ from kyc.domain.budget import Budget, BudgetPeriod
 from kyc.domain.deployment import DEPLOYMENT_EDGES, Deployment
 from kyc.domain.errors import ConflictError, StaleWriteError, UnreachableError
 from kyc.domain.event import Event, LogLines
-from kyc.domain.ids import AccountId, AttemptId, DeploymentId, InstanceId, WorkloadName
+from kyc.domain.ids import AccountId, AttemptId, DeploymentId, InstanceId, ReplicaId, WorkloadName
 from kyc.domain.instance import Instance
 from kyc.domain.job import Attempt, Job
 from kyc.domain.machine import is_final
+from kyc.domain.replica import Replica
+from kyc.domain.service import Service
 from kyc.ports.store import EventFilter, Record
 
 T = TypeVar("T")
-R = TypeVar("R", Instance, Deployment, Job, Attempt, Budget, CloudAccount)
+R = TypeVar("R", Instance, Deployment, Job, Attempt, Service, Replica, Budget, CloudAccount)
 A = TypeVar("A", bound=AdminRecord)
 Key = tuple[type[object], str]
 
@@ -108,6 +110,23 @@ class FakeStore:
         """Return the attempt, None if there is none."""
         return await self._one(Attempt, attempt_id)
 
+    async def services(self, *, live_only: bool = False) -> list[Service]:
+        """Return the services, oldest first."""
+        return await self._all(Service, live_only=live_only)
+
+    async def service(self, name: WorkloadName) -> Service | None:
+        """Return the service, None if there is none."""
+        return await self._one(Service, name)
+
+    async def replicas(self, *, workload: WorkloadName | None = None, live_only: bool = False) -> list[Replica]:
+        """Return the replicas (of one service), oldest first."""
+        replicas = await self._all(Replica, live_only=live_only)
+        return [replica for replica in replicas if workload is None or replica.workload == workload]
+
+    async def replica(self, replica_id: ReplicaId) -> Replica | None:
+        """Return the replica, None if there is none."""
+        return await self._one(Replica, replica_id)
+
     async def budgets(self, *, live_only: bool = False) -> list[Budget]:
         """Return the budgets, oldest first."""
         return await self._all(Budget, live_only=live_only)
@@ -173,7 +192,7 @@ class FakeStore:
 def _key(record: Record) -> Key:
     if isinstance(record, AdminRecord):
         return type(record), admin_key(record)
-    return type(record), record.name if isinstance(record, Job) else record.id
+    return type(record), record.name if isinstance(record, Job | Service) else record.id
 
 
 def _guard(record: Record, stored: Record | None) -> None:

@@ -204,6 +204,11 @@ class FakeStreamHost:
         self.shelf = shelf or Shelf()
         self._runs = False
 
+    @property
+    def identity(self) -> str:
+        """Where new workloads go."""
+        return "memory:"
+
     async def ensure(self) -> bool:
         """Start the server unless it runs."""
         if self._runs:
@@ -212,7 +217,7 @@ class FakeStreamHost:
         self.shelf.faults.unreachable = False
         return True
 
-    async def stream(self) -> FakeStream:
+    async def stream(self, workload: str = "") -> FakeStream:
         """Return a connection with the rights to everything."""
         return FakeStream(self.shelf)
 

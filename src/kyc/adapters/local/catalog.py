@@ -8,12 +8,15 @@ from decimal import Decimal
 
 from kyc.adapters.local.price import STEP_S, spot_price_usd, step_at
 from kyc.adapters.local.shape import CLOUD, REGION, SHAPES, ZONES, Shape
+from kyc.domain.alert import Market
 from kyc.domain.offer import Arch, Offer, Purchase
 from kyc.planning.coverage import Coverage, count_offers
 from kyc.planning.offers import OfferQuery, SearchResult, search_offers
+from kyc.ports.catalog import SpotPrice
 from kyc.ports.clock import Clock
 
 SOURCE = "local cloud (simulated)"
+_MOST_STEPS = 30 * 288  # a month
 
 
 class LocalCatalog:
@@ -31,6 +34,25 @@ class LocalCatalog:
     async def coverage(self) -> Sequence[Coverage]:
         """Count the offers."""
         return count_offers(self.offers())
+
+    async def history(self, market: Market, since: datetime) -> Sequence[SpotPrice]:
+        """Return the price of every step since: the simulated prices are the same whenever one looks."""
+        shape = SHAPES.get(market.instance_type)
+        if shape is None or (market.cloud, market.region) != (CLOUD, REGION):
+            return []
+        last = step_at(self._clock.now().timestamp())
+        first = max(step_at(since.timestamp()), last - _MOST_STEPS)
+        zones = [zone for zone in ZONES if market.zone in {"", zone}]
+        on_demand = Decimal(shape.on_demand_usd_per_hour)
+        return [
+            SpotPrice(
+                at=datetime.fromtimestamp(step * STEP_S, UTC),
+                zone=zone,
+                usd_per_hour=spot_price_usd(on_demand, seed=self._seed, pool=f"{zone}/{shape.name}", step=step),
+            )
+            for zone in zones
+            for step in range(first, last + 1)
+        ]
 
     def offers(self) -> Sequence[Offer]:
         """Return the offers at today's prices; a spot price holds for 5 minutes."""

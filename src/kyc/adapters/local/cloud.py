@@ -50,6 +50,7 @@ class LocalCloud:
     """
 
     name = CLOUD
+    look_every_s = 1.0
 
     def __init__(self, home: Path, *, mode: str = "process") -> None:
         self._home = home

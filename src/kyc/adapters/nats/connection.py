@@ -110,6 +110,11 @@ class Connection(asyncio.BufferedProtocol):
         """Why the connection is lost; None while it lives."""
         return self._failure
 
+    async def server(self) -> tuple[str, int]:
+        """Return the server's version, and how many bytes a message may have."""
+        info = await self._info
+        return info.version, info.max_payload
+
     async def request(
         self, subject: str, payload: bytes = b"", *, headers: Mapping[str, str] | None = None, timeout_s: float
     ) -> Reply:

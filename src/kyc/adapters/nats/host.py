@@ -26,6 +26,7 @@ from kyc.hosting.detached import DetachedProcess
 from kyc.hosting.files import write_private
 from kyc.ports.clock import Clock
 
+EMBEDDED = "embedded"  # its identity: the port may change, the folder does not
 _POLL_S = 0.02
 _EVERYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104  # compared with, never listened on unless a person says so
 
@@ -60,6 +61,11 @@ class NatsHost:
         self._process = DetachedProcess(self._folder / "server.pid", self._conf)
         self._ensuring = asyncio.Lock()
 
+    @property
+    def identity(self) -> str:
+        """Where new workloads go."""
+        return EMBEDDED
+
     async def ensure(self) -> bool:
         """Have the server run and answer; True if it had to be started. UnreachableError if it does not come up."""
         async with self._ensuring:
@@ -71,7 +77,7 @@ class NatsHost:
                 raise self._did_not_start()
             return True
 
-    async def stream(self) -> NatsStream:
+    async def stream(self, workload: str = "") -> NatsStream:
         """Return a connection with the rights to everything."""
         return NatsStream(address_of(self._master_access()))
 

@@ -13,8 +13,10 @@ import re
 import msgspec
 
 from kyc.domain.errors import DamagedDataError, InvalidInputError
+from kyc.ports.stream import MAX_PAYLOAD_BYTES
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
+MAX_MESSAGE_BYTES = MAX_PAYLOAD_BYTES + 1000  # with its headers
 INLINE_LIMIT_BYTES = 64 * 1024  # a larger manifest goes into parts, so that reading the log stays cheap
 
 

@@ -18,25 +18,25 @@ async def check_bucket(address: Address) -> list[Finding]:
     name = f"check-{secrets.token_hex(4)}/probe"
     findings: list[Finding] = []
     steps: tuple[tuple[str, Callable[[], Awaitable[Finding]]], ...] = (
-        ("write", lambda: _write(bucket, name)),
+        ("put", lambda: _write(bucket, name)),
         ("condition", lambda: _condition(bucket, name)),
-        ("read", lambda: _read(bucket, name)),
+        ("get", lambda: _read(bucket, name)),
         ("list", lambda: _list(bucket, name)),
-        ("delete", lambda: _delete(bucket, name)),
+        ("remove", lambda: _delete(bucket, name)),
     )
     for subject, step in steps:
         try:
             findings.append(await step())
         except KycError as error:
             findings.append(_bad(subject, str(error), error.next_step))
-            if subject == "write":
+            if subject == "put":
                 break
     return findings
 
 
 async def _write(bucket: Bucket, name: str) -> Finding:
     await bucket.put(name, bytes(MAX_PAYLOAD_BYTES))
-    return _good("write", f"objects of {MAX_PAYLOAD_BYTES} bytes can be written")
+    return _good("put", f"objects of {MAX_PAYLOAD_BYTES} bytes can be written")
 
 
 async def _condition(bucket: Bucket, name: str) -> Finding:
@@ -51,8 +51,8 @@ async def _condition(bucket: Bucket, name: str) -> Finding:
 
 async def _read(bucket: Bucket, name: str) -> Finding:
     if len(await bucket.get(name)) != MAX_PAYLOAD_BYTES:
-        return _bad("read", "what was written is not what was read", "Use another object store.")
-    return _good("read", "what was written is read back")
+        return _bad("get", "what was written is not what was read", "Use another object store.")
+    return _good("get", "what was written is read back")
 
 
 async def _list(bucket: Bucket, name: str) -> Finding:
@@ -64,8 +64,8 @@ async def _list(bucket: Bucket, name: str) -> Finding:
 async def _delete(bucket: Bucket, name: str) -> Finding:
     await bucket.delete([name])
     if await bucket.has(name):
-        return _bad("delete", "a deleted object is still there", "Look at the bucket's object lock.")
-    return _good("delete", "objects can be deleted")
+        return _bad("remove", "a deleted object is still there", "Look at the bucket's object lock.")
+    return _good("remove", "objects can be deleted")
 
 
 def _good(subject: str, text: str) -> Finding:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from kyc.adapters.offerbook.book import Book
+from kyc.adapters.offerbook.history import read_history
 from kyc.adapters.offerbook.search import search_book
+from kyc.domain.alert import Market
 from kyc.domain.offer import Purchase
 from kyc.planning.coverage import Coverage
 from kyc.planning.offers import OfferQuery, SearchResult, explain_empty
+from kyc.ports.catalog import SpotPrice
 
 COLUMNS_FILE = "offers.columns"
 RECORD_FILE = "prices.db"
@@ -21,6 +25,7 @@ class OfferBook:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / COLUMNS_FILE
+        self._record = folder / RECORD_FILE
         self._seen: tuple[int, int] | None = None
         self._book: Book | None = None
 
@@ -45,6 +50,10 @@ class OfferBook:
             )
             for row in rows
         ]
+
+    async def history(self, market: Market, since: datetime) -> Sequence[SpotPrice]:
+        """Return what the record noted of the market."""
+        return await asyncio.to_thread(read_history, self._record, market, since)
 
     def _current(self) -> Book | None:
         try:

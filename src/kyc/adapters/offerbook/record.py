@@ -21,6 +21,7 @@ NANOS = Decimal(1_000_000_000)
 MOST_USD_PER_HOUR = Decimal(100_000)
 _LEAST_USD_PER_HOUR = 1 / NANOS
 _BATCH = 5000
+HISTORY_S = 90 * 86_400  # how long a changed price is remembered
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS machine (
   cloud TEXT, type TEXT, arch TEXT, vcpus REAL, memory_mib INTEGER, gpu TEXT, gpu_count REAL, gpu_memory_mib INTEGER,
@@ -30,6 +31,15 @@ CREATE TABLE IF NOT EXISTS price (
   batch INTEGER, PRIMARY KEY (cloud, region, zone, type, purchase)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS band (
   cloud TEXT, region TEXT, type TEXT, band TEXT, PRIMARY KEY (cloud, region, type)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS spot_history (
+  cloud TEXT, region TEXT, zone TEXT, type TEXT, at INTEGER, nanos INTEGER,
+  PRIMARY KEY (cloud, region, zone, type, at)) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS spot_changed AFTER UPDATE OF nanos ON price
+WHEN new.purchase = 'spot' AND new.nanos <> old.nanos BEGIN
+  INSERT INTO spot_history SELECT old.cloud, old.region, old.zone, old.type, old.priced_at, old.nanos
+  WHERE NOT EXISTS (SELECT 1 FROM spot_history WHERE cloud = old.cloud AND region = old.region AND zone = old.zone
+    AND type = old.type AND at = old.priced_at);
+END;
 CREATE TABLE IF NOT EXISTS batch (number INTEGER PRIMARY KEY, taken_at INTEGER, what TEXT);
 """
 _MACHINE = """
@@ -81,6 +91,7 @@ class Record:
             writing.flush()
             if complete:
                 connection.execute(_FORGET, {"batch": batch})
+            connection.execute("DELETE FROM spot_history WHERE at < ?", (at - HISTORY_S,))
             return writing.taken()
 
 

@@ -110,7 +110,7 @@ def _connect(url: str) -> sa.Engine:
         )
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise InvalidInputError(
-            "the driver for PostgreSQL is not installed", next_step="pip install 'psycopg[binary]'"
+            "the driver for PostgreSQL is not installed", next_step="pip install 'keep-your-cost[postgres]'"
         ) from error
     if is_sqlite:
         sa.event.listen(engine, "connect", _set_pragmas)

@@ -20,8 +20,10 @@ from kyc.domain.event import Event, LogLines
 from kyc.domain.instance import Instance
 from kyc.domain.job import Attempt, Job
 from kyc.domain.machine import is_final
+from kyc.domain.replica import Replica
+from kyc.domain.service import Service
 
-R = TypeVar("R", Instance, Deployment, Job, Attempt, Budget, CloudAccount)
+R = TypeVar("R", Instance, Deployment, Job, Attempt, Service, Replica, Budget, CloudAccount)
 
 metadata = sa.MetaData()
 _KEY = sa.String(200)
@@ -48,6 +50,8 @@ instances = _records("instances", sa.Column("workload", _KEY, nullable=True, ind
 deployments = _records("deployments")
 jobs = _records("jobs")
 attempts = _records("attempts", sa.Column("workload", _KEY, nullable=False, index=True))
+services = _records("services")
+replicas = _records("replicas", sa.Column("workload", _KEY, nullable=False, index=True))
 budgets = _records("budgets")
 accounts = _records("accounts")
 
@@ -166,6 +170,28 @@ ATTEMPTS = Shelf(
     decoder=msgspec.json.Decoder(Attempt),
     insert=_insert(attempts),
     update=_guarded_update(attempts),
+)
+SERVICES = Shelf(
+    kind=Service,
+    table=services,
+    key=lambda service: service.name,
+    columns=lambda service: {"state": service.state.value, "live": not service.is_over},
+    decoder=msgspec.json.Decoder(Service),
+    insert=_insert(services),
+    update=_guarded_update(services),
+)
+REPLICAS = Shelf(
+    kind=Replica,
+    table=replicas,
+    key=lambda replica: replica.id,
+    columns=lambda replica: {
+        "state": replica.state.value,
+        "live": not replica.is_over,
+        "workload": replica.workload,
+    },
+    decoder=msgspec.json.Decoder(Replica),
+    insert=_insert(replicas),
+    update=_guarded_update(replicas),
 )
 BUDGETS = Shelf(
     kind=Budget,

@@ -13,20 +13,32 @@ from sqlalchemy.exc import IntegrityError
 from kyc.adapters.sql import schema
 from kyc.adapters.sql.admin import admin_query, put_admin, read_admin
 from kyc.adapters.sql.database import Database
-from kyc.adapters.sql.schema import ACCOUNTS, ATTEMPTS, BUDGETS, DEPLOYMENTS, INSTANCES, JOBS, Shelf
+from kyc.adapters.sql.schema import (
+    ACCOUNTS,
+    ATTEMPTS,
+    BUDGETS,
+    DEPLOYMENTS,
+    INSTANCES,
+    JOBS,
+    REPLICAS,
+    SERVICES,
+    Shelf,
+)
 from kyc.domain.account import CloudAccount
 from kyc.domain.admin import AdminRecord
 from kyc.domain.budget import Budget, BudgetPeriod
 from kyc.domain.deployment import Deployment
 from kyc.domain.errors import ConflictError, StaleWriteError
 from kyc.domain.event import Event, LogLines
-from kyc.domain.ids import AccountId, AttemptId, DeploymentId, InstanceId, WorkloadName
+from kyc.domain.ids import AccountId, AttemptId, DeploymentId, InstanceId, ReplicaId, WorkloadName
 from kyc.domain.instance import Instance
 from kyc.domain.job import Attempt, Job
+from kyc.domain.replica import Replica
+from kyc.domain.service import Service
 from kyc.ports.store import EventFilter, Record
 
 T = TypeVar("T")
-R = TypeVar("R", Instance, Deployment, Job, Attempt, Budget, CloudAccount)
+R = TypeVar("R", Instance, Deployment, Job, Attempt, Service, Replica, Budget, CloudAccount)
 A = TypeVar("A", bound=AdminRecord)
 
 
@@ -99,6 +111,23 @@ class SqlStore:
     async def attempt(self, attempt_id: AttemptId) -> Attempt | None:
         """Return the attempt, None if there is none."""
         return await self._one(ATTEMPTS, attempt_id)
+
+    async def services(self, *, live_only: bool = False) -> list[Service]:
+        """Return the services, oldest first."""
+        return await self._all(SERVICES, live_only=live_only)
+
+    async def service(self, name: WorkloadName) -> Service | None:
+        """Return the service, None if there is none."""
+        return await self._one(SERVICES, name)
+
+    async def replicas(self, *, workload: WorkloadName | None = None, live_only: bool = False) -> list[Replica]:
+        """Return the replicas (of one service), oldest first."""
+        more = () if workload is None else (schema.replicas.c.workload == workload,)
+        return await self._all(REPLICAS, *more, live_only=live_only)
+
+    async def replica(self, replica_id: ReplicaId) -> Replica | None:
+        """Return the replica, None if there is none."""
+        return await self._one(REPLICAS, replica_id)
 
     async def budgets(self, *, live_only: bool = False) -> list[Budget]:
         """Return the budgets, oldest first."""
@@ -197,6 +226,10 @@ def _write(connection: sa.Connection, record: Record) -> None:
             _put(connection, JOBS, record)
         case Attempt():
             _put(connection, ATTEMPTS, record)
+        case Service():
+            _put(connection, SERVICES, record)
+        case Replica():
+            _put(connection, REPLICAS, record)
         case Budget():
             _put(connection, BUDGETS, record)
         case CloudAccount():

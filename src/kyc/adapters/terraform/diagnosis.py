@@ -6,27 +6,50 @@ import re
 from collections.abc import Sequence
 
 from kyc.adapters.terraform.line import Report
-from kyc.domain.errors import CapacityUnavailableError, CredentialError, KycError, QuotaError, UnreachableError
+from kyc.domain.errors import (
+    CapacityUnavailableError,
+    CredentialError,
+    KycError,
+    PriceTooLowError,
+    QuotaError,
+    UnreachableError,
+    UnsupportedOfferError,
+)
 
 # (what the providers write, the error, what a person or the planner does next). Sources: AWS EC2 API error codes;
 # Google Compute Engine's operation errors; Azure's allocation and spot error codes; the providers' own words.
 _TABLE: Sequence[tuple[str, type[KycError], str]] = (
     (
-        r"MaxSpotInstanceCountExceeded|VcpuLimitExceeded|InstanceLimitExceeded|QUOTA_EXCEEDED"
+        r"MaxSpotInstanceCountExceeded|VcpuLimitExceeded|InstanceLimitExceeded|VolumeLimitExceeded|QUOTA_EXCEEDED"
         r"|Quota '[A-Z0-9_]+' exceeded|QuotaExceeded|OperationNotAllowed.*quota|exceeding approved .*quota",
         QuotaError,
         "Ask the provider for a higher quota, or use another region or instance type.",
     ),
     (
-        r"InsufficientInstanceCapacity|UnfulfillableCapacity|InsufficientHostCapacity|SpotMaxPriceTooLow"
-        r"|SpotPriceGreaterThanProvidedMaxPrice|ZONE_RESOURCE_POOL_EXHAUSTED|does not have enough resources available"
+        r"SpotMaxPriceTooLow|SpotPriceGreaterThanProvidedMaxPrice",
+        PriceTooLowError,
+        "Raise the maximum price or leave it out: without one the on-demand price is the limit.",
+    ),
+    (
+        r"api error Unsupported\b|UnsupportedOperation|InvalidAvailabilityZone|InvalidInstanceType"
+        r"|InvalidParameterValue: Invalid availability zone|InvalidParameterValue: .*[Ii]nstance type"
+        r"|UNSUPPORTED_OPERATION|[Mm]achine type .* (?:was not found|does not exist)"
+        r"|AzureSpotIsNotSupportedForThisVMSize"
+        r"|AzureSpotFeatureNotEnabledForSubscription|InvalidParameter: The requested VM size",
+        UnsupportedOfferError,
+        "Choose another zone or instance type: this one is not sold there.",
+    ),
+    (
+        r"InsufficientInstanceCapacity|UnfulfillableCapacity|InsufficientHostCapacity|InsufficientCapacity"
+        r"|ZONE_RESOURCE_POOL_EXHAUSTED|does not have enough resources available"
         r"|resource_availability|SkuNotAvailable|ZonalAllocationFailed|AllocationFailed|OverconstrainedAllocationRequest",
         CapacityUnavailableError,
         "Choose another zone or instance type; kyc does so by itself where the workload allows it.",
     ),
     (
-        r"InvalidClientTokenId|AuthFailure|UnrecognizedClientException|SignatureDoesNotMatch|ExpiredToken"
-        r"|UnauthorizedOperation|No valid credential sources|could not find default credentials|invalid_grant"
+        r"InvalidClientTokenId|AuthFailure|UnrecognizedClientException|SignatureDoesNotMatch|ExpiredToken|RequestExpired"
+        r"|UnauthorizedOperation|AccessDenied|OptInRequired|No valid credential sources"
+        r"|could not find default credentials|invalid_grant"
         r"|AuthorizationFailed|InvalidAuthenticationToken|building account|AADSTS\d+",
         CredentialError,
         "Check the cloud's credentials with `kyc cloud check`, or add them again with `kyc cloud add`.",
@@ -34,7 +57,7 @@ _TABLE: Sequence[tuple[str, type[KycError], str]] = (
     (
         r"RequestLimitExceeded|Throttling|rateLimitExceeded|TooManyRequests|no such host|connection refused|i/o timeout"
         r"|connection reset|TLS handshake timeout|deadline exceeded|LocalCloudUnreachable"
-        r"|Error acquiring the state lock",
+        r"|Error acquiring the state lock|StatusCode: 50[0234], .*exceeded maximum number of attempts",
         UnreachableError,
         "It is tried again by itself; if it lasts, look at the deployment's log lines.",
     ),

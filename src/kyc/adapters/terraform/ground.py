@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -29,7 +29,7 @@ class Grounds:
         """Return the outputs of the ground's shared deployment, made or brought up to date first where that is due."""
         if module.shared is None:
             return {}
-        workspace, variables = self._workspace(ground), module.shared.variables(ground.region)
+        workspace, variables = self._workspace(ground), module.shared.variables(ground.region, ground.network)
         mark = self._mark(module.shared, variables)
         kept = workspace.outputs(mark)
         if kept is not None:
@@ -53,7 +53,7 @@ class Grounds:
         lock = self._locks.setdefault(ground, asyncio.Lock())
         async with lock, file_lock(workspace.lock_path, timeout_s=self.runner.limits.command_s) as fd:
             workspace.forget_outputs()
-            self._write(workspace, ground, module.shared, module.shared.variables(ground.region))
+            self._write(workspace, ground, module.shared, module.shared.variables(ground.region, ground.network))
             if workspace.has_state():
                 await self.runner.command(await self._session(workspace, module, fd, on_line), DESTROY)
             workspace.remove()
@@ -70,8 +70,7 @@ class Grounds:
 
     def _write(self, workspace: Workspace, ground: Ground, shared: SharedModule, variables: Outputs) -> None:
         workspace.prepare(shared.folder, shared.files, variables)
-        about = {"cloud": ground.cloud, "account": ground.account, "region": ground.region}
-        workspace.write(_GROUND, json.dumps(about).encode())
+        workspace.write(_GROUND, json.dumps(asdict(ground)).encode())
 
     def _mark(self, shared: SharedModule, variables: Outputs) -> str:
         made_of = fingerprint(shared.folder, shared.files, self.runner.engine.argv)

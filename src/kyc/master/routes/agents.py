@@ -27,9 +27,11 @@ async def enrol_agent(instance_id: str, request: Request, served: Served) -> Res
 async def get_archive(agent: Agent, served: Served) -> FileResponse:
     """Download the workdir of the work that the instance was bought for."""
     job = await served.store.job(agent.workload) if agent.workload else None
-    if job is None or job.spec.workdir is None:
+    service = await served.store.service(agent.workload) if agent.workload and job is None else None
+    spec = job.spec if job is not None else None if service is None else service.spec
+    if spec is None or spec.workdir is None:
         raise NotFoundError(f"instance {agent.id} has no workdir to fetch")
-    return FileResponse(served.archives.path(job.spec.workdir), media_type="application/zstd")
+    return FileResponse(served.archives.path(spec.workdir), media_type="application/zstd")
 
 
 @router.websocket("/link")

@@ -7,7 +7,9 @@ from fastapi import APIRouter
 from kyc.domain.errors import NotFoundError
 from kyc.domain.ids import WorkloadName
 from kyc.domain.job import Attempt, AttemptState, Job
+from kyc.domain.service import Service
 from kyc.master.auth import Served
+from kyc.master.service_views import service_spec_view, workload_row_of
 from kyc.master.services import Services
 from kyc.master.views import attempt_row, by_workload, spec_view, workload_row
 from kyc.wire.agent import Pulse
@@ -24,12 +26,18 @@ async def list_workloads(served: Served) -> list[WorkloadRow]:
     owned = by_workload(await served.store.instances())
     attempts = await served.store.attempts(live_only=True)
     now = served.clock.now()
-    return [workload_row(job, owned.get(job.name, []), pulse_of(served, job, attempts), now=now) for job in jobs]
+    rows = [workload_row(job, owned.get(job.name, []), pulse_of(served, job, attempts), now=now) for job in jobs]
+    rows += [workload_row_of(s, owned.get(s.name, []), now=now) for s in await served.store.services()]
+    return sorted(rows, key=lambda row: row.requested_at or now)
 
 
 @router.get("/{name}")
 async def get_workload(name: str, served: Served) -> WorkloadDetail:
     """Show one workload: its line, its file's content as understood, and every attempt, the newest last."""
+    service = await served.store.service(WorkloadName(name))
+    if service is not None:
+        row = await _service_row(served, service)
+        return WorkloadDetail(row=row, spec=service_spec_view(service.spec), attempts=[])
     job = await find_job(served, name)
     attempts = await served.store.attempts(workload=job.name)
     return WorkloadDetail(
@@ -39,8 +47,21 @@ async def get_workload(name: str, served: Served) -> WorkloadDetail:
 
 @router.post("/{name}/stop")
 async def stop_workload(name: str, served: Served) -> WorkloadRow:
-    """Ask the workload to stop: its files are flushed first. One that is over stays as it is."""
+    """Ask the workload to stop: files are flushed and requests answered first. One that is over stays as it is."""
+    if await served.store.service(WorkloadName(name)) is not None:
+        return await _service_row(served, await served.servings.stop(WorkloadName(name)))
     return await job_row(served, await served.intents.stop(WorkloadName(name)))
+
+
+async def find_name(served: Services, name: str) -> WorkloadName:
+    """Return the name of a service or a job; raise NotFoundError if there is none."""
+    service = await served.store.service(WorkloadName(name))
+    return service.name if service is not None else (await find_job(served, name)).name
+
+
+async def _service_row(served: Services, service: Service) -> WorkloadRow:
+    instances = await served.store.instances(workload=service.name)
+    return workload_row_of(service, instances, now=served.clock.now())
 
 
 async def find_job(served: Services, name: str) -> Job:

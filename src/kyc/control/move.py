@@ -1,0 +1,200 @@
+"""The loop that moves workloads from one stream to another, and what people ask of it.
+
+A move is stored with its job, so a master that was killed goes on with it. Everything is copied first while the work
+goes on; then the work is flushed and rests, the difference follows, all of it is read back, and the job says where it
+lies now. If anything fails on the way the work goes on where it was, and the move is tried again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from kyc.control.context import Context, write_fresh
+from kyc.domain.errors import ConflictError, DamagedDataError, KycError, NotFoundError
+from kyc.domain.event import Event, EventKind
+from kyc.domain.finding import Finding, Verdict
+from kyc.domain.ids import WorkloadName
+from kyc.domain.job import Job
+from kyc.domain.move import StreamMove
+from kyc.domain.snapshot import StreamAccess
+from kyc.ports.maintenance import Copied, Maintenance, Place
+from kyc.ports.stream import StreamBook
+
+log = logging.getLogger(__name__)
+
+Check = Callable[[StreamAccess], Awaitable[Sequence[Finding]]]
+AGAIN_AFTER = timedelta(seconds=15)
+
+
+@dataclass(slots=True, kw_only=True)
+class Headway:
+    """How far a copy has come, for people: kept in memory, for it is worth nothing later."""
+
+    snapshots: int = 0
+    copied_bytes: int = 0
+    total_bytes: int = 0
+
+
+@dataclass(slots=True)
+class Moves:
+    """Moves workloads; `check` says whether a stream can be relied on."""
+
+    context: Context
+    book: StreamBook
+    maintenance: Maintenance
+    check: Check
+    headway: dict[WorkloadName, Headway] = field(default_factory=dict)
+    _not_before_s: dict[WorkloadName, float] = field(default_factory=dict)
+
+    async def ask(self, url: str, token: str, names: Sequence[WorkloadName]) -> list[Job]:
+        """Have these workloads (none named: all) moved. Raise NotFoundError, or ConflictError for an unfit stream."""
+        known = {job.name: job for job in await self.context.store.jobs()}
+        for name in names:
+            if name not in known:
+                raise NotFoundError(f"no workload is called {name!r}", next_step="`kyc ps` lists them.")
+        findings = await self.check(StreamAccess(url=url, workload="", token=token))
+        bad = [finding for finding in findings if finding.verdict is Verdict.BAD]
+        if bad:
+            raise ConflictError(
+                f"the stream cannot be relied on: {bad[0].text}",
+                next_step=bad[0].next_step or "`kyc stream check` says more.",
+            )
+        to = self.book.remember(url, token)
+        asked = [await write_fresh(lambda n=name: self._ask(n, to)) for name in names or known]  # type: ignore[misc]
+        self.context.signal.notify()
+        return asked
+
+    async def _ask(self, name: WorkloadName, to: str) -> Job:
+        job = await self._job(name)
+        if self.lies_in(job) == to:
+            return job
+        move = StreamMove(to=to, since=self.context.clock.now())
+        if job.move is not None and job.move.to == to:
+            return job
+        event = self._event(EventKind.STREAM_MOVING, job, "asked for", source=self.lies_in(job), target=to)
+        self._not_before_s.pop(name, None)
+        await self.context.store.save(replace(job, move=move), events=[event])
+        return replace(job, move=move, version=job.version + 1)
+
+    def lies_in(self, job: Job) -> str:
+        """Return the stream that the job's snapshots are in, or will be."""
+        return job.stream or self.context.stream_host.identity
+
+    async def tick(self) -> None:
+        """Take every move a step further."""
+        for job in await self.context.store.jobs():
+            if job.move is not None and self._not_before_s.get(job.name, 0.0) <= self.context.clock.monotonic_s():
+                await self._step(job.name, job.move)
+
+    async def _step(self, name: WorkloadName, move: StreamMove) -> None:
+        try:
+            job = await self._job(name)
+            if move.holds or job.is_over:
+                if not await self.context.store.attempts(workload=name, live_only=True):
+                    await self._finish(name, move)
+            else:
+                await self._copy(await self._grant(name), move, fence=False)
+                await self._set(name, move, holds=True)
+        except KycError as error:
+            log.warning("move_failed", extra={"workload": name, "why": str(error)})
+            await self._put_off(name, move, error)
+
+    async def _finish(self, name: WorkloadName, move: StreamMove) -> None:
+        """Nobody works on it now: bring the rest over, read everything back, and say where it lies."""
+        job = await self._grant(name)
+        copied = await self._copy(job, move, fence=job.attempts > 0)
+        target = await self.book.at(move.to)
+        try:
+            flaws = await self.maintenance.flaws(self._place(job, target)) if copied.snapshots else []
+        finally:
+            await target.close()
+        if flaws:
+            raise DamagedDataError(f"the copy in {move.to} is not whole: {flaws[0]}", next_step="Look at that stream.")
+        took_s = round((self.context.clock.now() - move.since).total_seconds(), 3)
+        event = self._event(
+            EventKind.STREAM_MOVED,
+            job,
+            "every chunk was read back",
+            source=self.lies_in(job),
+            target=move.to,
+            snapshots=copied.snapshots,
+            skipped=[f"{number}: {why}" for number, why in copied.skipped],
+            took_s=took_s,
+        )
+        await self._change(name, lambda job: replace(job, stream=move.to, move=None), event)
+        self.headway.pop(name, None)
+
+    async def _copy(self, job: Job, move: StreamMove, *, fence: bool) -> Copied:
+        source, target = await self.book.at(self.lies_in(job)), await self.book.at(move.to)
+        try:
+            if job.attempts == 0:  # it has no place yet
+                await target.create(job.name)
+                return Copied(snapshots=0, sent_bytes=0)
+            if fence:
+                await (await source.open_writer(job.name, job.epoch)).close()
+            headway = self.headway.setdefault(job.name, Headway())
+
+            def tell(done: int, total: int) -> None:
+                headway.copied_bytes, headway.total_bytes = done, total
+
+            copied = await self.maintenance.copy(
+                self._place(job, source),
+                self._place(job, target),
+                name=move.to,
+                epoch=job.epoch,
+                on_copied=tell,
+            )
+            headway.snapshots = copied.snapshots
+            return copied
+        finally:
+            await source.close()
+            await target.close()
+
+    def _place(self, job: Job, stream: object) -> Place:
+        key = self.context.secrets.open(job.sealed_key, purpose=f"workload {job.name}")
+        return Place(stream=stream, workload=job.name, key=key)  # type: ignore[arg-type]
+
+    async def _grant(self, name: WorkloadName) -> Job:
+        """Grant the next epoch to this copy: each opening of the target needs a higher one."""
+        return await self._change(name, lambda job: replace(job, epoch=job.epoch + 1))
+
+    async def _put_off(self, name: WorkloadName, move: StreamMove, error: KycError) -> None:
+        """Let the work go on where it was, say once what is the matter, and try again later."""
+        self._not_before_s[name] = self.context.clock.monotonic_s() + AGAIN_AFTER.total_seconds()
+        event = self._event(EventKind.STREAM_TROUBLED, await self._job(name), str(error), next_step=error.next_step)
+        events = () if move.error == str(error) else (event,)
+        await self._set(name, move, *events, error=str(error))
+
+    async def _set(
+        self, name: WorkloadName, move: StreamMove, *events: Event, holds: bool = False, error: str = ""
+    ) -> None:
+        """Store how the move stands, unless another was asked for meanwhile."""
+
+        def change(job: Job) -> Job:
+            if job.move is None or job.move.to != move.to:
+                return job
+            return replace(job, move=replace(job.move, holds=holds, error=error))
+
+        await self._change(name, change, *events)
+
+    async def _change(self, name: WorkloadName, change: Callable[[Job], Job], *events: Event) -> Job:
+        async def once() -> Job:
+            job = change(await self._job(name))
+            await self.context.store.save(job, events=events)
+            return replace(job, version=job.version + 1)
+
+        changed = await write_fresh(once)
+        self.context.signal.notify()
+        return changed
+
+    async def _job(self, name: WorkloadName) -> Job:
+        job = await self.context.store.job(name)
+        if job is None:
+            raise NotFoundError(f"no workload is called {name!r}", next_step="`kyc ps` lists them.")
+        return job
+
+    def _event(self, kind: EventKind, job: Job, reason: str, **data: object) -> Event:
+        return Event(kind=kind, subject=job.name, at=self.context.clock.now(), data=data, reason=reason)

@@ -1,0 +1,204 @@
+"""How many instances and replicas one service should have, and where: from what was seen to what is to be stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+
+from kyc.control.context import Context
+from kyc.control.purchase import Wanted, purchase, ranked
+from kyc.control.servicestep import ServiceStep
+from kyc.control.thresholds import plan_by_threshold
+from kyc.control.traffic import Traffic, TrafficHistory
+from kyc.domain.event import EventKind
+from kyc.domain.ids import WorkloadName
+from kyc.domain.instance import Instance, InstanceState
+from kyc.domain.offer import Offer, Purchase
+from kyc.domain.service import ScalingPolicy, SpotRule
+from kyc.planning.autoscale import Cause, Pace, ScaleDecision, ServiceView, memory_of, plan_scale
+from kyc.planning.forecast import Forecast, forecast_demand
+from kyc.planning.packing import (
+    BuyInstances,
+    DrainReplica,
+    PackAction,
+    ReleaseInstance,
+    Standing,
+    StartReplica,
+    plan_packing,
+)
+from kyc.planning.risk import RiskBook
+from kyc.planning.serving import (
+    ServiceRecords,
+    next_purchase_at,
+    next_start_at,
+    pace_of,
+    pack_fleet,
+    pack_rule,
+    per_instance,
+    plan_rollout,
+    standing_of,
+)
+from kyc.planning.spread import FleetSize, plan_fleet_size
+
+_NEVER_SPOT = SpotRule(on_demand_base=1_000_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizing:
+    """What a round works with: the pace of this service here, and how many replicas share an instance."""
+
+    pace: Pace
+    each: int
+
+
+@dataclass(slots=True)
+class Scaling:
+    """Decides and places. `decisions` holds the newest decision of each service, for those who ask why."""
+
+    context: Context
+    traffic: Traffic
+    decisions: dict[WorkloadName, ScaleDecision] = field(default_factory=dict)
+    _forecasts: dict[WorkloadName, tuple[int, Forecast | None]] = field(default_factory=dict)
+    _best: dict[WorkloadName, tuple[int, Offer | None]] = field(default_factory=dict)
+
+    def forget(self, names: set[WorkloadName]) -> None:
+        """Drop what is known of services that are over."""
+        for known in (self.decisions, self._forecasts, self._best):
+            for name in names & set(known):
+                del known[name]
+
+    async def scale(self, step: ServiceStep, history: TrafficHistory) -> None:
+        """Put into the step what brings the service to the numbers it should have."""
+        sizing = await self._sizing(step)
+        spec = step.service.spec
+        if spec.scaling.policy is ScalingPolicy.THRESHOLD:
+            cpu = {instance.id: self.traffic.pulses.cpu_samples(instance.id) for instance in step.seen.held}
+            decision, actions, reason = plan_by_threshold(step.current(), cpu, sizing.each, now=step.now)
+            self._note(step, decision, reason)
+            for action in actions:
+                _apply(step, action)
+        else:
+            decision = plan_scale(spec.scaling, self._view(step, history, sizing), sizing.pace, now=step.now)
+            self._note(step, decision, decision.reason)
+        await self._pack(step, _fleet(step, decision, sizing.each), sizing)
+
+    async def _sizing(self, step: ServiceStep) -> Sizing:
+        held = step.current().held
+        best = None if held else await self._best_offer(step)
+        return Sizing(
+            pace=pace_of(step.seen, best or (held[0].offer if held else None)),
+            each=per_instance(step.service.spec, held, best),
+        )
+
+    def _note(self, step: ServiceStep, decision: ScaleDecision, reason: str) -> None:
+        self.decisions[step.service.name] = decision
+        step.decided(decision, reason)
+        if decision.cause is Cause.BROKEN:
+            step.set(reason=reason)
+        elif step.service.reason:
+            step.set(reason="")
+
+    def _view(self, step: ServiceStep, history: TrafficHistory, sizing: Sizing) -> ServiceView:
+        service, rule = step.service, step.service.spec.scaling
+        demand, grain = self.traffic.series(service, span_s=memory_of(rule.worth, sizing.pace.instance_start_s))
+        if not rule.targets:  # nothing is measured: the limits alone decide
+            demand = np.zeros(1)
+        return ServiceView(
+            demand=demand,
+            grain=grain,
+            instances=service.wanted_instances,
+            replicas=service.wanted_replicas,
+            per_instance=sizing.each,
+            waiting=history.waiting,
+            forecast=self._forecast(service.name, history, sizing.pace),
+        )
+
+    def _forecast(self, name: WorkloadName, history: TrafficHistory, pace: Pace) -> Forecast | None:
+        minute = int(self.context.clock.monotonic_s()) // 60
+        known = self._forecasts.get(name)
+        if known is None or known[0] != minute:
+            ahead = round((pace.instance_start_s + pace.replica_start_s) / 60)
+            known = (minute, forecast_demand(np.array(history.minutes, dtype=float), ahead_min=ahead))
+            self._forecasts[name] = known
+        return known[1]
+
+    async def _best_offer(self, step: ServiceStep) -> Offer | None:
+        """The offer that would be bought next, looked up once a minute: how many replicas share an instance of it."""
+        minute = int(self.context.clock.monotonic_s()) // 60
+        known = self._best.get(step.service.name)
+        if known is None or known[0] != minute or known[1] is None:
+            offers = await ranked(self.context, step.service.spec, step.seen)
+            known = (minute, offers[0] if offers else None)
+            self._best[step.service.name] = known
+        return known[1]
+
+    async def _pack(self, step: ServiceStep, fleet: FleetSize, sizing: Sizing) -> None:
+        seen, rule = step.current(), pack_rule(step.service.spec)
+        risks = await self.context.risks() if len(seen.held) > fleet.instances else RiskBook()
+        board = pack_fleet(seen, fleet, risks)
+        actions = plan_packing(board, rule, replicas=fleet.replicas, instances=fleet.instances)
+        for action in actions or plan_rollout(seen, rule):
+            if isinstance(action, BuyInstances):
+                await self._buy(step, action, fleet, sizing)
+            elif not (isinstance(action, StartReplica) and _is_ahead(next_start_at(seen), step.now)):
+                _apply(step, action)
+
+    async def _buy(self, step: ServiceStep, action: BuyInstances, fleet: FleetSize, sizing: Sizing) -> None:
+        seen = step.current()
+        if _is_ahead(next_purchase_at(seen), step.now):
+            return
+        on_demand = sum(instance.offer.purchase is Purchase.ON_DEMAND for instance in seen.held)
+        dear = min(action.count, max(0, fleet.on_demand - on_demand))
+        wanted = Wanted(spot=action.count - dear, on_demand=dear, per_instance=sizing.each, reason=action.reason)
+        bought, refused = await purchase(self.context, seen, wanted, sizing.pace)
+        if refused:
+            step.set(reason=refused)
+        for one in bought:
+            step.buy(one.deployment, one.instances, mix=fleet.reason, **one.story)
+        new = [instance for one in bought for instance in one.instances]
+        for gone, instance in zip(_unreplaced(step), new, strict=False):
+            data = {"instance": instance.id, "replaces": gone.id, "replicas": len(step.seen.on(gone.id))}
+            step.tell(EventKind.REPLACEMENT_REQUESTED, _why_gone(gone), **data)
+
+
+def _fleet(step: ServiceStep, decision: ScaleDecision, each: int) -> FleetSize:
+    spec = step.service.spec
+    ready_spot = sum(i.state is InstanceState.READY and i.offer.purchase is Purchase.SPOT for i in step.current().held)
+    return plan_fleet_size(
+        spec.scaling.spot if any(wish.use_spot for wish in spec.any_of) else _NEVER_SPOT,
+        instances=decision.instances,
+        replicas=decision.replicas,
+        per_instance=each,
+        ready_spot=ready_spot,
+    )
+
+
+def _apply(step: ServiceStep, action: PackAction) -> None:
+    match action:
+        case StartReplica():
+            step.start(action)
+        case DrainReplica():
+            step.drain(action)
+        case ReleaseInstance():
+            step.release(action)
+        case BuyInstances():
+            raise AssertionError("what is bought needs offers: see _buy")
+
+
+def _unreplaced(step: ServiceStep) -> list[Instance]:
+    """The instances that go away with replicas that counted until now: what is bought now stands in for them."""
+    seen: ServiceRecords = step.seen
+    counted = {replica.instance_id for replica in seen.replicas if replica.draining_at is None}
+    return [i for i in seen.instances.values() if i.id in counted and standing_of(i) is Standing.GOING]
+
+
+def _why_gone(instance: Instance) -> str:
+    if instance.notice is not None:
+        return f"the provider takes {instance.id} away"
+    return instance.end_reason or f"{instance.id} is {instance.state}"
+
+
+def _is_ahead(at: datetime | None, now: datetime) -> bool:
+    return at is not None and now < at

@@ -1,0 +1,47 @@
+"""The master's Maintenance on the engine: see ports.maintenance."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from kyc.planning.retention import Retention
+from kyc.ports.maintenance import Copied, Freed, OnCopied, Place
+from kyc.snapshot.copy import Copier, Notebook
+from kyc.snapshot.gc import collect
+from kyc.snapshot.history import verify_all
+from kyc.wire.text import legible
+
+_MOST_NAMED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Maintainer:
+    """Copies, reads back and frees. `folder` holds the notebooks of copies that were cut off."""
+
+    folder: Path
+    retention: Retention
+
+    async def copy(self, source: Place, target: Place, *, name: str, epoch: int, on_copied: OnCopied) -> Copied:
+        """Bring what the target lacks into it; `name` tells this target from others."""
+        file = hashlib.sha256(f"{source.workload} {name}".encode()).hexdigest()[:32]
+        return await Copier(source, target, Notebook(self.folder / file), on_copied).copy(epoch=epoch)
+
+    async def flaws(self, place: Place) -> list[str]:
+        """Read everything back; name what is wrong."""
+        reader = await place.stream.open_reader(place.workload)
+        try:
+            sequences = [ref.sequence for ref in await reader.manifests()]
+            found = await verify_all(reader, place.key, place.workload, sequences)
+        finally:
+            await reader.close()
+        told = [f"snapshot {one.sequence}: {one.unreadable}" for one in found if one.unreadable]
+        told += [f"snapshot {one.sequence}: {legible(path)}: {why}" for one in found for path, why in one.damaged]
+        return told[:_MOST_NAMED]
+
+    async def free(self, place: Place, *, now: datetime) -> Freed:
+        """Delete what the retention does not keep."""
+        gone = await collect(place.stream, place.workload, place.key, self.retention, now=now)
+        return Freed(snapshots=len(gone.snapshots), chunks=gone.chunks, stored_bytes=gone.stored_bytes)

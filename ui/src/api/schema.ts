@@ -44,6 +44,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Alerts
+         * @description List the price alerts, the newest last.
+         */
+        get: operations["list_alerts"];
+        put?: never;
+        /**
+         * Add Alert
+         * @description Have something happen, once for each time that a spot price crosses a line.
+         */
+        post: operations["add_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{alert_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove Alert
+         * @description Forget an alert; jobs that rest because of it go on.
+         */
+        delete: operations["remove_alert"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/archives/{sha256}": {
         parameters: {
             query?: never;
@@ -500,6 +544,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/market/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get History
+         * @description Read how the spot price of a type changed in a region, as far as this master has seen it.
+         */
+        get: operations["get_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/market/prices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Prices
+         * @description List spot prices with the same machine's on-demand price; `X-Total-Count` says how many there are.
+         */
+        get: operations["list_prices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me": {
         parameters: {
             query?: never;
@@ -600,6 +684,110 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/services": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Services
+         * @description List all services, ended ones too, the newest last.
+         */
+        get: operations["list_services"];
+        put?: never;
+        /**
+         * Submit Service
+         * @description Store a service, or the next revision of a running one; with `dry_run` only say what the file means.
+         */
+        post: operations["submit_service"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/services/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Service
+         * @description Show one service: its line, its file as understood, what runs where, and the last decision with its numbers.
+         */
+        get: operations["get_service"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/services/{name}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop Service
+         * @description Ask it to stop: its replicas drain first. One that is over stays as it is.
+         */
+        post: operations["stop_service"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/services/{name}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try Service
+         * @description Send test requests through the edge and say which instance and replica answered each.
+         */
+        post: operations["try_service"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/services/{name}/traffic": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Traffic
+         * @description Return the last half hour, a point a second, oldest first; it begins with the master's own start.
+         */
+        get: operations["get_traffic"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -682,6 +870,66 @@ export interface paths {
          * @description Stop the master; what it runs goes on without it. With `everything` all of that ends first.
          */
         post: operations["shut_down"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stream/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check Stream
+         * @description Try a stream out from here: reach it, write, read, fence, delete. Everything made for it is removed again.
+         */
+        post: operations["check_stream"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stream/migrate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Migrate Workloads
+         * @description Have workloads moved to another stream; `GET /stream/migrations` and the timeline say how far they are.
+         */
+        post: operations["migrate_workloads"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stream/migrations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Migrations
+         * @description Say which stream each workload's files lie in, and which are on their way to another.
+         */
+        get: operations["list_migrations"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -829,7 +1077,7 @@ export interface paths {
         };
         /**
          * List Logs
-         * @description Read the output after a sequence number, oldest first, in whole lines.
+         * @description Read the output after a sequence number, oldest first, in whole lines; of one attempt or replica, or all.
          */
         get: operations["list_logs"];
         put?: never;
@@ -880,6 +1128,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/workloads/{name}/snapshots/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Diff Snapshots
+         * @description Say which paths were added, removed or changed from one snapshot to another.
+         */
+        get: operations["diff_snapshots"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/workloads/{name}/snapshots/{sequence}/files": {
         parameters: {
             query?: never;
@@ -900,6 +1168,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/workloads/{name}/snapshots/{sequence}/verification": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Verify Snapshots
+         * @description Read every chunk back and check it: `progress` events, then `result` (VerificationReport) or `problem`.
+         */
+        get: operations["verify_snapshots"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/workloads/{name}/stop": {
         parameters: {
             query?: never;
@@ -911,7 +1199,7 @@ export interface paths {
         put?: never;
         /**
          * Stop Workload
-         * @description Ask the workload to stop: its files are flushed first. One that is over stays as it is.
+         * @description Ask the workload to stop: files are flushed and requests answered first. One that is over stays as it is.
          */
         post: operations["stop_workload"];
         delete?: never;
@@ -1003,6 +1291,72 @@ export interface components {
             settings: {
                 [key: string]: string;
             };
+        };
+        /**
+         * AlertRequest
+         * @description `POST /alerts`: `side` is above or below; `then` is notify, pause or move; `workload` limits it to one job.
+         */
+        AlertRequest: {
+            /** Cloud */
+            cloud: string;
+            /** Region */
+            region: string;
+            /** Side */
+            side: string;
+            /**
+             * Then
+             * @default notify
+             */
+            then: string;
+            /** Type */
+            type: string;
+            /** Usd Per Hour */
+            usd_per_hour: number;
+            /** Workload */
+            workload?: string | null;
+            /** Zone */
+            zone?: string | null;
+        };
+        /**
+         * AlertRow
+         * @description One line of `kyc alert list`. `crossed` None: no price was seen yet; `fired` counts the crossings.
+         */
+        AlertRow: {
+            /** Cloud */
+            cloud: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Crossed */
+            crossed: boolean | null;
+            /** Fired */
+            fired: number;
+            /** Fired At */
+            fired_at: string | null;
+            /** Id */
+            id: string;
+            /** Paused */
+            paused: string[];
+            /** Region */
+            region: string;
+            /** Seen At */
+            seen_at: string | null;
+            /** Seen Usd Per Hour */
+            seen_usd_per_hour: number | null;
+            /** Side */
+            side: string;
+            /** Then */
+            then: string;
+            /** Type */
+            type: string;
+            /** Usd Per Hour */
+            usd_per_hour: number;
+            /** Workload */
+            workload: string | null;
+            /** Zone */
+            zone: string | null;
         };
         /**
          * AttemptRow
@@ -1251,6 +1605,18 @@ export interface components {
             stale: boolean;
         };
         /**
+         * DecisionRow
+         * @description The last decision about the numbers: its reason in a sentence, and the figures that it was made from.
+         */
+        DecisionRow: {
+            /** Numbers */
+            numbers: {
+                [key: string]: unknown;
+            };
+            /** Reason */
+            reason: string;
+        };
+        /**
          * DeploymentRow
          * @description A deployment and its instances.
          */
@@ -1281,7 +1647,7 @@ export interface components {
          * EventKind
          * @enum {string}
          */
-        EventKind: "deployment.requested" | "deployment.log" | "deployment.succeeded" | "deployment.failed" | "deployment.destroyed" | "instance.requested" | "instance.ready" | "interruption.requested" | "instance.noticed" | "instance.suspected" | "instance.lost" | "instance.repriced" | "instance.terminated" | "replacement.requested" | "snapshot.committed" | "snapshot.flushed" | "restore.started" | "restore.completed" | "job.queued" | "job.placed" | "job.started" | "job.progress" | "job.steered" | "job.migrating" | "job.resumed" | "job.succeeded" | "job.failed" | "job.stopped" | "attempt.prepared" | "attempt.released" | "attempt.fenced" | "agent.troubled" | "replica.ready" | "replica.draining" | "replica.stopped" | "service.scaled" | "edge.updated" | "deadline.missed" | "budget.warned" | "budget.held" | "budget.stopped" | "orphan.found" | "orphan.removed" | "price.alerted" | "account.added" | "account.removed" | "user.added" | "user.changed" | "user.removed" | "token.created" | "token.revoked" | "sign_in.refused" | "stream.started";
+        EventKind: "deployment.requested" | "deployment.log" | "deployment.succeeded" | "deployment.failed" | "deployment.destroyed" | "instance.requested" | "instance.ready" | "interruption.requested" | "instance.noticed" | "instance.suspected" | "instance.lost" | "instance.repriced" | "instance.terminated" | "replacement.requested" | "snapshot.committed" | "snapshot.flushed" | "restore.started" | "restore.completed" | "job.queued" | "job.placed" | "job.started" | "job.progress" | "job.steered" | "job.migrating" | "job.resumed" | "job.succeeded" | "job.failed" | "job.stopped" | "attempt.prepared" | "attempt.released" | "attempt.fenced" | "agent.troubled" | "replica.requested" | "replica.started" | "replica.pulling" | "replica.ready" | "replica.unready" | "replica.died" | "replica.draining" | "replica.stopped" | "replica.failed" | "service.requested" | "service.ready" | "service.updated" | "service.scaled" | "service.stopped" | "service.failed" | "edge.updated" | "deadline.missed" | "budget.warned" | "budget.held" | "budget.stopped" | "orphan.found" | "orphan.removed" | "price.alerted" | "account.added" | "account.removed" | "user.added" | "user.changed" | "user.removed" | "token.created" | "token.revoked" | "sign_in.refused" | "stream.started" | "stream.moving" | "stream.moved" | "stream.troubled" | "snapshot.freed" | "flush.warned" | "flush.fits";
         /**
          * EventRow
          * @description One line of `kyc events`.
@@ -1326,6 +1692,23 @@ export interface components {
             state: string;
             /** Tried At */
             tried_at: string | null;
+        };
+        /**
+         * FindingRow
+         * @description One thing that was tried: `verdict` is `good`, `warning` (it works, but see the text) or `bad`.
+         */
+        FindingRow: {
+            /**
+             * Next Step
+             * @default
+             */
+            next_step: string;
+            /** Subject */
+            subject: string;
+            /** Text */
+            text: string;
+            /** Verdict */
+            verdict: string;
         };
         /**
          * Health
@@ -1559,6 +1942,62 @@ export interface components {
             step_s: number;
         };
         /**
+         * MigrateRequest
+         * @description `POST /stream/migrate`: move these workloads (empty: all) to another stream.
+         */
+        MigrateRequest: {
+            /**
+             * Token
+             * @default
+             */
+            token: string;
+            /** Url */
+            url: string;
+            /** Workloads */
+            workloads?: string[];
+        };
+        /**
+         * MigrationRow
+         * @description Where a workload's files are and go. `state`: `stays`, `copying` or `switching` (its work is held for it).
+         *
+         *     `copied_bytes` of `total_bytes` of the snapshot that is being copied are there; `error` is what it waits for.
+         */
+        MigrationRow: {
+            /**
+             * Copied Bytes
+             * @default 0
+             */
+            copied_bytes: number;
+            /**
+             * Error
+             * @default
+             */
+            error: string;
+            /** Name */
+            name: string;
+            /** Since */
+            since: string | null;
+            /**
+             * Snapshots
+             * @default 0
+             */
+            snapshots: number;
+            /** Source */
+            source: string;
+            /** State */
+            state: string;
+            /**
+             * Target
+             * @default
+             */
+            target: string;
+            /**
+             * Total Bytes
+             * @default 0
+             */
+            total_bytes: number;
+        };
+        /**
          * NewToken
          * @description What `POST /tokens` answers: the only time that the token itself is shown.
          */
@@ -1694,6 +2133,46 @@ export interface components {
             new: string;
         };
         /**
+         * PriceHistory
+         * @description `GET /market/history`: each change of the spot price that was recorded here, by zone and oldest first.
+         *
+         *     `on_demand_usd_per_hour` is the present list price (None: not known); `recorded_since` the oldest point's time.
+         */
+        PriceHistory: {
+            /** Cloud */
+            cloud: string;
+            /** On Demand Usd Per Hour */
+            on_demand_usd_per_hour: number | null;
+            /** Points */
+            points: components["schemas"]["PricePoint"][];
+            /** Recorded Since */
+            recorded_since: string | null;
+            /** Region */
+            region: string;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /** Type */
+            type: string;
+        };
+        /**
+         * PricePoint
+         * @description From `at` on a zone's spot price was this, until its next point. Zone `*`: the whole region's.
+         */
+        PricePoint: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Usd Per Hour */
+            usd_per_hour: number;
+            /** Zone */
+            zone: string;
+        };
+        /**
          * Problem
          * @description RFC 9457 problem details, with our `next_step`.
          */
@@ -1783,6 +2262,55 @@ export interface components {
             wish: string;
         };
         /**
+         * ReplicaRow
+         * @description One copy of a service. `in_edge`: it gets new requests now; `cpu_percent` is of what it may use.
+         */
+        ReplicaRow: {
+            /** Cpu Percent */
+            cpu_percent: number | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Draining At */
+            draining_at: string | null;
+            /** Ended At */
+            ended_at: string | null;
+            /** Exit Code */
+            exit_code: number | null;
+            /** Failed */
+            failed: number | null;
+            /** Id */
+            id: string;
+            /** In Edge */
+            in_edge: boolean;
+            /** In Flight */
+            in_flight: number | null;
+            /** Instance */
+            instance: string;
+            /** Memory Bytes */
+            memory_bytes: number | null;
+            /** Port */
+            port: number;
+            /** Ready At */
+            ready_at: string | null;
+            /** Reason */
+            reason: string;
+            /** Replaces */
+            replaces: string | null;
+            /** Requests */
+            requests: number | null;
+            /** Restarts */
+            restarts: number;
+            /** Revision */
+            revision: number;
+            /** Started At */
+            started_at: string | null;
+            /** State */
+            state: string;
+        };
+        /**
          * RightRow
          * @description Something the account must be allowed to do. `granted` null: the provider does not say.
          */
@@ -1814,6 +2342,155 @@ export interface components {
             searched: number;
             /** Total */
             total: number;
+        };
+        /**
+         * ServiceDetail
+         * @description `GET /services/{name}`: the row, the file as understood, what runs where, and the replicas that ended last.
+         */
+        ServiceDetail: {
+            decision: components["schemas"]["DecisionRow"] | null;
+            /** Ended */
+            ended: components["schemas"]["ReplicaRow"][];
+            /** Instances */
+            instances: components["schemas"]["ServiceInstanceRow"][];
+            row: components["schemas"]["ServiceRow"];
+            /** Spec */
+            spec: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * ServiceInstanceRow
+         * @description One of a service's instances with its replicas. `silent_s`: since the last heartbeat, which told `cpu`, `memory`
+         *     (shares from 0 to 1); from `suspected` on its replicas get no new requests.
+         */
+        ServiceInstanceRow: {
+            /** Cpu */
+            cpu: number | null;
+            instance: components["schemas"]["InstanceRow"];
+            /** Memory */
+            memory: number | null;
+            /** Replicas */
+            replicas: components["schemas"]["ReplicaRow"][];
+            /** Silent S */
+            silent_s: number;
+            /** Suspected */
+            suspected: boolean;
+        };
+        /**
+         * ServicePlan
+         * @description What a service file means. `updates`: a service of this name runs. `row` is None for a dry run.
+         *
+         *     On the best offer `replicas_per_instance` share an instance; an hour costs from `least_usd_per_hour` (the fewest
+         *     replicas) to `most_usd_per_hour`.
+         */
+        ServicePlan: {
+            /** Least Usd Per Hour */
+            least_usd_per_hour: number | null;
+            /** Most Usd Per Hour */
+            most_usd_per_hour: number | null;
+            /** Name */
+            name: string;
+            /** Offers */
+            offers: components["schemas"]["OfferRow"][];
+            /** Replicas Per Instance */
+            replicas_per_instance: number | null;
+            row: components["schemas"]["ServiceRow"] | null;
+            /** Spec */
+            spec: {
+                [key: string]: unknown;
+            };
+            /** Updates */
+            updates: boolean;
+            /** Warnings */
+            warnings: string[];
+        };
+        /**
+         * ServiceRequest
+         * @description `POST /services`: the file's text, and the SHA-256 of the archive uploaded before (None: no workdir).
+         *
+         *     The name of a running service makes its next revision: its replicas are replaced one by one.
+         */
+        ServiceRequest: {
+            /**
+             * Dry Run
+             * @default false
+             */
+            dry_run: boolean;
+            /** File */
+            file: string;
+            /** Name */
+            name?: string | null;
+            /** Workdir */
+            workdir?: string | null;
+        };
+        /**
+         * ServiceRow
+         * @description One service, as of now. Rates and times are of the last second; None where they cannot be read.
+         *
+         *     `replicas` counts those that are not over, `*_wanted` is the last decision about the numbers. `requests` and
+         *     `failed` (5xx that clients saw) are counted since the edge was started; `in_flight` counts those that wait, too.
+         */
+        ServiceRow: {
+            /** Cost Usd */
+            cost_usd: number;
+            /** Cpu Percent */
+            cpu_percent: number | null;
+            /** Ended At */
+            ended_at: string | null;
+            /** Failed */
+            failed: number | null;
+            /** Failed Per S */
+            failed_per_s: number | null;
+            /** In Flight */
+            in_flight: number | null;
+            /** Instances */
+            instances: number;
+            /** Instances Ready */
+            instances_ready: number;
+            /** Instances Wanted */
+            instances_wanted: number;
+            /** Interruptions */
+            interruptions: number;
+            /** Max Replicas */
+            max_replicas: number;
+            /** Min Replicas */
+            min_replicas: number;
+            /** Name */
+            name: string;
+            /** P95 Ms */
+            p95_ms: number | null;
+            /** Policy */
+            policy: string;
+            /** Reason */
+            reason: string;
+            /** Replicas */
+            replicas: number;
+            /** Replicas Ready */
+            replicas_ready: number;
+            /** Replicas Wanted */
+            replicas_wanted: number;
+            /**
+             * Requested At
+             * Format: date-time
+             */
+            requested_at: string;
+            /** Requests */
+            requests: number | null;
+            /** Requests Per S */
+            requests_per_s: number | null;
+            /** Revision */
+            revision: number;
+            /** Saved Usd */
+            saved_usd: number;
+            /** Started At */
+            started_at: string | null;
+            /** State */
+            state: string;
+            /** Url */
+            url: string;
+            /** Waiting */
+            waiting: number | null;
         };
         /**
          * SessionState
@@ -1884,6 +2561,22 @@ export interface components {
             password: string;
         };
         /**
+         * SnapshotDifference
+         * @description `GET /workloads/{name}/snapshots/diff`: paths, in order. `changed` means content, kind or target.
+         */
+        SnapshotDifference: {
+            /** Added */
+            added: string[];
+            /** Changed */
+            changed: string[];
+            /** Newer */
+            newer: number;
+            /** Older */
+            older: number;
+            /** Removed */
+            removed: string[];
+        };
+        /**
          * SnapshotRow
          * @description One committed snapshot.
          */
@@ -1903,6 +2596,31 @@ export interface components {
              * Format: date-time
              */
             taken_at: string;
+        };
+        /**
+         * StreamCheck
+         * @description What a check of a stream found; `ok` if nothing is bad. `url` is without a credential.
+         */
+        StreamCheck: {
+            /** Findings */
+            findings: components["schemas"]["FindingRow"][];
+            /** Ok */
+            ok: boolean;
+            /** Url */
+            url: string;
+        };
+        /**
+         * StreamRequest
+         * @description `POST /stream/check`: a stream's URL and its credential.
+         */
+        StreamRequest: {
+            /**
+             * Token
+             * @default
+             */
+            token: string;
+            /** Url */
+            url: string;
         };
         /**
          * TokenRequest
@@ -1942,6 +2660,87 @@ export interface components {
             role: string;
             /** User */
             user: string;
+        };
+        /**
+         * TrafficPoint
+         * @description One second of a service. `demand` is the load in replicas (3.2: three of them full, and a bit); None: unknown.
+         */
+        TrafficPoint: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Cpu Percent */
+            cpu_percent: number | null;
+            /** Demand */
+            demand: number | null;
+            /** Failed Per S */
+            failed_per_s: number | null;
+            /** In Flight */
+            in_flight: number | null;
+            /** Instances */
+            instances: number;
+            /** P95 Ms */
+            p95_ms: number | null;
+            /** Replicas */
+            replicas: number;
+            /** Replicas Ready */
+            replicas_ready: number;
+            /** Requests Per S */
+            requests_per_s: number | null;
+            /** Waiting */
+            waiting: number | null;
+        };
+        /**
+         * TrialReply
+         * @description One test request's answer and who gave it, as the edge says; `status` None with `error`: there was none.
+         */
+        TrialReply: {
+            /**
+             * Error
+             * @default
+             */
+            error: string;
+            /** Instance */
+            instance: string | null;
+            /** Replica */
+            replica: string | null;
+            /** Status */
+            status: number | null;
+            /** Took Ms */
+            took_ms: number;
+        };
+        /**
+         * TrialReport
+         * @description The answers in the order of the requests.
+         */
+        TrialReport: {
+            /** Replies */
+            replies: components["schemas"]["TrialReply"][];
+            /** Url */
+            url: string;
+        };
+        /**
+         * TrialRequest
+         * @description `POST /services/{name}/test`: send so many GETs of the path through the edge, `together` at a time.
+         */
+        TrialRequest: {
+            /**
+             * Count
+             * @default 10
+             */
+            count: number;
+            /**
+             * Path
+             * @default /
+             */
+            path: string;
+            /**
+             * Together
+             * @default 4
+             */
+            together: number;
         };
         /**
          * UnsafeRow
@@ -2093,6 +2892,8 @@ export type AccountField = components['schemas']['AccountField'];
 export type AccountReport = components['schemas']['AccountReport'];
 export type AccountRequest = components['schemas']['AccountRequest'];
 export type AccountRow = components['schemas']['AccountRow'];
+export type AlertRequest = components['schemas']['AlertRequest'];
+export type AlertRow = components['schemas']['AlertRow'];
 export type AttemptRow = components['schemas']['AttemptRow'];
 export type AttemptState = components['schemas']['AttemptState'];
 export type BudgetRequest = components['schemas']['BudgetRequest'];
@@ -2106,11 +2907,13 @@ export type CostReport = components['schemas']['CostReport'];
 export type CostRow = components['schemas']['CostRow'];
 export type CostSeries = components['schemas']['CostSeries'];
 export type CoverageRow = components['schemas']['CoverageRow'];
+export type DecisionRow = components['schemas']['DecisionRow'];
 export type DeploymentRow = components['schemas']['DeploymentRow'];
 export type DeploymentState = components['schemas']['DeploymentState'];
 export type EventKind = components['schemas']['EventKind'];
 export type EventRow = components['schemas']['EventRow'];
 export type FeedRow = components['schemas']['FeedRow'];
+export type FindingRow = components['schemas']['FindingRow'];
 export type Health = components['schemas']['Health'];
 export type ImportReport = components['schemas']['ImportReport'];
 export type InstanceRow = components['schemas']['InstanceRow'];
@@ -2124,27 +2927,44 @@ export type LogRow = components['schemas']['LogRow'];
 export type Me = components['schemas']['Me'];
 export type MetricPoint = components['schemas']['MetricPoint'];
 export type MetricSeries = components['schemas']['MetricSeries'];
+export type MigrateRequest = components['schemas']['MigrateRequest'];
+export type MigrationRow = components['schemas']['MigrationRow'];
 export type NewToken = components['schemas']['NewToken'];
 export type OfferGroup = components['schemas']['OfferGroup'];
 export type OfferOrder = components['schemas']['OfferOrder'];
 export type OfferRow = components['schemas']['OfferRow'];
 export type Overview = components['schemas']['Overview'];
 export type PasswordRequest = components['schemas']['PasswordRequest'];
+export type PriceHistory = components['schemas']['PriceHistory'];
+export type PricePoint = components['schemas']['PricePoint'];
 export type Problem = components['schemas']['Problem'];
 export type RecoveryRow = components['schemas']['RecoveryRow'];
 export type RefreshRequest = components['schemas']['RefreshRequest'];
 export type RegionRow = components['schemas']['RegionRow'];
 export type RemovalRow = components['schemas']['RemovalRow'];
+export type ReplicaRow = components['schemas']['ReplicaRow'];
 export type RightRow = components['schemas']['RightRow'];
 export type SearchReport = components['schemas']['SearchReport'];
+export type ServiceDetail = components['schemas']['ServiceDetail'];
+export type ServiceInstanceRow = components['schemas']['ServiceInstanceRow'];
+export type ServicePlan = components['schemas']['ServicePlan'];
+export type ServiceRequest = components['schemas']['ServiceRequest'];
+export type ServiceRow = components['schemas']['ServiceRow'];
 export type SessionState = components['schemas']['SessionState'];
 export type SetupRequest = components['schemas']['SetupRequest'];
 export type ShutdownRequest = components['schemas']['ShutdownRequest'];
 export type SignInLink = components['schemas']['SignInLink'];
 export type SignInRequest = components['schemas']['SignInRequest'];
+export type SnapshotDifference = components['schemas']['SnapshotDifference'];
 export type SnapshotRow = components['schemas']['SnapshotRow'];
+export type StreamCheck = components['schemas']['StreamCheck'];
+export type StreamRequest = components['schemas']['StreamRequest'];
 export type TokenRequest = components['schemas']['TokenRequest'];
 export type TokenRow = components['schemas']['TokenRow'];
+export type TrafficPoint = components['schemas']['TrafficPoint'];
+export type TrialReply = components['schemas']['TrialReply'];
+export type TrialReport = components['schemas']['TrialReport'];
+export type TrialRequest = components['schemas']['TrialRequest'];
 export type UnsafeRow = components['schemas']['UnsafeRow'];
 export type UserChange = components['schemas']['UserChange'];
 export type UserRequest = components['schemas']['UserRequest'];
@@ -2189,6 +3009,100 @@ export interface operations {
             header?: never;
             path: {
                 instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_alerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRow"][];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRow"];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert_id: string;
             };
             cookie?: never;
         };
@@ -3091,6 +4005,94 @@ export interface operations {
             };
         };
     };
+    get_history: {
+        parameters: {
+            query: {
+                cloud: string;
+                region: string;
+                type: string;
+                /** @description Default: every zone. */
+                zone?: string | null;
+                /** @description Default: a week ago. */
+                since?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceHistory"];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_prices: {
+        parameters: {
+            query?: {
+                /** @description true: spot only; false: on-demand only. */
+                spot?: boolean | null;
+                sort?: components["schemas"]["OfferOrder"];
+                /** @description Only the best of each. */
+                group?: components["schemas"]["OfferGroup"] | null;
+                limit?: number;
+                cpus?: string | null;
+                /** @description GiB */
+                memory?: string | null;
+                gpu?: string | null;
+                cloud?: string | null;
+                region?: string | null;
+                zone?: string | null;
+                type?: string | null;
+                arch?: string | null;
+                /** @description GiB of each GPU */
+                gpu_memory?: string | null;
+                /** @description USD per hour */
+                max_price?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OfferRow"][];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_me: {
         parameters: {
             query?: never;
@@ -3283,6 +4285,215 @@ export interface operations {
             };
         };
     };
+    list_services: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceRow"][];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    submit_service: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ServiceRequest"];
+            };
+        };
+        responses: {
+            /** @description A dry run */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServicePlan"];
+                };
+            };
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServicePlan"];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_service: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceDetail"];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stop_service: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceRow"];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    try_service: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrialRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrialReport"];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_traffic: {
+        parameters: {
+            query?: {
+                /** @description Only points after it (with its time zone). */
+                since?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrafficPoint"][];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_session: {
         parameters: {
             query?: never;
@@ -3458,6 +4669,104 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    check_stream: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StreamRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StreamCheck"];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    migrate_workloads: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MigrateRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MigrationRow"][];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_migrations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MigrationRow"][];
+                };
             };
             /** @description A problem, with what to do next */
             default: {
@@ -3762,6 +5071,8 @@ export interface operations {
             query?: {
                 after?: number;
                 limit?: number;
+                /** @description Only of this attempt of a job, or replica of a service. */
+                attempt?: string | null;
             };
             header?: never;
             path: {
@@ -3795,6 +5106,8 @@ export interface operations {
     stream_logs: {
         parameters: {
             query?: {
+                /** @description As in the list. */
+                attempt?: string | null;
                 /** @description Send what comes after this sequence number. */
                 after?: number;
             };
@@ -3862,6 +5175,41 @@ export interface operations {
             };
         };
     };
+    diff_snapshots: {
+        parameters: {
+            query: {
+                older: number;
+                newer: number;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SnapshotDifference"];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_files: {
         parameters: {
             query?: never;
@@ -3880,6 +5228,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verify_snapshots: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                sequence: number | ("latest" | "all");
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Server-sent events: `progress` again and again, then `result` or `problem` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": unknown;
+                };
             };
             /** @description A problem, with what to do next */
             default: {

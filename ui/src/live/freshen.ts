@@ -12,13 +12,19 @@ type Subject =
   | "offers"
   | "catalog"
   | "people"
-  | "clouds";
+  | "clouds"
+  | "services"
+  | "streams"
+  | "overview"
+  | "alerts";
 
-const work: readonly Subject[] = ["workloads"];
-const machine: readonly Subject[] = ["instances", "workloads", "cost"];
+const work: readonly Subject[] = ["workloads", "overview"];
+const machine: readonly Subject[] = ["instances", "workloads", "cost", "overview"];
 const terraform: readonly Subject[] = ["deployments", "instances"];
 const files: readonly Subject[] = ["workloads", "snapshots"];
 const money: readonly Subject[] = ["budgets", "cost"];
+const served: readonly Subject[] = ["services", "workloads"];
+const streams: readonly Subject[] = ["streams"];
 const people: readonly Subject[] = ["people"];
 const nothing: readonly Subject[] = [];
 
@@ -55,19 +61,36 @@ export const STALE: Record<EventKind, readonly Subject[]> = {
   "attempt.released": work,
   "attempt.fenced": work,
   "agent.troubled": machine,
-  "replica.ready": work,
-  "replica.draining": work,
-  "replica.stopped": work,
-  "service.scaled": work,
-  "edge.updated": work,
+  "replica.ready": served,
+  "replica.draining": served,
+  "replica.stopped": served,
+  "service.scaled": served,
+  "edge.updated": served,
   "deadline.missed": work,
   "budget.warned": money,
   "budget.held": money,
   "budget.stopped": money,
   "orphan.found": machine,
   "orphan.removed": machine,
-  "price.alerted": ["offers"],
-  "stream.started": nothing,
+  "price.alerted": ["offers", "alerts"],
+  "stream.started": streams,
+  "replica.requested": served,
+  "replica.started": served,
+  "replica.pulling": served,
+  "replica.unready": served,
+  "replica.died": served,
+  "replica.failed": served,
+  "service.requested": served,
+  "service.ready": served,
+  "service.updated": served,
+  "service.stopped": served,
+  "service.failed": served,
+  "stream.moving": streams,
+  "stream.moved": streams,
+  "stream.troubled": streams,
+  "snapshot.freed": files,
+  "flush.warned": work,
+  "flush.fits": work,
   "user.added": people,
   "user.changed": people,
   "user.removed": people,

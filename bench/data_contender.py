@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
 
+from kyc.agent.lean import LEAN
 from kyc.domain.snapshot import StreamAccess
 
 _numbers = count(1)
@@ -60,7 +61,7 @@ class Ours:
             input=json.dumps(asdict(access)),
             capture_output=True,
             text=True,
-            env=os.environ | env,
+            env=os.environ | LEAN | env,
             check=False,
         )
         seconds = time.perf_counter() - started

@@ -3,11 +3,7 @@
 import os
 import sys
 
-_LEAN = {
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": "131072",
-    "MALLOC_TRIM_THRESHOLD_": "131072",
-}
+from kyc.agent.lean import LEAN
 
 
 def _start() -> int:
@@ -16,8 +12,8 @@ def _start() -> int:
     That is 3 MB less after some megabytes of checkpoints, for 20 ms. `mallopt` could be called instead, but ctypes
     takes memory too.
     """
-    if any(name not in os.environ for name in _LEAN):
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], _LEAN | os.environ)  # noqa: S606  # ourselves
+    if any(name not in os.environ for name in LEAN):
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], LEAN | os.environ)  # noqa: S606  # ourselves
     from kyc.agent.main import main  # noqa: PLC0415  # not before
 
     return main()

@@ -14,7 +14,7 @@ from kyc.agent.fetch import post_json
 from kyc.agent.settings import Settings
 from kyc.domain.errors import KycError
 from kyc.ports.clock import Clock
-from kyc.wire.api import EnrolRequest
+from kyc.wire.agent import Enrolment
 
 log = logging.getLogger(__name__)
 _SECRET_BYTES = 32
@@ -46,7 +46,7 @@ async def enrol(settings: Settings, secret: str, *, clock: Clock, rng: Uniform) 
     A refusal is tried again too: an instance that nobody wants is removed from outside, not by itself.
     """
     url = f"{settings.master_url}/api/v1/agents/{settings.instance_id}/enrol"
-    body = msgspec.json.encode(EnrolRequest(token=settings.enrol_token, secret=secret))
+    body = msgspec.json.encode(Enrolment(token=settings.enrol_token, secret=secret))
     failures = 0
     while True:
         try:

@@ -18,7 +18,7 @@ from kyc.domain.errors import (
     NotFoundError,
     UnreachableError,
 )
-from kyc.wire.api import Problem
+from kyc.wire.agent import Refusal
 
 _TIMEOUT_S = 10.0
 _BLOCK_BYTES = 65_536
@@ -137,7 +137,7 @@ async def _within(read: Coroutine[None, None, bytes]) -> bytes:
 
 def _refusal(status: int, body: bytes, parts: SplitResult) -> KycError:
     try:
-        problem = msgspec.json.decode(body, type=Problem)
+        problem = msgspec.json.decode(body, type=Refusal)
     except msgspec.DecodeError:
         return _ERRORS.get(status, UnreachableError)(f"{parts.path}: the master answers {status}")
     return _ERRORS.get(status, UnreachableError)(problem.detail or problem.title, next_step=problem.next_step)

@@ -19,8 +19,9 @@ import msgspec
 from kyc.domain.errors import DamagedDataError
 from kyc.domain.snapshot import ChunkId, ChunkRef, Manifest, SnapshotSummary
 from kyc.ports.stream import ManifestRef, StreamReader
+from kyc.snapshot.cipher import Buffer
 from kyc.snapshot.listing import VERSION, Listing, PageBlob, page_entries
-from kyc.snapshot.seal import MAX_PLAIN_BYTES, Buffer, Keyring, Sealer
+from kyc.snapshot.seal import MAX_PLAIN_BYTES, Keyring, Sealer
 
 Chunk = tuple[ChunkId, bytes]
 

@@ -13,23 +13,20 @@ import os
 
 import zstandard
 from blake3 import blake3
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from kyc.domain.errors import DamagedDataError, InvalidInputError
 from kyc.domain.snapshot import ChunkId
 from kyc.ports.stream import MAX_PAYLOAD_BYTES
+from kyc.snapshot.cipher import TAG_BYTES, Buffer, ForgedError, cipher_of
 
 KEY_BYTES = 32
-OVERHEAD_BYTES = 1 + 12 + 16
+OVERHEAD_BYTES = 1 + 12 + TAG_BYTES
 MAX_PLAIN_BYTES = MAX_PAYLOAD_BYTES - OVERHEAD_BYTES
 DIGEST_BYTES = 16
 _STORED, _ZSTD = 1, 2
 _PROBE_BYTES = 32 * 1024
 _WORTH_IT = 0.95  # what does not shrink by 5 % is not worth its processor time
 _CONTEXT = "keep-your-cost 2026 snapshot "
-
-Buffer = bytes | bytearray | memoryview
 
 
 class Keyring:
@@ -55,7 +52,7 @@ class Sealer:
     """Compresses and encrypts under one workload's key. For one thread: it reuses its buffers."""
 
     def __init__(self, keys: Keyring) -> None:
-        self._cipher = AESGCM(keys.seal_key)
+        self._cipher = cipher_of(keys.seal_key)
         self._compressor = zstandard.ZstdCompressor(level=1, write_content_size=True)
         self._decompressor = zstandard.ZstdDecompressor()
         self._scratch = bytearray(MAX_PAYLOAD_BYTES)
@@ -70,7 +67,7 @@ class Sealer:
         with memoryview(self._scratch)[:size] as out:
             out[0] = form
             out[1:13] = nonce
-            self._cipher.encrypt_into(nonce, body, _bound(form, name), out[13:])
+            self._cipher.encrypt(nonce, body, _bound(form, name), out[13:])
             return bytes(out)
 
     def open(self, name: str, payload: bytes, *, limit: int = MAX_PLAIN_BYTES) -> bytes:
@@ -85,13 +82,12 @@ class Sealer:
         size = len(payload) - OVERHEAD_BYTES
         if size > len(self._scratch):
             self._scratch = bytearray(size)
-        body: Buffer = memoryview(self._scratch)[:size]
+        room = memoryview(self._scratch)[:size]
         try:
-            self._cipher.decrypt_into(payload[1:13], memoryview(payload)[13:], _bound(form, name), body)
-        except InvalidTag as error:
+            self._cipher.decrypt(payload[1:13], memoryview(payload)[13:], _bound(form, name), room)
+        except ForgedError as error:
             raise DamagedDataError(f"{name} was changed in the stream, or sealed with another key") from error
-        if form == _ZSTD:
-            body = self._expanded(name, body, limit)
+        body: Buffer = room if form == _STORED else self._expanded(name, room, limit)
         if len(body) > limit:
             raise DamagedDataError(f"{name} holds {len(body)} bytes, more than the {limit} allowed")
         return body

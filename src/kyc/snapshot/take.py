@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from kyc.domain.snapshot import ChunkId, ChunkRef, Entry, EntryKind
+from kyc.snapshot.cipher import Buffer
 from kyc.snapshot.cut import Cutter
 from kyc.snapshot.listing import NO_SIGNATURE, Built, Listing, PageBlob, Signature, sort_key
 from kyc.snapshot.manifest import INLINE_LIMIT_BYTES
@@ -22,7 +23,7 @@ from kyc.snapshot.order import EntryQueue
 from kyc.snapshot.pack import Packer
 from kyc.snapshot.read import Content, FileReader, UnsettledFileError, signature_of
 from kyc.snapshot.scan import Found, Missed, Scope, walk
-from kyc.snapshot.seal import Buffer, Keyring, Sealer
+from kyc.snapshot.seal import Keyring, Sealer
 
 _QUEUE_LIMIT = 4096
 

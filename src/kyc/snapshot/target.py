@@ -14,8 +14,8 @@ from threading import Lock
 
 from kyc.domain.errors import DamagedDataError
 from kyc.domain.snapshot import ChunkId, Entry
+from kyc.snapshot.cipher import Buffer
 from kyc.snapshot.scan import PART_PREFIX
-from kyc.snapshot.seal import Buffer
 from kyc.snapshot.tree import Tree
 
 _OPEN_FILES = 64

@@ -28,6 +28,24 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", forbi
     v: int = PROTOCOL_VERSION
 
 
+# --- over HTTP: the shapes of wire.api as an agent sees them, without loading all the others -------------------------
+
+
+class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agent enrols with (`EnrolRequest`)."""
+
+    token: str
+    secret: str
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request was refused with (`Problem`)."""
+
+    title: str = ""
+    detail: str = ""
+    next_step: str = ""
+
+
 # --- master to agent -------------------------------------------------------------------------------------------------
 
 

@@ -19,6 +19,7 @@ from kyc.adapters.nats.layout import decode_record
 from kyc.domain.errors import DamagedDataError
 from kyc.domain.snapshot import ChunkId, ChunkRef, Entry, EntryKind, Piece
 from kyc.snapshot.check import checked
+from kyc.snapshot.cipher import TAG_BYTES
 from kyc.snapshot.listing import NO_SIGNATURE, Listing, ListingBuilder, PageBlob, join_rows, page_chunks
 from kyc.snapshot.manifest import Head, decode, encode, open_chunk
 from kyc.snapshot.scan import Scope
@@ -233,6 +234,7 @@ def test_a_compression_bomb_is_refused() -> None:
     """Sealed with the right key: a frame that claims, and one that has, far more than a chunk may."""
     bomb = zstandard.ZstdCompressor(level=19).compress(bytes(200_000_000))
     for body in (bomb, bomb[:20]):
-        sealed = SEALER._cipher.encrypt(bytes(12), body, b"\2x")
+        sealed = bytearray(len(body) + TAG_BYTES)
+        SEALER._cipher.encrypt(bytes(12), body, b"\2x", memoryview(sealed))
         with pytest.raises(DamagedDataError):
             SEALER.open("x", b"\2" + bytes(12) + sealed, limit=MAX_PLAIN_BYTES)

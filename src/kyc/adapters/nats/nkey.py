@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 from dataclasses import dataclass
 from enum import IntEnum
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from nacl.bindings import crypto_sign, crypto_sign_BYTES, crypto_sign_open, crypto_sign_seed_keypair
+from nacl.exceptions import BadSignatureError
 
 from kyc.domain.errors import InvalidInputError
 
@@ -38,7 +39,7 @@ class Key:
     @staticmethod
     def generate(kind: KeyKind) -> Key:
         """Make a new one, of the operating system's randomness."""
-        return Key(kind, Ed25519PrivateKey.generate().private_bytes_raw())
+        return Key(kind, os.urandom(32))
 
     @staticmethod
     def from_seed(seed: str) -> Key:
@@ -58,15 +59,12 @@ class Key:
     @property
     def public(self) -> str:
         """The public text."""
-        return _encoded(bytes((self.kind,)) + self._private.public_key().public_bytes_raw())
+        return _encoded(bytes((self.kind,)) + crypto_sign_seed_keypair(self.raw)[0])
 
     def sign(self, data: bytes) -> str:
         """Return the signature, in the URL-safe base64 that NATS uses."""
-        return _base64url(self._private.sign(data))
-
-    @property
-    def _private(self) -> Ed25519PrivateKey:
-        return Ed25519PrivateKey.from_private_bytes(self.raw)
+        secret = crypto_sign_seed_keypair(self.raw)[1]
+        return _base64url(crypto_sign(data, secret)[:crypto_sign_BYTES])
 
 
 def mint(issuer: Key, *, subject: str, name: str, claims: dict[str, object], times: tuple[int, int | None]) -> str:
@@ -86,8 +84,8 @@ def verify(public: str, data: bytes, signature: str) -> bool:
     body = _checked(public)
     raw = base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))
     try:
-        Ed25519PublicKey.from_public_bytes(body[1:]).verify(raw, data)
-    except InvalidSignature:
+        crypto_sign_open(raw + data, body[1:])
+    except BadSignatureError:
         return False
     return True
 

@@ -19,6 +19,7 @@ from kyc.adapters.fake.clock import FakeClock
 from kyc.adapters.fake.cloud import FakeCloud
 from kyc.adapters.fake.edge import FakeEdge
 from kyc.adapters.fake.keeper import FakeKeeper
+from kyc.adapters.fake.notifier import FakeNotifier
 from kyc.adapters.fake.provider import FakeProvider
 from kyc.adapters.fake.provisioner import FakeProvisioner
 from kyc.adapters.fake.store import FakeStore
@@ -30,8 +31,10 @@ from kyc.control.budgets import Budgets
 from kyc.control.clouds import LiveClouds
 from kyc.control.context import Context
 from kyc.control.intent import Intents
+from kyc.control.launch import Launches
 from kyc.control.link import Links
 from kyc.control.move import Moves
+from kyc.control.notifications import Notifications
 from kyc.control.prices import Prices
 from kyc.control.pulse import Pulses
 from kyc.control.routing import Routing
@@ -39,6 +42,7 @@ from kyc.control.scaling import Scaling
 from kyc.control.serve import Servings
 from kyc.control.services import Services as ServiceLoops
 from kyc.control.signal import Signal
+from kyc.control.sweep import Sweeper
 from kyc.control.traffic import Traffic
 from kyc.control.users import Users
 from kyc.domain.errors import NotFoundError, UnreachableError
@@ -205,7 +209,11 @@ def make_stand(folder: Path, *, store: Store | None = None, limit_bytes: int = 1
             used, context.secrets, context.clock, {"paid": FakeProvider(cloud_clock, name="paid")}, clouds, signal
         ),
         alerts=Alerts(context),
+        notifications=Notifications(context, FakeNotifier()),
         users=Users(context, Scrypt(log_n=4)),
+        launches=Launches(context),
+        sweeper=Sweeper(context),
+        provisioner=context.provisioner,
         archives=archives,
         prices=prices,
         tables=tables,

@@ -73,6 +73,7 @@ class EventKind(StrEnum):
     USER_REMOVED = "user.removed"
     TOKEN_CREATED = "token.created"  # noqa: S105  # names of events
     TOKEN_REVOKED = "token.revoked"  # noqa: S105
+    NOTIFICATION_FAILED = "notification.failed"  # given up after many tries
     SIGN_IN_REFUSED = "sign_in.refused"  # too many wrong passwords
     STREAM_STARTED = "stream.started"
     STREAM_MOVING = "stream.moving"

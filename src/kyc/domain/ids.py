@@ -14,6 +14,7 @@ AccountId = NewType("AccountId", str)
 UserName = NewType("UserName", str)
 AccessId = NewType("AccessId", str)
 AlertId = NewType("AlertId", str)
+TargetId = NewType("TargetId", str)
 
 # No vowels, so that an id never spells a word; no 0/1/l, so that it can be read out loud.
 _ALPHABET = "23456789bcdfghjkmnpqrstvwxz"
@@ -44,6 +45,11 @@ def new_access_id(rng: Chooser) -> AccessId:
 def new_alert_id(rng: Chooser) -> AlertId:
     """Return an id such as `alert-7kq2x9bd`."""
     return AlertId(f"alert-{_letters(rng)}")
+
+
+def new_target_id(rng: Chooser) -> TargetId:
+    """Return an id such as `to-7kq2x9bd`."""
+    return TargetId(f"to-{_letters(rng)}")
 
 
 def attempt_id(workload: WorkloadName, number: int) -> AttemptId:

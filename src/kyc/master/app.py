@@ -25,6 +25,8 @@ from kyc.master.routes import (
     jobs,
     logs,
     market,
+    metrics,
+    notifications,
     offers,
     overview,
     services,
@@ -32,6 +34,7 @@ from kyc.master.routes import (
     shutdown,
     snapshots,
     streams,
+    sweep,
     users,
     workloads,
 )
@@ -43,6 +46,7 @@ from kyc.wire.problem import MEDIA_TYPE
 
 PREFIX = "/api/v1"
 _FOR_PEOPLE = (  # administrators do all of it, viewers only what reads
+    metrics,
     workloads,
     jobs,
     services,
@@ -55,11 +59,13 @@ _FOR_PEOPLE = (  # administrators do all of it, viewers only what reads
     offers,
     catalog,
     market,
+    notifications,
     events,
     costs,
     overview,
     budgets,
     clouds,
+    sweep,
     shutdown,
 )
 _FOR_ADMINS = (users,)
@@ -110,6 +116,7 @@ def _api() -> APIRouter:
     documented = Depends(HTTPBearer(auto_error=False, description="The operator's token, or one of `/tokens`."))
     for module in _FOR_PEOPLE:
         api.include_router(module.router, dependencies=[documented, Depends(permit)])
+    api.include_router(notifications.own, dependencies=[documented])
     for module in _FOR_ADMINS:
         api.include_router(module.router, dependencies=[documented, Depends(require_admin)])
     return api

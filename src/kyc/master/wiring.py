@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from kyc.adapters.local.catalog import LocalCatalog
 from kyc.adapters.local.cloud import MODULE_FILES, MODULE_FOLDER, LocalCloud
 from kyc.adapters.nats.host import NatsHost
+from kyc.adapters.notify.notifier import AppriseNotifier
 from kyc.adapters.offerbook.catalog import OfferBook
 from kyc.adapters.offerbook.keeper import BookKeeper
 from kyc.adapters.sql.store import SqlStore
@@ -27,7 +28,9 @@ from kyc.control.clouds import LiveClouds
 from kyc.control.context import Context
 from kyc.control.engine import Engine
 from kyc.control.intent import enrolment_token
+from kyc.control.launch import Launches
 from kyc.control.move import Moves
+from kyc.control.notifications import Notifications
 from kyc.control.prices import Prices
 from kyc.control.serve import Servings
 from kyc.control.signal import Signal
@@ -54,6 +57,7 @@ from kyc.ports.stream import StreamHost
 from kyc.snapshot.maintain import Maintainer
 from kyc.streams import check, connect
 
+LOCAL = LocalCloud.name
 MOST_TABLE_BYTES = 256 << 20
 
 
@@ -89,14 +93,16 @@ async def build(start: Start) -> AsyncIterator[Services]:
         folder.prepare()
     prices = Prices(context, make_keeper(home, clock), background=settings.fetch_prices)
     moves = Moves(context, streams, Maintainer(home.path / "moves", settings.retention), check)
+    notifications = Notifications(context, AppriseNotifier())
     edge = make_edge(settings.edge, home.path / "edge", clock)
     engine = Engine(
         context,
-        lambda _, instance_id, master_url: user_data(instance_id, master_url, secrets),
+        lambda deployment, instance_id, master_url: user_data(deployment.offer.cloud, instance_id, master_url, secrets),
         edge=edge,
         prices=prices,
         accounts=accounts,
         moves=moves,
+        notifications=notifications,
     )
     operations = Operations(clouds)
     try:
@@ -115,6 +121,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
                 board=engine.services,
                 budgets=engine.budgets,
                 alerts=engine.alerts,
+                notifications=notifications,
                 links=engine.links,
                 pulses=engine.pulses,
                 snapshots=Snapshots(store, streams, secrets, clock, home.path / "tmp"),
@@ -122,6 +129,9 @@ async def build(start: Start) -> AsyncIterator[Services]:
                 history=engine.pulses.history,
                 operations=operations,
                 accounts=accounts,
+                launches=Launches(context),
+                sweeper=engine.sweeper,
+                provisioner=provisioner,
                 users=Users(context, Scrypt(), session_lasts=settings.session_lasts),
                 archives=archives,
                 prices=prices,
@@ -173,13 +183,15 @@ def make_keeper(home: Home, clock: Clock) -> BookKeeper:
     return BookKeeper(home.catalog, argv=argv, env=os.environ, kinds=FEED_KINDS, clock=clock)
 
 
-def user_data(instance_id: InstanceId, master_url: str, secrets: Secrets) -> str:
+def user_data(cloud: str, instance_id: InstanceId, master_url: str, secrets: Secrets) -> str:
     """Return the script that an instance of this machine runs when it boots: the agent, told where it belongs."""
     told = {
         "KYC_MASTER_URL": master_url,
         "KYC_INSTANCE_ID": instance_id,
         "KYC_ENROL_TOKEN": enrolment_token(secrets, instance_id),
     }
+    if cloud != LOCAL:  # which says itself where its notices are
+        told["KYC_NOTICES"] = cloud
     exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in told.items())
     return f"#!/bin/sh\n{exports}\nexec {shlex.quote(sys.executable)} -m kyc.agent\n"
 

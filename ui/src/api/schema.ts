@@ -355,9 +355,49 @@ export interface paths {
         put?: never;
         /**
          * Launch Deployment
-         * @description Ask for bare instances of one offer; of the cheapest spot offer if none is named.
+         * @description Ask for bare instances of one offer; of the cheapest spot offer that fits if none is named.
          */
         post: operations["launch_deployment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Deployments
+         * @description Give Terraform's files of everything that exists, to go on without this master.
+         */
+        get: operations["export_deployments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployments/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Plan Deployment
+         * @description Have Terraform say what a launch would make, and what it would cost; nothing is bought.
+         */
+        post: operations["plan_deployment"];
         delete?: never;
         options?: never;
         head?: never;
@@ -617,6 +657,154 @@ export interface paths {
          * @description Change the caller's own password; all of the user's sessions end, this one too.
          */
         put: operations["change_password"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Scrape Metrics
+         * @description Tell workloads' unsafe bytes, recovery points, flush estimates and cost, and instances with their load.
+         */
+        get: operations["scrape_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Notifications
+         * @description Read what people are told, newest first, and how much of it the caller has not seen.
+         */
+        get: operations["list_notifications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Mark Read
+         * @description Note that the caller has seen everything up to an event.
+         */
+        post: operations["mark_read"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notify/targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Targets
+         * @description List where notifications are sent, the newest last.
+         */
+        get: operations["list_targets"];
+        put?: never;
+        /**
+         * Add Target
+         * @description Have notifications sent somewhere from now on. The address is kept sealed, and never shown whole again.
+         */
+        post: operations["add_target"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notify/targets/{target_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove Target
+         * @description Send nothing there any more.
+         */
+        delete: operations["remove_target"];
+        options?: never;
+        head?: never;
+        /**
+         * Change Target
+         * @description Rename a target, or choose other topics for it.
+         */
+        patch: operations["change_target"];
+        trace?: never;
+    };
+    "/api/v1/notify/targets/{target_id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Test Target
+         * @description Send a message there now, and say whether it was taken.
+         */
+        post: operations["test_target"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notify/topics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Topics
+         * @description List what one can choose to be told of.
+         */
+        get: operations["list_topics"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -930,6 +1118,26 @@ export interface paths {
         get: operations["list_migrations"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sweep": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sweep Clouds
+         * @description Look at every cloud now; found orphans are removed at once if that is asked for, else after a grace time.
+         */
+        post: operations["sweep_clouds"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1307,7 +1515,7 @@ export interface components {
              * Then
              * @default notify
              */
-            then: string;
+            then?: string;
             /** Type */
             type: string;
             /** Usd Per Hour */
@@ -1402,7 +1610,7 @@ export interface components {
              * Warn At
              * @default 0.8
              */
-            warn_at: number;
+            warn_at?: number;
         };
         /**
          * BudgetRow
@@ -1621,6 +1829,11 @@ export interface components {
          * @description A deployment and its instances.
          */
         DeploymentRow: {
+            /**
+             * Account
+             * @default
+             */
+            account: string;
             /** Failure */
             failure: string;
             /** Id */
@@ -1647,7 +1860,7 @@ export interface components {
          * EventKind
          * @enum {string}
          */
-        EventKind: "deployment.requested" | "deployment.log" | "deployment.succeeded" | "deployment.failed" | "deployment.destroyed" | "instance.requested" | "instance.ready" | "interruption.requested" | "instance.noticed" | "instance.suspected" | "instance.lost" | "instance.repriced" | "instance.terminated" | "replacement.requested" | "snapshot.committed" | "snapshot.flushed" | "restore.started" | "restore.completed" | "job.queued" | "job.placed" | "job.started" | "job.progress" | "job.steered" | "job.migrating" | "job.resumed" | "job.succeeded" | "job.failed" | "job.stopped" | "attempt.prepared" | "attempt.released" | "attempt.fenced" | "agent.troubled" | "replica.requested" | "replica.started" | "replica.pulling" | "replica.ready" | "replica.unready" | "replica.died" | "replica.draining" | "replica.stopped" | "replica.failed" | "service.requested" | "service.ready" | "service.updated" | "service.scaled" | "service.stopped" | "service.failed" | "edge.updated" | "deadline.missed" | "budget.warned" | "budget.held" | "budget.stopped" | "orphan.found" | "orphan.removed" | "price.alerted" | "account.added" | "account.removed" | "user.added" | "user.changed" | "user.removed" | "token.created" | "token.revoked" | "sign_in.refused" | "stream.started" | "stream.moving" | "stream.moved" | "stream.troubled" | "snapshot.freed" | "flush.warned" | "flush.fits";
+        EventKind: "deployment.requested" | "deployment.log" | "deployment.succeeded" | "deployment.failed" | "deployment.destroyed" | "instance.requested" | "instance.ready" | "interruption.requested" | "instance.noticed" | "instance.suspected" | "instance.lost" | "instance.repriced" | "instance.terminated" | "replacement.requested" | "snapshot.committed" | "snapshot.flushed" | "restore.started" | "restore.completed" | "job.queued" | "job.placed" | "job.started" | "job.progress" | "job.steered" | "job.migrating" | "job.resumed" | "job.succeeded" | "job.failed" | "job.stopped" | "attempt.prepared" | "attempt.released" | "attempt.fenced" | "agent.troubled" | "replica.requested" | "replica.started" | "replica.pulling" | "replica.ready" | "replica.unready" | "replica.died" | "replica.draining" | "replica.stopped" | "replica.failed" | "service.requested" | "service.ready" | "service.updated" | "service.scaled" | "service.stopped" | "service.failed" | "edge.updated" | "deadline.missed" | "budget.warned" | "budget.held" | "budget.stopped" | "orphan.found" | "orphan.removed" | "price.alerted" | "account.added" | "account.removed" | "user.added" | "user.changed" | "user.removed" | "token.created" | "token.revoked" | "notification.failed" | "sign_in.refused" | "stream.started" | "stream.moving" | "stream.moved" | "stream.troubled" | "snapshot.freed" | "flush.warned" | "flush.fits";
         /**
          * EventRow
          * @description One line of `kyc events`.
@@ -1672,6 +1885,16 @@ export interface components {
             seq: number;
             /** Subject */
             subject: string;
+        };
+        /**
+         * ExportReport
+         * @description `GET /deployments/export`: Terraform's files of everything that exists, by path. User data is left out.
+         */
+        ExportReport: {
+            /** Files */
+            files: {
+                [key: string]: string;
+            };
         };
         /**
          * FeedRow
@@ -1809,7 +2032,7 @@ export interface components {
              * Notice S
              * @default 120
              */
-            notice_s: number;
+            notice_s?: number;
         };
         /**
          * JobPlan
@@ -1844,7 +2067,7 @@ export interface components {
              * Dry Run
              * @default false
              */
-            dry_run: boolean;
+            dry_run?: boolean;
             /** File */
             file: string;
             /** Name */
@@ -1858,17 +2081,107 @@ export interface components {
          */
         JobState: "queued" | "placing" | "starting" | "running" | "migrating" | "succeeded" | "failed" | "stopped";
         /**
+         * LaunchReport
+         * @description `POST /deployments/plan`: what a launch would make and cost; `lines` are Terraform's. Nothing is bought.
+         */
+        LaunchReport: {
+            /** Account */
+            account: string;
+            /** Count */
+            count: number;
+            /** Lines */
+            lines: string[];
+            /** Offer */
+            offer: string;
+            /** On Demand Usd Per Hour */
+            on_demand_usd_per_hour: number;
+            /** Price Usd Per Hour */
+            price_usd_per_hour: number;
+            /** Resources */
+            resources: components["schemas"]["PlannedRow"][];
+            /** Total Usd Per Hour */
+            total_usd_per_hour: number;
+        };
+        /**
          * LaunchRequest
-         * @description `POST /deployments`: bare instances of one offer (None: the cheapest).
+         * @description `POST /deployments`, or `/deployments/plan`: bare instances of one offer (None: the cheapest that fits).
+         *
+         *     `spot` null: spot. `network`, `subnet`, `role` and `image` are the provider's names; `on_interruption` is terminate,
+         *     stop or hibernate; `account` is an account's name, empty: the cloud's first.
          */
         LaunchRequest: {
+            /**
+             * Account
+             * @default
+             */
+            account?: string;
+            /**
+             * Cloud
+             * @default
+             */
+            cloud?: string;
             /**
              * Count
              * @default 1
              */
-            count: number;
+            count?: number;
+            /** Disk Gib */
+            disk_gib?: number | null;
+            /**
+             * Image
+             * @default
+             */
+            image?: string;
+            /** Max Price Usd Per Hour */
+            max_price_usd_per_hour?: number | null;
+            /**
+             * Network
+             * @default
+             */
+            network?: string;
             /** Offer */
             offer?: string | null;
+            /**
+             * On Interruption
+             * @default terminate
+             */
+            on_interruption?: string;
+            /**
+             * Public Address
+             * @default true
+             */
+            public_address?: boolean;
+            /**
+             * Region
+             * @default
+             */
+            region?: string;
+            /**
+             * Role
+             * @default
+             */
+            role?: string;
+            /** Spot */
+            spot?: boolean | null;
+            /**
+             * Subnet
+             * @default
+             */
+            subnet?: string;
+            /** Tags */
+            tags?: {
+                [key: string]: string;
+            };
+            /**
+             * Type
+             * @default
+             */
+            type?: string;
+            /**
+             * Zone
+             * @default
+             */
+            zone?: string;
         };
         /**
          * LogRow
@@ -1950,7 +2263,7 @@ export interface components {
              * Token
              * @default
              */
-            token: string;
+            token?: string;
             /** Url */
             url: string;
             /** Workloads */
@@ -2005,6 +2318,49 @@ export interface components {
             row: components["schemas"]["TokenRow"];
             /** Token */
             token: string;
+        };
+        /**
+         * NotificationPage
+         * @description `GET /notifications`: newest first. `before` reads on (None: that was all).
+         *
+         *     `unread` counts what the caller has not seen, 1000 at most, and `unread_by_topic` the same by topic.
+         */
+        NotificationPage: {
+            /** Before */
+            before: number | null;
+            /** Rows */
+            rows: components["schemas"]["NotificationRow"][];
+            /** Unread */
+            unread: number;
+            /** Unread By Topic */
+            unread_by_topic: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * NotificationRow
+         * @description An event in words. `severity` is info, success, warning or failure.
+         */
+        NotificationRow: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Read */
+            read: boolean;
+            /** Seq */
+            seq: number;
+            /** Severity */
+            severity: string;
+            /** Subject */
+            subject: string;
+            /** Text */
+            text: string;
+            /** Title */
+            title: string;
+            /** Topic */
+            topic: string;
         };
         /**
          * OfferGroup
@@ -2084,6 +2440,26 @@ export interface components {
             zone: string;
         };
         /**
+         * OrphanRow
+         * @description Something that runs or bills under our tags, and that nothing here wants.
+         */
+        OrphanRow: {
+            /** Cloud */
+            cloud: string;
+            /** Instance */
+            instance: string;
+            /** Provider Id */
+            provider_id: string;
+            /** Reason */
+            reason: string;
+            /** Region */
+            region: string;
+            /** Removed */
+            removed: boolean;
+            /** Zone */
+            zone: string;
+        };
+        /**
          * Overview
          * @description `GET /overview`: the first page of the dashboard. Money is of the UTC day and month, and of everything.
          */
@@ -2131,6 +2507,18 @@ export interface components {
             current: string;
             /** New */
             new: string;
+        };
+        /**
+         * PlannedRow
+         * @description What Terraform would do with one resource; `shared`: it is made once for all instances of the region.
+         */
+        PlannedRow: {
+            /** Action */
+            action: string;
+            /** Address */
+            address: string;
+            /** Shared */
+            shared: boolean;
         };
         /**
          * PriceHistory
@@ -2190,6 +2578,14 @@ export interface components {
             title: string;
             /** Type */
             type: string;
+        };
+        /**
+         * ReadRequest
+         * @description `POST /notifications/read`: everything up to this event is seen.
+         */
+        ReadRequest: {
+            /** Seq */
+            seq: number;
         };
         /**
          * RecoveryRow
@@ -2416,7 +2812,7 @@ export interface components {
              * Dry Run
              * @default false
              */
-            dry_run: boolean;
+            dry_run?: boolean;
             /** File */
             file: string;
             /** Name */
@@ -2522,7 +2918,7 @@ export interface components {
              * Everything
              * @default false
              */
-            everything: boolean;
+            everything?: boolean;
         };
         /**
          * SignInLink
@@ -2548,17 +2944,17 @@ export interface components {
              * Code
              * @default
              */
-            code: string;
+            code?: string;
             /**
              * Name
              * @default
              */
-            name: string;
+            name?: string;
             /**
              * Password
              * @default
              */
-            password: string;
+            password?: string;
         };
         /**
          * SnapshotDifference
@@ -2618,9 +3014,95 @@ export interface components {
              * Token
              * @default
              */
-            token: string;
+            token?: string;
             /** Url */
             url: string;
+        };
+        /**
+         * SweepReply
+         * @description What a sweep saw. `silent`: clouds that did not answer, and why; `workspaces`: of Terraform, without a record.
+         */
+        SweepReply: {
+            /** Orphans */
+            orphans: components["schemas"]["OrphanRow"][];
+            /** Seen */
+            seen: number;
+            /** Silent */
+            silent: {
+                [key: string]: string;
+            };
+            /** Workspaces */
+            workspaces: string[];
+        };
+        /**
+         * SweepRequest
+         * @description `POST /sweep`: look in the regions in use, or `everywhere`; `remove`: end at once what nobody knows.
+         */
+        SweepRequest: {
+            /**
+             * Everywhere
+             * @default false
+             */
+            everywhere?: boolean;
+            /**
+             * Remove
+             * @default false
+             */
+            remove?: boolean;
+        };
+        /**
+         * TargetChange
+         * @description `PATCH /notify/targets/{id}`: what is None stays.
+         */
+        TargetChange: {
+            /** Name */
+            name?: string | null;
+            /** Topics */
+            topics?: string[] | null;
+        };
+        /**
+         * TargetRequest
+         * @description `POST /notify/targets`: an address as apprise reads it; no topics: all; no name: the service's.
+         */
+        TargetRequest: {
+            /** Address */
+            address: string;
+            /**
+             * Name
+             * @default
+             */
+            name?: string;
+            /** Topics */
+            topics?: string[];
+        };
+        /**
+         * TargetRow
+         * @description One line of `kyc notify list`. `address` is shown without its secrets; `failure` is why the last try failed.
+         */
+        TargetRow: {
+            /** Address */
+            address: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Failure */
+            failure: string;
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Retry At */
+            retry_at: string | null;
+            /** Sent */
+            sent: number;
+            /** Sent At */
+            sent_at: string | null;
+            /** Service */
+            service: string;
+            /** Topics */
+            topics: string[];
         };
         /**
          * TokenRequest
@@ -2631,14 +3113,14 @@ export interface components {
              * Expires S
              * @default 7776000
              */
-            expires_s: number | null;
+            expires_s?: number | null;
             /** Name */
             name: string;
             /**
              * Role
              * @default viewer
              */
-            role: string;
+            role?: string;
         };
         /**
          * TokenRow
@@ -2660,6 +3142,22 @@ export interface components {
             role: string;
             /** User */
             user: string;
+        };
+        /**
+         * Topic
+         * @description What a notification is about; people choose by it.
+         * @enum {string}
+         */
+        Topic: "interruption" | "work" | "data" | "money" | "price" | "trouble";
+        /**
+         * TopicRow
+         * @description `GET /notify/topics`: what one can choose, and the kinds of events it stands for.
+         */
+        TopicRow: {
+            /** Kinds */
+            kinds: string[];
+            /** Topic */
+            topic: string;
         };
         /**
          * TrafficPoint
@@ -2730,17 +3228,17 @@ export interface components {
              * Count
              * @default 10
              */
-            count: number;
+            count?: number;
             /**
              * Path
              * @default /
              */
-            path: string;
+            path?: string;
             /**
              * Together
              * @default 4
              */
-            together: number;
+            together?: number;
         };
         /**
          * UnsafeRow
@@ -2786,7 +3284,7 @@ export interface components {
              * Role
              * @default viewer
              */
-            role: string;
+            role?: string;
         };
         /**
          * UserRow
@@ -2820,7 +3318,8 @@ export interface components {
          * WorkloadRow
          * @description One line of `kyc ps`.
          *
-         *     `instances` counts what is bought for it now; `rpo_s` is the age of the oldest unsafe change. `forecast_usd` is what
+         *     `instances` counts what is bought for it now; `rpo_s` is the age of the oldest unsafe change,
+         *     `dirty_bytes` what is unsafe at most, `flush_estimate_s` how long it would take to be safe. `forecast_usd` is what
          *     it will have cost at its end at the present price; None while nobody knows how much work is left. `course` is where
          *     its deadline asks it to run: `any`, `spot`, `on_demand` or `wait`.
          */
@@ -2848,10 +3347,14 @@ export interface components {
             course_reason: string;
             /** Deadline At */
             deadline_at: string | null;
+            /** Dirty Bytes */
+            dirty_bytes: number | null;
             /** Ended At */
             ended_at: string | null;
             /** Exit Code */
             exit_code: number | null;
+            /** Flush Estimate S */
+            flush_estimate_s: number | null;
             /** Forecast Usd */
             forecast_usd: number | null;
             /** Instances */
@@ -2912,6 +3415,7 @@ export type DeploymentRow = components['schemas']['DeploymentRow'];
 export type DeploymentState = components['schemas']['DeploymentState'];
 export type EventKind = components['schemas']['EventKind'];
 export type EventRow = components['schemas']['EventRow'];
+export type ExportReport = components['schemas']['ExportReport'];
 export type FeedRow = components['schemas']['FeedRow'];
 export type FindingRow = components['schemas']['FindingRow'];
 export type Health = components['schemas']['Health'];
@@ -2922,6 +3426,7 @@ export type InterruptRequest = components['schemas']['InterruptRequest'];
 export type JobPlan = components['schemas']['JobPlan'];
 export type JobRequest = components['schemas']['JobRequest'];
 export type JobState = components['schemas']['JobState'];
+export type LaunchReport = components['schemas']['LaunchReport'];
 export type LaunchRequest = components['schemas']['LaunchRequest'];
 export type LogRow = components['schemas']['LogRow'];
 export type Me = components['schemas']['Me'];
@@ -2930,14 +3435,19 @@ export type MetricSeries = components['schemas']['MetricSeries'];
 export type MigrateRequest = components['schemas']['MigrateRequest'];
 export type MigrationRow = components['schemas']['MigrationRow'];
 export type NewToken = components['schemas']['NewToken'];
+export type NotificationPage = components['schemas']['NotificationPage'];
+export type NotificationRow = components['schemas']['NotificationRow'];
 export type OfferGroup = components['schemas']['OfferGroup'];
 export type OfferOrder = components['schemas']['OfferOrder'];
 export type OfferRow = components['schemas']['OfferRow'];
+export type OrphanRow = components['schemas']['OrphanRow'];
 export type Overview = components['schemas']['Overview'];
 export type PasswordRequest = components['schemas']['PasswordRequest'];
+export type PlannedRow = components['schemas']['PlannedRow'];
 export type PriceHistory = components['schemas']['PriceHistory'];
 export type PricePoint = components['schemas']['PricePoint'];
 export type Problem = components['schemas']['Problem'];
+export type ReadRequest = components['schemas']['ReadRequest'];
 export type RecoveryRow = components['schemas']['RecoveryRow'];
 export type RefreshRequest = components['schemas']['RefreshRequest'];
 export type RegionRow = components['schemas']['RegionRow'];
@@ -2959,8 +3469,15 @@ export type SnapshotDifference = components['schemas']['SnapshotDifference'];
 export type SnapshotRow = components['schemas']['SnapshotRow'];
 export type StreamCheck = components['schemas']['StreamCheck'];
 export type StreamRequest = components['schemas']['StreamRequest'];
+export type SweepReply = components['schemas']['SweepReply'];
+export type SweepRequest = components['schemas']['SweepRequest'];
+export type TargetChange = components['schemas']['TargetChange'];
+export type TargetRequest = components['schemas']['TargetRequest'];
+export type TargetRow = components['schemas']['TargetRow'];
 export type TokenRequest = components['schemas']['TokenRequest'];
 export type TokenRow = components['schemas']['TokenRow'];
+export type Topic = components['schemas']['Topic'];
+export type TopicRow = components['schemas']['TopicRow'];
 export type TrafficPoint = components['schemas']['TrafficPoint'];
 export type TrialReply = components['schemas']['TrialReply'];
 export type TrialReport = components['schemas']['TrialReport'];
@@ -3684,6 +4201,70 @@ export interface operations {
             };
         };
     };
+    export_deployments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportReport"];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    plan_deployment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LaunchRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LaunchReport"];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_events: {
         parameters: {
             query?: {
@@ -4142,6 +4723,294 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    scrape_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                    "text/plain": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_notifications: {
+        parameters: {
+            query?: {
+                /** @description Only of these; may be repeated. */
+                topic?: components["schemas"]["Topic"][] | null;
+                /** @description Older than this one. */
+                before?: number | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotificationPage"];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    mark_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReadRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_targets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TargetRow"][];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_target: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TargetRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TargetRow"];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_target: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                target_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_target: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                target_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TargetChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TargetRow"];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    test_target: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                target_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_topics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TopicRow"][];
+                };
             };
             /** @description A problem, with what to do next */
             default: {
@@ -4766,6 +5635,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MigrationRow"][];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sweep_clouds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SweepRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SweepReply"];
                 };
             };
             /** @description A problem, with what to do next */

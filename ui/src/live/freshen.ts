@@ -85,6 +85,7 @@ export const STALE: Record<EventKind, readonly Subject[]> = {
   "service.updated": served,
   "service.stopped": served,
   "service.failed": served,
+  "notification.failed": nothing,
   "stream.moving": streams,
   "stream.moved": streams,
   "stream.troubled": streams,

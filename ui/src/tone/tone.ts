@@ -109,6 +109,7 @@ export const EVENT_TONE: Record<EventKind, Tone> = {
   "service.updated": "busy",
   "service.stopped": "quiet",
   "service.failed": "bad",
+  "notification.failed": "warn",
   "stream.moving": "busy",
   "stream.moved": "good",
   "stream.troubled": "warn",

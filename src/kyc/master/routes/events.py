@@ -8,11 +8,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 
-from kyc.domain.event import Event, EventKind
+from kyc.domain.event import EventKind
 from kyc.master import sse
 from kyc.master.auth import Called, Served
+from kyc.master.newest import newest_events
 from kyc.master.views import event_row
-from kyc.ports.store import EventFilter, Store
+from kyc.ports.store import EventFilter
 from kyc.wire.api import EventRow
 
 router = APIRouter(prefix="/events", tags=["timeline"])
@@ -42,7 +43,7 @@ async def list_events(
     if tail is None:
         events = await served.store.events_after(after, limit=limit, wanted=wanted)
     else:
-        events = await _newest(served.store, tail, wanted)
+        events = await newest_events(served.store, tail, wanted)
     return [event_row(event) for event in events]
 
 
@@ -55,15 +56,3 @@ async def stream_events(served: Served, wanted: Wanted, after: sse.ResumeAfter, 
         return [sse.Item(seq=event.seq, name=event.kind.value, row=event_row(event)) for event in found]
 
     return sse.stream(served, page, after, caller)
-
-
-async def _newest(store: Store, count: int, wanted: EventFilter) -> list[Event]:
-    """Look back in windows that double, until enough is found or the beginning is reached."""
-    last = await store.last_event_seq()
-    window = max(count, 1)
-    while True:
-        start = max(0, last - window)
-        found = await store.events_after(start, limit=window, wanted=wanted)
-        if len(found) >= count or start == 0:
-            return found[len(found) - min(count, len(found)) :]
-        window *= 2

@@ -14,7 +14,18 @@ from kyc.wire.api.cloud import (
     RightRow,
 )
 from kyc.wire.api.event import EventRow, LogRow
-from kyc.wire.api.instance import DeploymentRow, InstanceRow, InterruptRequest, LaunchRequest
+from kyc.wire.api.instance import (
+    DeploymentRow,
+    ExportReport,
+    InstanceRow,
+    InterruptRequest,
+    LaunchReport,
+    LaunchRequest,
+    OrphanRow,
+    PlannedRow,
+    SweepReply,
+    SweepRequest,
+)
 from kyc.wire.api.market import AlertRequest, AlertRow, PriceHistory, PricePoint
 from kyc.wire.api.master import EnrolRequest, Health, Problem, ShutdownRequest
 from kyc.wire.api.metric import (
@@ -28,6 +39,15 @@ from kyc.wire.api.metric import (
     UnsafeRow,
 )
 from kyc.wire.api.money import BudgetRequest, BudgetRow, CostBy, CostReport, CostRow
+from kyc.wire.api.notification import (
+    NotificationPage,
+    NotificationRow,
+    ReadRequest,
+    TargetChange,
+    TargetRequest,
+    TargetRow,
+    TopicRow,
+)
 from kyc.wire.api.offer import (
     CatalogReport,
     CoverageRow,
@@ -100,6 +120,7 @@ __all__ = [
     "DeploymentRow",
     "EnrolRequest",
     "EventRow",
+    "ExportReport",
     "FeedRow",
     "FindingRow",
     "Health",
@@ -108,6 +129,7 @@ __all__ = [
     "InterruptRequest",
     "JobPlan",
     "JobRequest",
+    "LaunchReport",
     "LaunchRequest",
     "LogRow",
     "Me",
@@ -116,13 +138,18 @@ __all__ = [
     "MigrateRequest",
     "MigrationRow",
     "NewToken",
+    "NotificationPage",
+    "NotificationRow",
     "OfferRow",
+    "OrphanRow",
     "Overview",
     "PasswordRequest",
+    "PlannedRow",
     "PriceHistory",
     "PricePoint",
     "Problem",
     "Progress",
+    "ReadRequest",
     "RecoveryRow",
     "RefreshRequest",
     "RegionRow",
@@ -144,8 +171,14 @@ __all__ = [
     "SnapshotRow",
     "StreamCheck",
     "StreamRequest",
+    "SweepReply",
+    "SweepRequest",
+    "TargetChange",
+    "TargetRequest",
+    "TargetRow",
     "TokenRequest",
     "TokenRow",
+    "TopicRow",
     "TrafficPoint",
     "TrialReply",
     "TrialReport",

@@ -1,0 +1,1 @@
+"""Messages to people through apprise: e-mail, Slack, webhooks and a hundred others."""

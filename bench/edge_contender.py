@@ -93,7 +93,8 @@ async def running(name: str, argv: Sequence[str], port: int) -> AsyncIterator[Co
 
 
 def _start(argv: Sequence[str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # A session of its own, as ours have: the kernel may share cores out by session.
+    return subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 
 
 def bare_envoy(folder: Path, backends: Sequence[int], port: int) -> list[str]:

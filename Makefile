@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dashboard dashboard-if-possible check check-ui openapi test demo bench-autoscale clean
+.PHONY: help setup dashboard dashboard-if-possible check check-ui openapi test demo bench-autoscale bench-edge clean
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
@@ -59,6 +59,9 @@ demo: $(READY) $(ENGINE) dashboard-if-possible ## a training job loses its insta
 
 bench-%: $(READY) $(ENGINE) ## measure one thing: recovery, data, market, autoscale
 	@$(BIN)/python -m bench.$*
+
+bench-edge: $(READY) ## the edge beside bare proxies and SkyServe's balancer; drains and kills under load (5 minutes)
+	@$(BIN)/python -m bench.edge
 
 bench-autoscale: $(READY) ## the autoscaler on recorded requests beside others' (2 minutes; needs no Terraform)
 	@$(BIN)/python -m bench.autoscale

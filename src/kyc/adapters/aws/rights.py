@@ -20,7 +20,7 @@ Arguments = Mapping[str, Any]
 _NONE: Arguments = {}
 _GRANTED = "DryRunOperation"
 _DENIED = frozenset({"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"})
-AT_ONCE = 8
+AT_ONCE = 4
 _NO_ID = "0123456789abcdef0"  # of nothing
 
 

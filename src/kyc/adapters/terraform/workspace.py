@@ -24,7 +24,7 @@ class Workspace:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.lock_path = folder.with_suffix(".lock")
+        self.lock_path = folder.with_name(f"{folder.name}.lock")
         self.log = folder / "engine.log"
 
     def prepare(self, module: Path, files: Iterable[str], variables: Mapping[str, object]) -> None:

@@ -52,11 +52,12 @@ from kyc.master.app import create_app
 from kyc.master.archives import Archives
 from kyc.master.server import bind, serve, url_of
 from kyc.master.services import CloudStatus, Identity, Services
+from kyc.master.whatif import WhatIf
 from kyc.ports.maintenance import Copied, Freed, OnCopied, Place
 from kyc.ports.store import Store
 from kyc.ports.stream import Stream
 from kyc.snapshot.history import Difference, OnProgress, Verification
-from kyc.wire.api import Problem
+from kyc.wire.api import DoctorRow, Problem
 from tests.simulation.world import SimSecrets, SimStreamHost
 
 TOKEN = "the-administrators-token"
@@ -212,6 +213,8 @@ def make_stand(folder: Path, *, store: Store | None = None, limit_bytes: int = 1
         archives=archives,
         prices=prices,
         tables=tables,
+        whatif=WhatIf(folder / "traces"),
+        doctor=lambda: [DoctorRow(name="fake", ok=False, found="none", advice="get one", needed=True)],
         signal=signal,
         closing=closing,
     )

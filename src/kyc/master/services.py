@@ -28,6 +28,7 @@ from kyc.domain.service import Service, ServiceSpec
 from kyc.domain.snapshot import SnapshotSummary
 from kyc.domain.workload import JobSpec
 from kyc.master.archives import Archives
+from kyc.master.whatif import WhatIf
 from kyc.planning.autoscale import ScaleDecision
 from kyc.planning.budget import Meter
 from kyc.planning.coverage import Coverage
@@ -42,6 +43,7 @@ from kyc.ports.clock import Clock
 from kyc.ports.store import Store
 from kyc.snapshot.history import Difference, OnProgress, Verification
 from kyc.wire.agent import Pulse
+from kyc.wire.api import DoctorRow
 
 
 class Intents(Protocol):
@@ -228,6 +230,8 @@ class Services:
     archives: Archives
     prices: Prices
     tables: Archives
+    whatif: WhatIf
+    doctor: Callable[[], Sequence[DoctorRow]]
     signal: Signal
     closing: asyncio.Event
     freshness: Freshness = field(default_factory=Freshness)

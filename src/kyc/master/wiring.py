@@ -19,6 +19,7 @@ from kyc.adapters.offerbook.catalog import OfferBook
 from kyc.adapters.offerbook.keeper import BookKeeper
 from kyc.adapters.sql.store import SqlStore
 from kyc.adapters.system.clock import SystemClock
+from kyc.adapters.system.doctor import machine_checks
 from kyc.adapters.system.passwords import Scrypt
 from kyc.adapters.system.secrets import KeyFile
 from kyc.adapters.terraform.engine import engine_environment, find_engine
@@ -47,6 +48,7 @@ from kyc.master.services import CloudStatus, Services
 from kyc.master.settings import Settings
 from kyc.master.snapshots import Snapshots
 from kyc.master.stream import NamedStream, Streams
+from kyc.master.whatif import WhatIf
 from kyc.ports.clock import Clock
 from kyc.ports.cloud import Cloud
 from kyc.ports.module import CloudModule
@@ -131,6 +133,8 @@ async def build(start: Start) -> AsyncIterator[Services]:
                 archives=archives,
                 prices=prices,
                 tables=tables,
+                whatif=WhatIf(home.path / "traces"),
+                doctor=lambda: [check() for check in machine_checks(home.path)],
                 freshness=settings.freshness,
                 signal=context.signal,
                 closing=operations.closing,

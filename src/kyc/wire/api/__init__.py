@@ -4,6 +4,7 @@ decodes into them.
 Money is USD as a number (exact to a millionth), sizes are bytes, times are UTC in ISO 8601.
 """
 
+from kyc.wire.api.check import CheckRequest, DoctorReport, DoctorRow, FileCheck, FileProblem
 from kyc.wire.api.cloud import (
     AccountField,
     AccountReport,
@@ -14,7 +15,7 @@ from kyc.wire.api.cloud import (
     RightRow,
 )
 from kyc.wire.api.event import EventRow, LogRow
-from kyc.wire.api.instance import DeploymentRow, InstanceRow, InterruptRequest, LaunchRequest
+from kyc.wire.api.instance import DeploymentRow, InstanceRow, InterruptRequest, LaunchRequest, TerminateRequest
 from kyc.wire.api.market import AlertRequest, AlertRow, PriceHistory, PricePoint
 from kyc.wire.api.master import EnrolRequest, Health, Problem, ShutdownRequest
 from kyc.wire.api.metric import (
@@ -60,6 +61,18 @@ from kyc.wire.api.service import (
     TrialReport,
     TrialRequest,
 )
+from kyc.wire.api.simulation import (
+    JobPolicyResult,
+    JobSimulation,
+    ServiceChange,
+    ServicePoint,
+    ServicePolicyResult,
+    ServiceSimulation,
+    SimulateJobRequest,
+    SimulateServiceRequest,
+    TimeSpan,
+    TraceRow,
+)
 from kyc.wire.api.snapshot import (
     DamagedFile,
     Progress,
@@ -96,6 +109,7 @@ __all__ = [
     "BudgetRequest",
     "BudgetRow",
     "CatalogReport",
+    "CheckRequest",
     "CloudForm",
     "CloudRow",
     "CostBy",
@@ -107,16 +121,22 @@ __all__ = [
     "DamagedFile",
     "DecisionRow",
     "DeploymentRow",
+    "DoctorReport",
+    "DoctorRow",
     "EnrolRequest",
     "EventRow",
     "FeedRow",
+    "FileCheck",
+    "FileProblem",
     "FindingRow",
     "Health",
     "ImportReport",
     "InstanceRow",
     "InterruptRequest",
     "JobPlan",
+    "JobPolicyResult",
     "JobRequest",
+    "JobSimulation",
     "LaunchRequest",
     "LogRow",
     "Me",
@@ -142,16 +162,22 @@ __all__ = [
     "ReplicaRow",
     "RightRow",
     "SearchReport",
+    "ServiceChange",
     "ServiceDetail",
     "ServiceInstanceRow",
     "ServicePlan",
+    "ServicePoint",
+    "ServicePolicyResult",
     "ServiceRequest",
     "ServiceRow",
+    "ServiceSimulation",
     "SessionState",
     "SetupRequest",
     "ShutdownRequest",
     "SignInLink",
     "SignInRequest",
+    "SimulateJobRequest",
+    "SimulateServiceRequest",
     "SnapshotDifference",
     "SnapshotRow",
     "StreamCheck",
@@ -159,9 +185,12 @@ __all__ = [
     "TargetChange",
     "TargetRequest",
     "TargetRow",
+    "TerminateRequest",
+    "TimeSpan",
     "TokenRequest",
     "TokenRow",
     "TopicRow",
+    "TraceRow",
     "TrafficPoint",
     "TrialReply",
     "TrialReport",

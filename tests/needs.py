@@ -17,6 +17,7 @@ import pytest
 from tests.kafka import jars
 from tests.objects import server as objects
 from tests.postgres import server as postgres
+from tests.terraform import schema
 
 
 def _runs(*command: str) -> bool:
@@ -31,6 +32,7 @@ def _has_envoy() -> bool:
 
 
 _PROBES: dict[str, tuple[Callable[[], bool], str]] = {
+    "schemas": (schema.FOLDER.is_dir, "no ../shared/schemas beside the checkout, which has the providers' schemas"),
     "terraform": (lambda: shutil.which("terraform") is not None, "no terraform on the PATH"),
     "userns": (
         lambda: _runs("unshare", "-Urn", "true") and shutil.which("ip") is not None,

@@ -18,6 +18,8 @@ from typing import Any
 import aiohttp
 
 from kyc.adapters.envoy.edge import EnvoyEdge, EnvoyOptions
+from kyc.adapters.haproxy.edge import HaproxyEdge, HaproxyOptions
+from kyc.adapters.pyedge.edge import PythonEdge
 from kyc.adapters.system.clock import SystemClock
 from kyc.domain.ids import InstanceId, ReplicaId, WorkloadName
 from kyc.domain.service import Balance, Endpoint, EndpointState
@@ -34,7 +36,16 @@ def _envoy(folder: Path) -> Edge:
     return EnvoyEdge(folder, clock=SystemClock(), options=EnvoyOptions(concurrency=1))
 
 
-EDGES: dict[str, Callable[[Path], Edge]] = {"envoy": _envoy}
+def _haproxy(folder: Path) -> Edge:
+    need("haproxy")
+    return HaproxyEdge(folder, clock=SystemClock(), options=HaproxyOptions(threads=1))
+
+
+def _python(folder: Path) -> Edge:
+    return PythonEdge(folder, clock=SystemClock())
+
+
+EDGES: dict[str, Callable[[Path], Edge]] = {"envoy": _envoy, "haproxy": _haproxy, "python": _python}
 
 
 def free_port() -> int:

@@ -33,7 +33,7 @@ def _up(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stream", metavar="URL", help="the stream for the files (default: an embedded NATS server)")
     parser.add_argument("--state", metavar="URL", help="the database (default: SQLite in KYC_HOME)")
     parser.add_argument("--local-mode", metavar="MODE", help="the local cloud: process, or isolated (own networks)")
-    parser.add_argument("--edge", metavar="KIND", help="what balances services: auto or envoy (default auto)")
+    parser.add_argument("--edge", metavar="KIND", help="what balances services: envoy, haproxy, python, or auto")
     parser.add_argument("--terraform", metavar="PATH", help="the terraform or tofu to use (default: from PATH)")
 
 

@@ -9,7 +9,7 @@ from kyc.cli.market import choice_lines
 from kyc.cli.output import Cell, Output, state_cell
 from kyc.cli.ps import step_of
 from kyc.cli.watch import Related, show_event, tell_contact, watch_job
-from kyc.cli.words import ago, moment, now, span, until, usd
+from kyc.cli.words import ago, moment, now, size, span, until, usd
 from kyc.domain.errors import InvalidInputError, NotFoundError
 from kyc.domain.event import EventKind
 from kyc.sdk.client import Client
@@ -83,6 +83,9 @@ def _show_workload(out: Output, detail: WorkloadDetail) -> None:
             "course": f"{row.course.replace('_', '-')}: {row.course_reason}" if row.course_reason else "",
             "last snapshot": ago(row.last_snapshot_at, now=at),
             "unsafe for": span(row.rpo_s),
+            "unsafe": ""
+            if row.dirty_bytes is None
+            else f"{size(row.dirty_bytes)}, safe in {span(row.flush_estimate_s)}",
             "run": " ".join(str(detail.spec.get("run", "")).split()),
         }
     )

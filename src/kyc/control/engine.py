@@ -61,14 +61,15 @@ class Engine:
 
     def __post_init__(self) -> None:
         self.pulses = Pulses(self.context.clock)
-        self.links = Links(self.context, self.pulses)
         self.intents = Intents(self.context)
         self.budgets = Budgets(self.context)
+        routing = Routing(self.context, self.pulses, self.edge, self.edge_host)
+        self.links = Links(self.context, self.pulses, routing)
         traffic = Traffic(self.context.clock, self.pulses, self.edge)
         self.services = Services(
             self.context,
             traffic,
-            Routing(self.context, self.pulses, self.edge, self.edge_host),
+            routing,
             Scaling(self.context, traffic),
         )
         self.alerts = Alerts(self.context)
@@ -82,8 +83,10 @@ class Engine:
             loops.create_task(run_loop("stream", keeper.tick, signal=doubt, period_s=1))
             loops.create_task(run_loop("deadlines", Deadlines(self.context).tick, signal=signal, period_s=1))
             loops.create_task(run_loop("jobs", Jobs(self.context).tick, signal=signal, period_s=1))
-            loops.create_task(run_loop("routing", self.services.routing.tick, signal=signal, period_s=0.5))
-            loops.create_task(run_loop("services", self.services.tick, signal=signal, period_s=1))
+            routing = self.services.routing
+            loops.create_task(run_loop("hurry", routing.hurry, signal=routing.hurried, period_s=1))
+            loops.create_task(run_loop("routing", routing.tick, signal=signal, period_s=0.5))
+            loops.create_task(run_loop("services", self.services.tick, signal=signal, period_s=0.5))
             loops.create_task(run_loop("fleet", fleet.tick, signal=signal, period_s=1))
             repricing = Repricing(self.context)
             loops.create_task(run_loop("repricing", repricing.tick, signal=Signal(), period_s=REPRICING_PERIOD_S))

@@ -26,6 +26,7 @@ from kyc.master.routes import (
     jobs,
     logs,
     market,
+    metrics,
     notifications,
     offers,
     overview,
@@ -45,6 +46,7 @@ from kyc.wire.problem import MEDIA_TYPE
 
 PREFIX = "/api/v1"
 _FOR_PEOPLE = (  # administrators do all of it, viewers only what reads
+    metrics,
     workloads,
     jobs,
     services,

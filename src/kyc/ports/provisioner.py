@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -38,7 +40,13 @@ class Ground:
     @property
     def name(self) -> str:
         """Its name in events and folders, such as `aws.default.us-east-1`."""
-        return ".".join(filter(None, (self.account.replace(":", ".") or self.cloud, self.region, self.network)))
+        parts = (self.account.replace(":", ".") or self.cloud, self.region, _as_folder(self.network))
+        return ".".join(filter(None, parts))
+
+
+def _as_folder(name: str) -> str:
+    """Return the name, or a hash of one that cannot be part of a folder's name, such as Azure's resource ids."""
+    return name if re.fullmatch(r"[\w-]{0,64}", name) else hashlib.sha256(name.encode()).hexdigest()[:12]
 
 
 def ground_of(deployment: Deployment) -> Ground:

@@ -13,11 +13,10 @@ from pathlib import Path
 from kyc.domain.ids import InstanceId
 from kyc.domain.service import Balance, EndpointState
 from kyc.hosting.door import Pem
-from kyc.ports.edge import EdgeEndpoint, EdgeService
+from kyc.ports.edge import INSTANCE_DOMAIN, EdgeEndpoint, EdgeService
 
 Json = Mapping[str, object]
 ROOM = "kyc.waiting-room"  # its cluster, and the filter that asks it; no service can have its name
-AUTHORITY_DOMAIN = ".instance.kyc.internal"
 _TYPE = "type.googleapis.com/envoy."
 _HTTP = f"{_TYPE}extensions.filters.http"
 _UPSTREAM_HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -140,7 +139,7 @@ def certificate(name: str, pem: Pem) -> Json:
 
 def authority(name: str, pem: str) -> Json:
     """Return who must have signed the replicas' certificates; only an instance's will do, not the edge's own."""
-    names = [{"san_type": "DNS", "matcher": {"suffix": AUTHORITY_DOMAIN}}]
+    names = [{"san_type": "DNS", "matcher": {"suffix": INSTANCE_DOMAIN}}]
     context = {"trusted_ca": {"inline_string": pem}, "match_typed_subject_alt_names": names}
     return {"@type": f"{_TYPE}extensions.transport_sockets.tls.v3.Secret", "name": name, "validation_context": context}
 

@@ -23,6 +23,7 @@ from kyc.adapters.fake.notifier import FakeNotifier
 from kyc.adapters.fake.provider import FakeProvider
 from kyc.adapters.fake.provisioner import FakeProvisioner
 from kyc.adapters.fake.store import FakeStore
+from kyc.adapters.system.bundle import Bundles, own_tag
 from kyc.adapters.system.clock import SystemClock
 from kyc.adapters.system.passwords import Scrypt
 from kyc.control.accounts import Accounts
@@ -213,6 +214,7 @@ def make_stand(folder: Path, *, store: Store | None = None, limit_bytes: int = 1
         archives=archives,
         prices=prices,
         tables=tables,
+        bundles=Bundles(folder / "bundles", (own_tag(),)),
         whatif=WhatIf(folder / "traces"),
         doctor=lambda: [DoctorRow(name="fake", ok=False, found="none", advice="get one", needed=True)],
         signal=signal,

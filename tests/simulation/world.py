@@ -25,6 +25,7 @@ from kyc.control.loop import Tick
 from kyc.control.observe import Observer
 from kyc.control.pulse import Pulses
 from kyc.control.repricing import Repricing
+from kyc.domain.deployment import Deployment
 from kyc.domain.errors import StaleWriteError, UnreachableError
 from kyc.domain.event import Event, EventKind
 from kyc.domain.ids import InstanceId, WorkloadName
@@ -37,6 +38,10 @@ from kyc.wire import agent as wire
 
 TICK_S = 0.5
 ZONES = ("fake-a", "fake-b", "fake-c")
+
+
+async def _user_data(_deployment: Deployment, instance_id: InstanceId, _master_url: str) -> str:
+    return f"#!/bin/sh\n# {instance_id}\n"
 
 
 class Log:
@@ -255,7 +260,7 @@ class Master:
         self.links = Links(self.context, self.pulses)
         self.intents = Intents(self.context)
         self.jobs = Jobs(self.context)
-        self.fleet = Fleet(self.context, lambda _, instance_id, __: f"#!/bin/sh\n# {instance_id}\n")
+        self.fleet = Fleet(self.context, _user_data)
         self.observer = Observer(self.context, self.pulses)
         self.repricing = Repricing(self.context)
         self.budgets = Budgets(self.context)

@@ -63,6 +63,8 @@ class Intents(Protocol):
 
     async def enrol(self, instance_id: InstanceId, token: str, secret: str) -> None: ...
 
+    async def expect(self, instance_id: InstanceId, token: str) -> Instance: ...
+
     async def authenticate(self, instance_id: InstanceId, secret: str) -> Instance: ...
 
 
@@ -184,6 +186,19 @@ class Accounts(Protocol):
     async def remove(self, cloud: str, name: str) -> None: ...
 
 
+class BundleFile(Protocol):
+    """A bundle on the disk."""
+
+    @property
+    def path(self) -> Path: ...
+
+
+class Bundles(Protocol):
+    """The agent as instances fetch it; raises NotFoundError for a tag that is not one of them."""
+
+    async def get(self, tag: str) -> BundleFile: ...
+
+
 class Operations(Protocol):
     """The master as a whole. `shutdown` asks for its end and returns; with `everything`, of all that it runs."""
 
@@ -230,6 +245,7 @@ class Services:
     archives: Archives
     prices: Prices
     tables: Archives
+    bundles: Bundles
     whatif: WhatIf
     doctor: Callable[[], Sequence[DoctorRow]]
     signal: Signal

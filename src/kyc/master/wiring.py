@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import shlex
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -18,6 +17,7 @@ from kyc.adapters.notify.notifier import AppriseNotifier
 from kyc.adapters.offerbook.catalog import OfferBook
 from kyc.adapters.offerbook.keeper import BookKeeper
 from kyc.adapters.sql.store import SqlStore
+from kyc.adapters.system.bundle import Bundles
 from kyc.adapters.system.clock import SystemClock
 from kyc.adapters.system.doctor import machine_checks
 from kyc.adapters.system.passwords import Scrypt
@@ -35,10 +35,13 @@ from kyc.control.prices import Prices
 from kyc.control.serve import Servings
 from kyc.control.signal import Signal
 from kyc.control.users import Users
+from kyc.domain.deployment import Deployment
 from kyc.domain.errors import KycError
 from kyc.domain.ids import InstanceId
+from kyc.domain.offer import Arch
 from kyc.domain.snapshot import StreamAccess
 from kyc.master.archives import Archives
+from kyc.master.boot import agent_env, cloud_user_data, local_user_data
 from kyc.master.cloud_wiring import make_providers
 from kyc.master.edges import make_edge, port_giver
 from kyc.master.home import Home
@@ -59,6 +62,7 @@ from kyc.snapshot.maintain import Maintainer
 from kyc.streams import check, connect
 
 MOST_TABLE_BYTES = 256 << 20
+LOCAL = "local"
 
 
 @asynccontextmanager
@@ -94,10 +98,11 @@ async def build(start: Start) -> AsyncIterator[Services]:
     prices = Prices(context, make_keeper(home, clock), background=settings.fetch_prices)
     moves = Moves(context, streams, Maintainer(home.path / "moves", settings.retention), check)
     notifications = Notifications(context, AppriseNotifier())
+    bundles = Bundles(home.path / "bundles", settings.agent_tags)
     edge = make_edge(settings.edge, home.path / "edge", clock)
     engine = Engine(
         context,
-        lambda _, instance_id, master_url: user_data(instance_id, master_url, secrets),
+        BootScripts(secrets, bundles),
         edge=edge,
         prices=prices,
         accounts=accounts,
@@ -133,6 +138,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
                 archives=archives,
                 prices=prices,
                 tables=tables,
+                bundles=bundles,
                 whatif=WhatIf(home.path / "traces"),
                 doctor=lambda: [check() for check in machine_checks(home.path)],
                 freshness=settings.freshness,
@@ -182,15 +188,21 @@ def make_keeper(home: Home, clock: Clock) -> BookKeeper:
     return BookKeeper(home.catalog, argv=argv, env=os.environ, kinds=FEED_KINDS, clock=clock)
 
 
-def user_data(instance_id: InstanceId, master_url: str, secrets: Secrets) -> str:
-    """Return the script that an instance of this machine runs when it boots: the agent, told where it belongs."""
-    told = {
-        "KYC_MASTER_URL": master_url,
-        "KYC_INSTANCE_ID": instance_id,
-        "KYC_ENROL_TOKEN": enrolment_token(secrets, instance_id),
-    }
-    exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in told.items())
-    return f"#!/bin/sh\n{exports}\nexec {shlex.quote(sys.executable)} -m kyc.agent\n"
+@dataclass(frozen=True, slots=True)
+class BootScripts:
+    """What instances run when they boot: on this machine this installation's agent, elsewhere a bundle of it."""
+
+    secrets: Secrets
+    bundles: Bundles
+
+    async def __call__(self, deployment: Deployment, instance_id: InstanceId, master_url: str) -> str:
+        """Return the instance's user data; raise UnreachableError if there is no bundle for it and none can be made."""
+        env = agent_env(instance_id, master_url, enrolment_token(self.secrets, instance_id))
+        if deployment.offer.cloud == LOCAL:
+            return local_user_data(env)
+        machine = "aarch64" if deployment.offer.arch is Arch.ARM64 else "x86_64"
+        hashes = await self.bundles.hashes(machine)
+        return cloud_user_data({**env, "KYC_NOTICES": deployment.offer.cloud}, hashes)
 
 
 @dataclass(slots=True)

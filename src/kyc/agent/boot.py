@@ -42,28 +42,34 @@ WantedBy=multi-user.target
 
 def main() -> int:
     """Set the agent up; return the exit code. Tries for ever to reach the master, which may be away."""
-    root = Path(TOLD.get("root", "/"))
+    given = os.environ.get("KYC_ROOT")  # by who runs it as a plain process, in a place of its own
+    root = Path(given or TOLD.get("root", "/"))
     tag = f"cp{sys.version_info[0]}{sys.version_info[1]}-{platform.machine()}"
     sha256 = TOLD["bundles"].get(tag)
     if sha256 is None:
         sys.stderr.write(f"kyc: there is no agent for {tag}, only for {', '.join(sorted(TOLD['bundles']))}\n")
         return 1
-    home, work = root / "opt/kyc", root / "var/lib/kyc"
-    for folder in (home, work):
-        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    home = root / "opt/kyc"
+    home.mkdir(mode=0o755, parents=True, exist_ok=True)
     here = install(home, tag, sha256)
+    if given is not None:
+        env = {**os.environ, **TOLD["env"], "PYTHONPATH": str(here)}
+        os.execve(sys.executable, [sys.executable, "-s", "-P", "-m", "kyc.agent"], env)  # noqa: S606
+    hand_to_systemd(root, here)
+    return 0
+
+
+def hand_to_systemd(root: Path, here: Path) -> None:
+    """Have systemd run the agent now, whenever it ends, and after each reboot."""
+    work = root / "var/lib/kyc"
+    work.mkdir(mode=0o755, parents=True, exist_ok=True)
+    told = {**TOLD["env"], "KYC_ROOT": str(work), "PYTHONPATH": str(here), "HOME": "/root"}
     env = root / "etc/kyc/agent.env"
-    write(env, "".join(f"{name}={shlex.quote(str(value))}\n" for name, value in environment(here, work).items()), 0o600)
+    write(env, "".join(f"{name}={shlex.quote(str(value))}\n" for name, value in told.items()), 0o600)
     unit = root / "etc/systemd/system/kyc-agent.service"
     write(unit, UNIT.format(env=env, python=sys.executable, work=work), 0o644)
     for words in (["daemon-reload"], ["enable", "kyc-agent"], ["restart", "kyc-agent"]):
         subprocess.run(["systemctl", *words], check=True)  # noqa: S607  # the image's own
-    return 0
-
-
-def environment(here: Path, work: Path) -> "dict[str, str]":
-    """Return what the agent is told."""
-    return {**TOLD["env"], "KYC_ROOT": str(work), "PYTHONPATH": str(here), "HOME": "/root"}
 
 
 def install(home: Path, tag: str, sha256: str) -> Path:

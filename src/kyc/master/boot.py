@@ -31,4 +31,4 @@ def cloud_user_data(env: Mapping[str, str], bundles: Mapping[str, str], *, root:
     source = (files("kyc.agent") / "boot.py").read_text(encoding="utf-8")
     assert _PLACE in source
     script = source.replace(_PLACE, f"import json\n\nTOLD: dict[str, Any] = json.loads({told!r})\n", 1)
-    return f"#!/usr/bin/python3\n{script}"
+    return f"#!/usr/bin/env python3\n{script}"

@@ -11,6 +11,7 @@ import asyncio
 import gzip
 import hashlib
 import io
+import logging
 import platform
 import re
 import subprocess
@@ -25,6 +26,8 @@ from pathlib import Path
 
 import kyc
 from kyc.domain.errors import InvalidInputError, NotFoundError, UnreachableError
+
+log = logging.getLogger(__name__)
 
 # What the agent imports (a test runs it with nothing else).
 LIBRARIES = ("blake3", "cffi", "msgspec", "pycparser", "pyfastcdc", "pynacl", "typing-extensions", "zstandard")
@@ -55,18 +58,35 @@ class Bundles:
     _making: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def hashes(self, machine: str) -> dict[str, str]:
-        """Return the hash of each bundle for the processor, made now if it was not; raise UnreachableError."""
-        wanted = [tag for tag in self.tags if tag.endswith(f"-{machine}")]
-        return {tag: (await self.get(tag)).sha256 for tag in wanted}
+        """Return the hash of each bundle for the processor, made now if it was not.
+
+        One that cannot be made is left out, and tried again the next time; raise UnreachableError if none can.
+        """
+        found: dict[str, str] = {}
+        failures = []
+        for tag in (tag for tag in self._wanted() if tag.endswith(f"-{machine}")):
+            try:
+                found[tag] = (await self.get(tag)).sha256
+            except UnreachableError as error:
+                log.warning("bundle_not_made", extra={"tag": tag, "why": str(error)})
+                failures.append(error)
+        if failures and not found:
+            raise failures[0]
+        return found
 
     async def get(self, tag: str) -> Bundle:
         """Return a bundle; raise NotFoundError for one of another tag, UnreachableError if it cannot be made."""
-        if tag not in self.tags:
-            raise NotFoundError(f"there is no agent for {tag[:40]!r}", next_step=f"There are {', '.join(self.tags)}.")
+        if tag not in self._wanted():
+            known = ", ".join(self._wanted())
+            raise NotFoundError(f"there is no agent for {tag[:40]!r}", next_step=f"There are {known}.")
         async with self._making:
             if tag not in self._made:
                 self._made[tag] = await asyncio.to_thread(make_bundle, self.folder, tag)
             return self._made[tag]
+
+    def _wanted(self) -> tuple[str, ...]:
+        """Return the tags; this machine's own is always one of them, for it takes no network."""
+        return tuple(dict.fromkeys((*self.tags, own_tag())))
 
 
 def own_tag() -> str:

@@ -12,6 +12,7 @@ from datetime import timedelta
 from kyc.adapters.fake.catalog import FakeCatalog, fake_offer
 from kyc.adapters.fake.clock import FakeClock
 from kyc.adapters.fake.cloud import FakeCloud, FakeMachine
+from kyc.adapters.fake.edge import FakeEdge
 from kyc.adapters.fake.provisioner import FakeProvisioner
 from kyc.adapters.fake.store import FakeStore
 from kyc.control.budgets import Budgets
@@ -25,6 +26,12 @@ from kyc.control.loop import Tick
 from kyc.control.observe import Observer
 from kyc.control.pulse import Pulses
 from kyc.control.repricing import Repricing
+from kyc.control.routing import Routing
+from kyc.control.scaling import Scaling
+from kyc.control.serve import Servings
+from kyc.control.services import Services
+from kyc.control.sweep import Sweeper
+from kyc.control.traffic import Traffic
 from kyc.domain.deployment import Deployment
 from kyc.domain.errors import StaleWriteError, UnreachableError
 from kyc.domain.event import Event, EventKind
@@ -35,6 +42,7 @@ from kyc.domain.offer import Offer, Purchase
 from kyc.domain.snapshot import StreamAccess
 from kyc.domain.workload import JobSpec
 from kyc.wire import agent as wire
+from tests.simulation.replicas import SimReplicas, SimTraffic
 
 TICK_S = 0.5
 ZONES = ("fake-a", "fake-b", "fake-c")
@@ -115,6 +123,7 @@ class SimAgent:
         self._outbox: list[wire.Fact] = []
         self._inbox: asyncio.Queue[str] = asyncio.Queue()
         self._serving: asyncio.Task[None] | None = None
+        self.replicas = SimReplicas(world.clock, self.tell, world.broken)
 
     # --- the wire ---
 
@@ -151,6 +160,7 @@ class SimAgent:
         if isinstance(message, wire.Ack):
             self._outbox = [fact for fact in self._outbox if fact.number > message.upto]
             return
+        self.replicas.want(message.replicas)
         if message.assignment != self.assignment:
             self._asked_s = self.world.clock.monotonic_s()
         self.assignment = message.assignment
@@ -168,7 +178,9 @@ class SimAgent:
         """Do what half a second allows."""
         await self.connect()
         now = self.world.clock.now()
-        self._inbox.put_nowait(wire.frame(wire.Pulse(at=now, cpu=0.5, memory=0.1, disk=0.1)))
+        self.replicas.live()
+        loads = self.replicas.loads(lambda _: 0.1)
+        self._inbox.put_nowait(wire.frame(wire.Pulse(at=now, cpu=0.5, memory=0.1, disk=0.1, replicas=loads)))
         wanted = self.assignment
         if wanted is None or wanted.attempt in self._over:
             self.working_epoch = 0
@@ -257,18 +269,25 @@ class Master:
             master_url="http://master",
         )
         self.pulses = Pulses(world.clock)
-        self.links = Links(self.context, self.pulses)
         self.intents = Intents(self.context)
         self.jobs = Jobs(self.context)
         self.fleet = Fleet(self.context, _user_data)
         self.observer = Observer(self.context, self.pulses)
+        self.fleet = Fleet(self.context, lambda _, instance_id, __: f"#!/bin/sh\n# {instance_id}\n")
+        self.observer = Observer(self.context, self.pulses, sweeper=Sweeper(self.context))
         self.repricing = Repricing(self.context)
         self.budgets = Budgets(self.context)
         self.deadlines = Deadlines(self.context)
+        traffic = Traffic(world.clock, self.pulses, world.edge)
+        self.routing = Routing(self.context, self.pulses, world.edge)
+        self.links = Links(self.context, self.pulses, self.routing)
+        self.services = Services(self.context, traffic, self.routing, Scaling(self.context, traffic))
+        self.servings = Servings(self.context, lambda: 8080)
 
     def ticks(self) -> list[Tick]:
         """Every loop's tick, in the order of a change's way through them."""
-        loops = (self.observer, self.repricing, self.budgets, self.deadlines, self.jobs, self.fleet)
+        before = (self.observer, self.repricing, self.budgets, self.deadlines, self.jobs)
+        loops = (*before, self.routing, self.services, self.routing, self.fleet)
         return [loop.tick for loop in loops]
 
     async def tick(self) -> None:
@@ -294,6 +313,9 @@ class World:
         self.prints_steps = False
         self.work_done: list[tuple[str, int, int]] = []
         self.agents: dict[InstanceId, SimAgent] = {}
+        self.edge = FakeEdge()
+        self.traffic = SimTraffic(self.edge)
+        self.broken: set[str] = set()  # folders (`web@2`) of revisions whose replicas never come up
         self.master: Master | None = None
         self.cloud.on_launch.append(self._boot)
         self.cloud.on_notice.append(self._notice)
@@ -333,6 +355,7 @@ class World:
                 await agent.live()
             while self._dead:
                 await self._dead.pop().disconnect()
+            self.traffic.flow(TICK_S, self.answering())
             if self.master is not None:
                 await self.master.tick()
             await self.clock.advance(TICK_S)
@@ -356,6 +379,10 @@ class World:
                 workload = agent.assignment.workload
                 unfenced[workload] += agent.working_epoch == self.log.epoch[workload]
         assert all(count <= 1 for count in unfenced.values()), unfenced
+
+    def answering(self) -> set[str]:
+        """The replicas that would answer a request now."""
+        return {name for agent in self.agents.values() for name in agent.replicas.answering()}
 
     async def job(self, name: WorkloadName) -> Job:
         job = await self.store.job(name)

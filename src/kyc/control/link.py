@@ -17,17 +17,20 @@ from typing import cast
 
 from kyc.control.context import Context, write_fresh
 from kyc.control.fact import Known, attempt_of, read_fact
+from kyc.control.flush import FlushWatch
 from kyc.control.orders import OrderBook
 from kyc.control.pulse import Pulses
 from kyc.control.replicafact import ReplicaChanges, read_replica_fact, read_replica_trouble
+from kyc.control.routing import Routing
 from kyc.domain.errors import UnreachableError
 from kyc.domain.event import Event, EventKind
 from kyc.domain.ids import AttemptId, InstanceId, ReplicaId, WorkloadName
 from kyc.domain.instance import Instance, InstanceState
+from kyc.domain.interruption import NoticeKind
 from kyc.domain.job import Attempt, AttemptState, Job
 from kyc.domain.snapshot import StreamAccess
 from kyc.wire import agent as wire
-from kyc.wire.replica import ReplicaFact, ReplicaOrder, ToldOfReplica
+from kyc.wire.replica import ReplicaExited, ReplicaFact, ReplicaOrder, ReplicaUnready, ToldOfReplica
 
 log = logging.getLogger(__name__)
 
@@ -49,13 +52,16 @@ class Links:
 
     context: Context
     pulses: Pulses
+    routing: Routing | None = None
     _revisions: itertools.count[int] = field(init=False)
     _orders: OrderBook = field(init=False)
+    _flushes: FlushWatch = field(init=False)
     _serving: dict[InstanceId, asyncio.Task[None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._revisions = itertools.count(int(self.context.clock.now().timestamp() * 1000))
         self._orders = OrderBook(self.context)
+        self._flushes = FlushWatch(self.context)
 
     async def serve(self, instance: Instance, receive: Receive, send: Send) -> None:
         """Talk to one agent until its connection ends; `receive` and `send` raise UnreachableError then.
@@ -113,6 +119,7 @@ class Links:
             match message:
                 case wire.Pulse():
                     self.pulses.heard(instance_id, message)
+                    await self._flushes.heard(instance_id, message)
                 case wire.Fact():
                     self.pulses.heard(instance_id)
                     await write_fresh(partial(self._store, instance_id, message))
@@ -121,6 +128,7 @@ class Links:
     async def _store(self, instance_id: InstanceId, message: wire.Fact) -> None:
         """Store what a fact changes, and that it was told."""
         context, fact, inbox = self.context, message.fact, (instance_id, message.number)
+        self._hurry(instance_id, fact)
         of_replica = await self._replica_changes(instance_id, fact)
         if of_replica is not None:
             records = () if of_replica.replica is None else (of_replica.replica,)
@@ -134,6 +142,18 @@ class Links:
         changes = read_fact(fact, known, now=context.clock.now())
         await context.store.save(*changes.records, events=changes.events, logs=changes.logs, inbox=inbox)
         context.signal.notify()
+
+    def _hurry(self, instance_id: InstanceId, fact: wire.AnyFact) -> None:
+        """Have the edge act on what cannot wait for the disk."""
+        if self.routing is None:
+            return
+        match fact:
+            case wire.Noticed() if fact.notice.kind is NoticeKind.INTERRUPTION:
+                self.routing.notice(instance_id, fact.notice)
+            case ReplicaExited() | ReplicaUnready():
+                self.routing.down(ReplicaId(fact.replica))
+            case _:
+                return
 
     async def _replica_changes(self, instance_id: InstanceId, fact: wire.AnyFact) -> ReplicaChanges | None:
         """Return what a fact about a replica changes; None for one that is about something else."""

@@ -1,28 +1,44 @@
 """The routing loop: who gets requests, told to the edge as soon as anything changes.
 
 It runs beside the services loop and writes no records, so that an endpoint leaves the edge within milliseconds of the
-notice, whatever else there is to decide.
+notice, whatever else there is to decide. What an agent has just said is acted upon before it is stored: `hurry` works
+on what was read last, the next tick on what is stored.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
 from kyc.control.context import Context
 from kyc.control.pulse import Pulses
+from kyc.control.signal import Signal
 from kyc.domain.errors import InvalidInputError
 from kyc.domain.event import Event, EventKind
 from kyc.domain.ids import InstanceId, ReplicaId, WorkloadName
-from kyc.domain.instance import Instance
-from kyc.domain.replica import Replica
+from kyc.domain.instance import Instance, InstanceState
+from kyc.domain.interruption import Notice
+from kyc.domain.replica import Replica, ReplicaState
 from kyc.domain.service import EndpointState, ScalingPolicy, Service
-from kyc.planning.routing import Fleet, Route, RoutingRule, plan_routes, weights_by_cpu
+from kyc.planning.routing import Fleet, Route, Routes, RoutingRule, plan_routes, weights_by_cpu
 from kyc.ports.edge import Certificate, Edge, EdgeEndpoint, EdgeService
 
 CPU_SAMPLES = 5
-_NO_SILENCE = timedelta(0)
+WEIGHT_STEP = 10  # coarse, so that the edge is not told something new every second
+ENSURE_EVERY_S = 1.0
+HEARD_FOR_S = 2.0  # until then what was only heard is stored
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scene:
+    """What one look at the store found: the services, their replicas that are not drained, and their instances."""
+
+    services: Sequence[Service] = ()
+    replicas: Mapping[WorkloadName, Sequence[Replica]] = field(default_factory=dict)
+    instances: Mapping[InstanceId, Instance] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -33,113 +49,168 @@ class Routing:
     pulses: Pulses
     edge: Edge
     host: str = "127.0.0.1"
+    hurried: Signal = field(default_factory=Signal)
+    _scene: _Scene = field(default_factory=_Scene)
     _routes: dict[WorkloadName, tuple[Route, ...]] = field(default_factory=dict)
     _applied: list[EdgeService] | None = None
     _out: dict[WorkloadName, frozenset[ReplicaId]] = field(default_factory=dict)
     _refused: str = ""
-    _noticed: set[InstanceId] = field(default_factory=set)
+    _told: set[InstanceId] = field(default_factory=set)  # whose notice was told of in an event
+    _ensured_s: float | None = None
+    _noticed: dict[InstanceId, tuple[float, Notice]] = field(default_factory=dict)  # heard (when), perhaps not stored
+    _down: dict[ReplicaId, float] = field(default_factory=dict)
+    _busy: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def out(self, name: WorkloadName) -> frozenset[ReplicaId]:
         """Return the replicas to which the edge sends nothing new, as of its last change."""
         return self._out.get(name, frozenset())
 
+    def notice(self, instance_id: InstanceId, notice: Notice) -> None:
+        """Take the instance's replicas out now: it has just said that it is going to be taken away."""
+        self._noticed[instance_id] = (self.context.clock.monotonic_s(), notice)
+        self.hurried.notify()
+
+    def down(self, replica_id: ReplicaId) -> None:
+        """Take the replica out now: its agent has just said that it does not answer any more."""
+        self._down[replica_id] = self.context.clock.monotonic_s()
+        self.hurried.notify()
+
+    async def hurry(self) -> None:
+        """Tell the edge what was heard since the last tick; returns without a look at the store."""
+        if not (self._noticed or self._down) or self._applied is None:
+            return
+        async with self._busy:
+            await self._apply(anew=False)
+
     async def tick(self) -> None:
         """Have the edge run, and tell it what is wanted if that has changed."""
         store = self.context.store
-        services = await store.services(live_only=True)
-        if not services and not self._applied:
-            return
-        started = await self.edge.ensure()
-        replicas = await store.replicas(live_only=True)
-        owned = [i for i in await store.instances(live_only=True) if i.workload is not None]
-        instances = {instance.id: instance for instance in owned}
-        by_service: dict[WorkloadName, list[Replica]] = {service.name: [] for service in services}
-        for replica in replicas:
-            if replica.drained_at is None and replica.workload in by_service:
-                by_service[replica.workload].append(replica)
-        await self._apply(services, by_service, instances, anew=started)
+        async with self._busy:
+            services = await store.services(live_only=True)
+            if not services and not self._applied:
+                return
+            anew = await self._ensure()
+            owned = [i for i in await store.instances(live_only=True) if i.workload is not None]
+            by_service: dict[WorkloadName, list[Replica]] = {service.name: [] for service in services}
+            for replica in await store.replicas(live_only=True):
+                if replica.drained_at is None and replica.workload in by_service:
+                    by_service[replica.workload].append(replica)
+            self._scene = _Scene(services=services, replicas=by_service, instances={i.id: i for i in owned})
+            self._forget_what_is_stored()
+            await self._apply(anew=anew)
 
-    async def _apply(
-        self,
-        services: list[Service],
-        by_service: dict[WorkloadName, list[Replica]],
-        instances: dict[InstanceId, Instance],
-        *,
-        anew: bool,
-    ) -> None:
-        now, begun_s = self.context.clock.now(), self.context.clock.monotonic_s()
-        events: list[Event] = []
-        routes: dict[WorkloadName, tuple[Route, ...]] = {}
+    async def _ensure(self) -> bool:
+        """Look now and then whether the edge runs; True if it had to be started, so that it has to be told all."""
+        now_s = self.context.clock.monotonic_s()
+        if self._ensured_s is not None and now_s - self._ensured_s < ENSURE_EVERY_S:
+            return False
+        self._ensured_s = None  # if this fails, the next tick asks again
+        started = await self.edge.ensure()
+        self._ensured_s = now_s
+        return started
+
+    def _forget_what_is_stored(self) -> None:
+        old_s = self.context.clock.monotonic_s() - HEARD_FOR_S
+        self._noticed = {name: heard for name, heard in self._noticed.items() if heard[0] > old_s}
+        self._down = {name: at_s for name, at_s in self._down.items() if at_s > old_s}
+
+    async def _apply(self, *, anew: bool) -> None:
+        begun_s = self.context.clock.monotonic_s()
+        instances = self._instances()
         silent = {name: timedelta(seconds=self.pulses.silent_s(name)) for name in instances}
-        for service in services:
-            rule = RoutingRule(drain_grace=service.spec.drain_grace)
-            weights = self._weights(service, by_service[service.name])
-            planned = plan_routes(
-                by_service[service.name],
-                Fleet(instances=instances, silent=silent, weights=weights),
-                before=self._routes.get(service.name, ()),
-                rule=rule,
-                now=now,
-            )
-            routes[service.name] = planned.routes
-            if planned.changes:
-                data = _counts(planned.routes)
-                changes = {change.replica_id: change.reason for change in planned.changes}
-                events.append(_event(service.name, now, **data, changes=changes))
-        wanted = [edge_service(service, routes[service.name], self.host) for service in services]
+        scene, planned = self._scene, {}
+        for service in scene.services:
+            planned[service.name] = self._plan(service, instances, silent)
+        wanted = [edge_service(service, planned[service.name].routes, self.host) for service in scene.services]
         if wanted == self._applied and not anew:
             return
         await self._tell_edge(wanted)
-        self._applied, self._routes = wanted, routes
+        self._applied = wanted
+        self._routes = {name: plan.routes for name, plan in planned.items()}
         self._out = {
-            service.name: frozenset(r.id for r in by_service[service.name]) - _up(routes[service.name])
-            for service in services
+            name: frozenset(r.id for r in scene.replicas[name]) - _up(plan.routes) for name, plan in planned.items()
         }
         took_ms = round((self.context.clock.monotonic_s() - begun_s) * 1000, 1)
-        if events:
-            noticed = self._newly_noticed(instances)
-            told = [_with(event, took_ms=took_ms, **noticed) for event in events]
-            await self.context.store.save(events=told)
+        await self._tell(planned, instances, took_ms)
         self.context.signal.notify()
 
+    def _instances(self) -> dict[InstanceId, Instance]:
+        """Return the instances, those just noticed as noticed."""
+        found = dict(self._scene.instances)
+        for instance_id, (_, notice) in self._noticed.items():
+            instance = found.get(instance_id)
+            if instance is not None and instance.state is InstanceState.READY:
+                found[instance_id] = instance.to(InstanceState.NOTICED, notice=notice)
+        return found
+
+    def _plan(
+        self, service: Service, instances: Mapping[InstanceId, Instance], silent: Mapping[InstanceId, timedelta]
+    ) -> Routes:
+        replicas = [
+            replace(replica, state=ReplicaState.STARTING) if self._is_down(replica) else replica
+            for replica in self._scene.replicas[service.name]
+        ]
+        return plan_routes(
+            replicas,
+            Fleet(instances=instances, silent=silent, weights=self._weights(service, replicas)),
+            before=self._routes.get(service.name, ()),
+            rule=RoutingRule(drain_grace=service.spec.drain_grace),
+            now=self.context.clock.now(),
+        )
+
+    def _is_down(self, replica: Replica) -> bool:
+        return replica.id in self._down and replica.state is ReplicaState.READY
+
     async def _tell_edge(self, wanted: list[EdgeService]) -> None:
-        """Apply; what the edge refuses of one service must not hold up the others, and is told once."""
+        """Apply; what the edge refuses of one service does not hold up the others, and is told once."""
         try:
             await self.edge.apply(wanted)
             self._refused = ""
         except InvalidInputError as error:
-            if str(error) != self._refused:
-                self._refused = str(error)
-                now = self.context.clock.now()
-                event = Event(
-                    kind=EventKind.EDGE_UPDATED,
-                    subject=self.edge.name,
-                    at=now,
-                    data={"next_step": error.next_step, "refused": True},
-                    reason=str(error),
-                )
-                await self.context.store.save(events=[event])
+            if str(error) == self._refused:
+                return
+            self._refused = str(error)
+            now, data = self.context.clock.now(), {"next_step": error.next_step, "refused": True}
+            event = Event(kind=EventKind.EDGE_UPDATED, subject=self.edge.name, at=now, data=data, reason=self._refused)
+            await self.context.store.save(events=[event])
 
-    def _weights(self, service: Service, replicas: list[Replica]) -> dict[InstanceId, int]:
+    async def _tell(
+        self, planned: Mapping[WorkloadName, Routes], instances: Mapping[InstanceId, Instance], took_ms: float
+    ) -> None:
+        """Tell of endpoints that came, went or drain; how much each weighs changes too often to be told."""
+        now = self.context.clock.now()
+        noticed = self._newly_noticed(instances)
+        events = []
+        for name, plan in planned.items():
+            changes = {c.replica_id: c.reason for c in plan.changes if not c.reason.startswith("its weight")}
+            if changes:
+                up = len(_up(plan.routes))
+                data = {"up": up, "draining": len(plan.routes) - up, "changes": changes, "took_ms": took_ms, **noticed}
+                events.append(Event(kind=EventKind.EDGE_UPDATED, subject=name, at=now, data=data))
+        if events:
+            await self.context.store.save(events=events)
+
+    def _weights(self, service: Service, replicas: Sequence[Replica]) -> dict[InstanceId, int]:
         """The original's rule sends most to the instance with the least CPU; else every replica weighs the same."""
         if service.spec.scaling.policy is not ScalingPolicy.THRESHOLD:
             return {}
         used = {replica.instance_id for replica in replicas}
-        samples = {name: self.pulses.cpu_samples(name) for name in used}
-        return weights_by_cpu(samples, last=CPU_SAMPLES)
+        exact = weights_by_cpu({name: self.pulses.cpu_samples(name) for name in used}, last=CPU_SAMPLES)
+        return {name: max(1, weight // WEIGHT_STEP * WEIGHT_STEP) for name, weight in exact.items()}
 
-    def _newly_noticed(self, instances: dict[InstanceId, Instance]) -> dict[str, object]:
+    def _newly_noticed(self, instances: Mapping[InstanceId, Instance]) -> dict[str, object]:
         """Return how long after their notices instances left the edge, each told once."""
         now = self.context.clock.now()
-        new = [i for i in instances.values() if i.notice is not None and i.id not in self._noticed]
-        self._noticed = {i.id for i in instances.values() if i.notice is not None}
-        if not new:
-            return {}
-        delays = {i.id: round((now - i.notice.noticed_at).total_seconds() * 1000, 1) for i in new if i.notice}
-        return {"after_notice_ms": delays}
+        delays = {
+            i.id: round((now - i.notice.noticed_at).total_seconds() * 1000, 1)
+            for i in instances.values()
+            if i.notice is not None and i.id not in self._told
+        }
+        self._told = {i.id for i in instances.values() if i.notice is not None}
+        return {"after_notice_ms": delays} if delays else {}
 
 
-def edge_service(service: Service, routes: tuple[Route, ...], host: str) -> EdgeService:
+def edge_service(service: Service, routes: Sequence[Route], host: str) -> EdgeService:
     """Return what the edge has to know of the service."""
     spec = service.spec
     tls = None if spec.tls is None else Certificate(chain=Path(spec.tls.chain), key=Path(spec.tls.key))
@@ -158,18 +229,5 @@ def edge_service(service: Service, routes: tuple[Route, ...], host: str) -> Edge
     )
 
 
-def _up(routes: tuple[Route, ...]) -> frozenset[ReplicaId]:
+def _up(routes: Sequence[Route]) -> frozenset[ReplicaId]:
     return frozenset(route.endpoint.replica_id for route in routes if route.state is EndpointState.UP)
-
-
-def _counts(routes: tuple[Route, ...]) -> dict[str, object]:
-    up = sum(route.state is EndpointState.UP for route in routes)
-    return {"up": up, "draining": len(routes) - up}
-
-
-def _event(name: WorkloadName, now: object, **data: object) -> Event:
-    return Event(kind=EventKind.EDGE_UPDATED, subject=name, at=now, data=data)  # type: ignore[arg-type]
-
-
-def _with(event: Event, **data: object) -> Event:
-    return Event(kind=event.kind, subject=event.subject, at=event.at, data={**event.data, **data}, reason=event.reason)

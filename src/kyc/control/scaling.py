@@ -31,6 +31,8 @@ from kyc.planning.packing import (
 from kyc.planning.risk import RiskBook
 from kyc.planning.serving import (
     ServiceRecords,
+    hopeless_because,
+    is_last_resort,
     next_purchase_at,
     next_start_at,
     pace_of,
@@ -95,10 +97,7 @@ class Scaling:
     def _note(self, step: ServiceStep, decision: ScaleDecision, reason: str) -> None:
         self.decisions[step.service.name] = decision
         step.decided(decision, reason)
-        if decision.cause is Cause.BROKEN:
-            step.set(reason=reason)
-        elif step.service.reason:
-            step.set(reason="")
+        step.set(reason=reason if decision.cause is Cause.BROKEN else hopeless_because(step.current()))
 
     def _view(self, step: ServiceStep, history: TrafficHistory, sizing: Sizing) -> ServiceView:
         service, rule = step.service, step.service.spec.scaling
@@ -142,7 +141,9 @@ class Scaling:
         for action in actions or plan_rollout(seen, rule):
             if isinstance(action, BuyInstances):
                 await self._buy(step, action, fleet, sizing)
-            elif not (isinstance(action, StartReplica) and _is_ahead(next_start_at(seen), step.now)):
+            elif isinstance(action, StartReplica) and _is_ahead(next_start_at(seen), step.now):
+                continue
+            elif not (isinstance(action, DrainReplica) and is_last_resort(seen, action, now=step.now)):
                 _apply(step, action)
 
     async def _buy(self, step: ServiceStep, action: BuyInstances, fleet: FleetSize, sizing: Sizing) -> None:

@@ -25,6 +25,7 @@ from kyc.planning.serving import ServiceRecords, drained_replicas, gone_replicas
 from kyc.ports.edge import EdgeLoad
 
 ENDED_KEPT = 20  # of the replicas that are over: the newest tell how starts went
+READ_EVERY_S = 0.1  # however often something changes
 _SECOND_S = 0.95  # a tick may come a little early
 
 
@@ -51,7 +52,7 @@ class Services:
         self.scaling.forget(over)
         if not services:
             return
-        loads = await self.traffic.read()
+        loads = await self.traffic.read(not_before_s=READ_EVERY_S)
         now_s = self.context.clock.monotonic_s()
         noted = now_s - self._noted_s >= _SECOND_S
         if noted:

@@ -95,6 +95,7 @@ class Traffic:
     pulses: Pulses
     edge: Edge
     _known: dict[WorkloadName, TrafficHistory] = field(default_factory=dict)
+    _read: tuple[float, Mapping[WorkloadName, EdgeLoad] | None] | None = None
 
     def of(self, name: WorkloadName) -> TrafficHistory:
         """Return a service's history; an empty one if nothing is known yet."""
@@ -105,8 +106,14 @@ class Traffic:
         for name in names & self._known.keys():
             del self._known[name]
 
-    async def read(self) -> Mapping[WorkloadName, EdgeLoad] | None:
-        """Ask the edge; None if it does not answer."""
+    async def read(self, *, not_before_s: float) -> Mapping[WorkloadName, EdgeLoad] | None:
+        """Ask the edge, unless that was done so lately; None if it does not answer."""
+        now_s = self.clock.monotonic_s()
+        if self._read is None or now_s - self._read[0] >= not_before_s:
+            self._read = (now_s, await self._ask())
+        return self._read[1]
+
+    async def _ask(self) -> Mapping[WorkloadName, EdgeLoad] | None:
         try:
             return await self.edge.load()
         except KycError as error:

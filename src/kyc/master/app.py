@@ -26,6 +26,7 @@ from kyc.master.routes import (
     jobs,
     logs,
     market,
+    metrics,
     notifications,
     offers,
     overview,
@@ -35,6 +36,7 @@ from kyc.master.routes import (
     simulate,
     snapshots,
     streams,
+    sweep,
     users,
     workloads,
 )
@@ -45,6 +47,7 @@ from kyc.wire.problem import MEDIA_TYPE
 
 PREFIX = "/api/v1"
 _FOR_PEOPLE = (  # administrators do all of it, viewers only what reads
+    metrics,
     workloads,
     jobs,
     services,
@@ -64,6 +67,7 @@ _FOR_PEOPLE = (  # administrators do all of it, viewers only what reads
     overview,
     budgets,
     clouds,
+    sweep,
     shutdown,
 )
 _FOR_ADMINS = (users,)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from kyc.adapters.envoy.edge import EnvoyEdge
+from kyc.adapters.haproxy.edge import HaproxyEdge
+from kyc.adapters.pyedge.edge import PythonEdge
 from kyc.domain.errors import InvalidInputError, UnreachableError
 from kyc.domain.ids import WorkloadName
 from kyc.ports.clock import Clock
@@ -14,6 +16,8 @@ from kyc.ports.edge import Edge, EdgeLoad, EdgeService
 
 _KINDS: dict[str, Callable[[Path, Clock], Edge]] = {
     "envoy": lambda folder, clock: EnvoyEdge(folder, clock=clock),
+    "haproxy": lambda folder, clock: HaproxyEdge(folder, clock=clock),
+    "python": lambda folder, clock: PythonEdge(folder, clock=clock),
 }
 
 

@@ -28,21 +28,18 @@ from kyc.control.accounts import Accounts
 from kyc.control.clouds import LiveClouds
 from kyc.control.context import Context
 from kyc.control.engine import Engine
-from kyc.control.intent import enrolment_token
+from kyc.control.launch import Launches
 from kyc.control.move import Moves
 from kyc.control.notifications import Notifications
 from kyc.control.prices import Prices
 from kyc.control.serve import Servings
 from kyc.control.signal import Signal
 from kyc.control.users import Users
-from kyc.domain.deployment import Deployment
 from kyc.domain.errors import KycError
-from kyc.domain.ids import InstanceId
-from kyc.domain.offer import Arch
 from kyc.domain.snapshot import StreamAccess
 from kyc.master.archives import Archives
-from kyc.master.boot import agent_env, cloud_user_data, local_user_data
-from kyc.master.cloud_wiring import make_providers
+from kyc.master.boot import BootScripts
+from kyc.master.cloud_wiring import make_providers, make_tunnels
 from kyc.master.edges import make_edge, port_giver
 from kyc.master.home import Home
 from kyc.master.main import Start
@@ -62,7 +59,6 @@ from kyc.snapshot.maintain import Maintainer
 from kyc.streams import check, connect
 
 MOST_TABLE_BYTES = 256 << 20
-LOCAL = "local"
 
 
 @asynccontextmanager
@@ -102,7 +98,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
     edge = make_edge(settings.edge, home.path / "edge", clock)
     engine = Engine(
         context,
-        BootScripts(secrets, bundles),
+        BootScripts(secrets, bundles.hashes),
         edge=edge,
         prices=prices,
         accounts=accounts,
@@ -114,6 +110,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
         await local.ensure()
         await accounts.tick()
         await streams.ensure()
+        engine.tunnels = make_tunnels(settings, home, context, start.url)
         loops = asyncio.create_task(engine.run())
         try:
             yield Services(
@@ -134,6 +131,9 @@ async def build(start: Start) -> AsyncIterator[Services]:
                 history=engine.pulses.history,
                 operations=operations,
                 accounts=accounts,
+                launches=Launches(context),
+                sweeper=engine.sweeper,
+                provisioner=provisioner,
                 users=Users(context, Scrypt(), session_lasts=settings.session_lasts),
                 archives=archives,
                 prices=prices,
@@ -149,6 +149,8 @@ async def build(start: Start) -> AsyncIterator[Services]:
             loops.cancel()
             with suppress(asyncio.CancelledError):
                 await loops
+            if engine.tunnels is not None:
+                await engine.tunnels.tunnels.close()
     finally:
         await store.close()
         if operations.everything:
@@ -186,23 +188,6 @@ def make_keeper(home: Home, clock: Clock) -> BookKeeper:
     """Return what brings prices in, each time in a process of its own."""
     argv = [sys.executable, "-m", "kyc.master.pricing", str(home.catalog)]
     return BookKeeper(home.catalog, argv=argv, env=os.environ, kinds=FEED_KINDS, clock=clock)
-
-
-@dataclass(frozen=True, slots=True)
-class BootScripts:
-    """What instances run when they boot: on this machine this installation's agent, elsewhere a bundle of it."""
-
-    secrets: Secrets
-    bundles: Bundles
-
-    async def __call__(self, deployment: Deployment, instance_id: InstanceId, master_url: str) -> str:
-        """Return the instance's user data; raise UnreachableError if there is no bundle for it and none can be made."""
-        env = agent_env(instance_id, master_url, enrolment_token(self.secrets, instance_id))
-        if deployment.offer.cloud == LOCAL:
-            return local_user_data(env)
-        machine = "aarch64" if deployment.offer.arch is Arch.ARM64 else "x86_64"
-        hashes = await self.bundles.hashes(machine)
-        return cloud_user_data({**env, "KYC_NOTICES": deployment.offer.cloud}, hashes)
 
 
 @dataclass(slots=True)

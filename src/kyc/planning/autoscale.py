@@ -226,6 +226,7 @@ class _Look:
     mean: float  # over the last `start` seconds
     long_mean: float
     known_s: int
+    memory_s: int
     short_s: int
     is_broken: bool
     grain: float
@@ -251,6 +252,7 @@ class _Look:
             mean=float(newest.sum()) / max(1, len(newest)),
             long_mean=total / max(1, len(recent)),
             known_s=len(recent),
+            memory_s=memory_s,
             short_s=short_s,
             is_broken=len(newest) * 2 < expected_s or expected_s == 0,
             grain=view.grain,
@@ -261,7 +263,7 @@ class _Look:
     @property
     def is_settled(self) -> bool:
         """Whether enough was seen to give something back."""
-        return self.known_s >= 5 * self.short_s
+        return self.known_s >= min(5 * self.short_s, self.memory_s)
 
     def worth(self, index: int) -> Worth:
         """Return what the unit after the first `index` is worth."""

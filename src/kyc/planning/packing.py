@@ -39,7 +39,10 @@ class PackReplica:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackInstance:
-    """An instance with what it offers to replicas (`room` in all, not what is left) and what runs on it."""
+    """An instance with what it offers to replicas (`room` in all, not what is left) and what runs on it.
+
+    `is_stand_in`: it was bought for want of another kind, which is there now: the first to leave, full or not.
+    """
 
     id: InstanceId
     standing: Standing
@@ -48,6 +51,7 @@ class PackInstance:
     pool: Pool | None = None
     price_usd_per_hour: float = 0.0
     interruptions_per_hour: float = 0.0
+    is_stand_in: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,16 +255,23 @@ def _needed(board: _Board, replicas: int) -> int:
 
 
 def _leaving(board: _Board, count: int) -> list[_Slot]:
-    """Return the instances to give back: those that start, the emptiest, the riskiest, the dearest first."""
+    """Return the instances to give back: stand-ins, those that start, the emptiest, the riskiest, the dearest first."""
     if count == 0:
         return []
     return sorted(board.slots, key=_leaves_first)[:count]
 
 
-def _leaves_first(slot: _Slot) -> tuple[bool, int, float, float, str]:
+def _leaves_first(slot: _Slot) -> tuple[bool, bool, int, float, float, str]:
     it = slot.instance
     ready = sum(replica.is_ready for replica in slot.kept)
-    return (it.standing is Standing.READY, ready, -it.interruptions_per_hour, -it.price_usd_per_hour, it.id)
+    return (
+        not it.is_stand_in,
+        it.standing is Standing.READY,
+        ready,
+        -it.interruptions_per_hour,
+        -it.price_usd_per_hour,
+        it.id,
+    )
 
 
 def _drain_surplus(board: _Board, surplus: int, leaving: list[_Slot]) -> None:

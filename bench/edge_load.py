@@ -46,7 +46,7 @@ def start_wrk(url: str, *, seconds: float, connections: int = 32, core: int | No
     """Start wrk; `wrk_result` waits for it."""
     pinned = ["taskset", "-c", str(core)] if core is not None else []
     argv = [*pinned, "wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "20s", "--latency", url]
-    return subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, start_new_session=True)
 
 
 def wrk_result(process: subprocess.Popen[str]) -> Shot:
@@ -119,7 +119,8 @@ open_file_cache max=10; server {{ {listens} root {files}; }} }}
     )
     binary = program("nginx")
     assert binary is not None
-    process = subprocess.Popen(["taskset", "-c", str(core), binary, "-c", str(config), "-p", str(folder)])
+    argv = ["taskset", "-c", str(core), binary, "-c", str(config), "-p", str(folder)]
+    process = subprocess.Popen(argv, start_new_session=True)
     try:
         yield ports
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
 import time
 
@@ -13,13 +14,21 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(port: int, *, timeout_s: float = 60) -> None:
-    """Wait until somebody listens there; raise TimeoutError."""
+def wait_for(port: int, path: str, *, timeout_s: float = 90) -> None:
+    """Wait until a GET of the path is answered with 200; raise TimeoutError."""
     deadline = time.monotonic() + timeout_s
-    while True:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
+    why = ""
+    while time.monotonic() < deadline:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            connection.request("GET", path)
+            status = connection.getresponse().status
+            if status == 200:
                 return
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"nobody listens on port {port}")
-        time.sleep(0.05)
+            why = f"it answers {status}"
+        except OSError as error:
+            why = str(error)
+        finally:
+            connection.close()
+        time.sleep(0.1)
+    raise TimeoutError(f"nothing serves on port {port}: {why}")

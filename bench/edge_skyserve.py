@@ -21,8 +21,7 @@ class Controller(BaseHTTPRequestHandler):
     def do_POST(self) -> None:  # the library's name
         """Answer the balancer's sync."""
         self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        ready = {url: {"gpu_type": "none", "qps": 0} for url in urls}
-        body = json.dumps({"ready_replica_urls": urls, "replica_info": [ready], "ready_replicas": urls}).encode()
+        body = json.dumps({"replica_info": {url: {"gpu_type": "none"} for url in urls}}).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))

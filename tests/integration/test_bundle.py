@@ -28,9 +28,17 @@ from tests.needs import need
 SYSTEMCTL = '#!/bin/sh\necho "$@" >> {log}\n'
 
 
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> Bundles:
+    """Made once for all: packing takes some seconds."""
+    return Bundles(tmp_path_factory.mktemp("bundles"), (own_tag(),))
+
+
 @pytest.fixture
-def stand(tmp_path: Path) -> Stand:
-    return make_stand(tmp_path / "stand")
+def stand(tmp_path: Path, bundles: Bundles) -> Stand:
+    made = make_stand(tmp_path / "stand")
+    made.services = replace(made.services, bundles=bundles)
+    return made
 
 
 async def booting(stand: Stand) -> Instance:
@@ -59,7 +67,12 @@ async def boots(folder: Path, script: str) -> tuple[int, str]:
         env={"PATH": f"{programs}:/usr/bin:/bin"},
         stderr=asyncio.subprocess.PIPE,
     )
-    _, complaints = await process.communicate()
+    try:
+        _, complaints = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     return process.returncode or 0, complaints.decode()
 
 
@@ -134,6 +147,7 @@ async def is_ready(stand: Stand, instance: Instance) -> bool:
 
 async def test_another_file_than_the_one_that_was_promised_is_not_installed(stand: Stand, tmp_path: Path) -> None:
     instance = await booting(stand)
+    await stand.services.bundles.get(own_tag())
     async with listening(stand) as url:
         env = agent_env(instance.id, url, token_of(stand, instance))
         script = cloud_user_data(env, {own_tag(): "0" * 64}, root=str(tmp_path / "root"))

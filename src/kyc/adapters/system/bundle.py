@@ -37,6 +37,7 @@ _MACHINES = {"x86_64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
 _TAG = re.compile(r"cp3(\d{1,2})-(x86_64|aarch64)")
 _GLIBC = ("manylinux_2_17", "manylinux2014", "manylinux_2_28")
 _LONGEST_S = 300.0
+_UNUSED = ("zstandard/_cffi", "zstandard/backend_cffi")  # a second implementation, twice as large as the first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +130,7 @@ def _installed() -> Iterator[tuple[str, bytes]]:
         found = _distribution(name)
         for file in found.files or ():
             outside = ".." in file.parts or file.suffix == ".pyc" or file.parts[0].endswith((".dist-info", ".data"))
-            if not outside:
+            if not outside and not str(file).startswith(_UNUSED):
                 yield str(file), Path(str(found.locate_file(file))).read_bytes()
 
 
@@ -158,14 +159,17 @@ def _fetched(tag: str) -> Iterator[tuple[str, bytes]]:
 def _of_wheel(path: Path) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(path) as wheel:
         for name in wheel.namelist():
-            if not name.endswith("/") and ".dist-info/" not in name and ".data/" not in name:
+            if not name.endswith("/") and ".dist-info/" not in name and not name.startswith(_UNUSED):
                 yield name, wheel.read(name)
 
 
 def _packed(files: dict[str, bytes]) -> bytes:
     """Return the files as tar.gz, the same bytes for the same files."""
     buffer = io.BytesIO()
-    with gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as zipped, tarfile.open(fileobj=zipped, mode="w") as tar:
+    with (
+        gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=5, mtime=0) as zipped,
+        tarfile.open(fileobj=zipped, mode="w") as tar,
+    ):
         for name in sorted(files):
             entry = tarfile.TarInfo(name)
             entry.size, entry.mode = len(files[name]), 0o644

@@ -23,10 +23,9 @@ def python_image(path: Path) -> Path:
     shell = Path(shutil.which("dash") or "/bin/sh").resolve()
     stdlib = Path(sysconfig.get_paths()["stdlib"])
     with tarfile.open(path, "w") as tar:
-        files = [binary, shell, *_modules(stdlib)]
         wanted = {str(binary): binary, "/bin/sh": shell}  # where it is, Python finds its library
         wanted |= {str(file): file for file in _modules(stdlib)}
-        for library in _libraries([file for file in files if file.suffix in {"", ".so"} or ".so." in file.name]):
+        for library in _libraries([binary, shell, *(file for file in _modules(stdlib) if ".so" in file.suffixes)]):
             wanted[library] = Path(library).resolve()
         for name, source in sorted(wanted.items()):
             tar.add(source, arcname=name.lstrip("/"), recursive=False)

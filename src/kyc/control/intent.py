@@ -23,6 +23,7 @@ from kyc.domain.ids import InstanceId, WorkloadName, new_deployment_id, new_inst
 from kyc.domain.instance import Instance, InstanceState
 from kyc.domain.job import AttemptState, Job, JobState
 from kyc.domain.offer import Offer, Purchase, read_offer_id
+from kyc.domain.replica import ReplicaState
 from kyc.domain.workload import JobSpec, Requirement
 from kyc.planning.market import Ranking, WorkAhead
 from kyc.planning.offers import OfferQuery
@@ -222,6 +223,9 @@ class Intents:
     async def _is_working(self, instance: Instance) -> bool:
         if instance.workload is None or instance.state is not InstanceState.READY:
             return False
+        replicas = await self.context.store.replicas(workload=instance.workload, live_only=True)
+        if any(r.instance_id == instance.id and r.state is ReplicaState.READY for r in replicas):
+            return True
         attempts = await self.context.store.attempts(workload=instance.workload, live_only=True)
         return any(a.instance_id == instance.id and a.state is AttemptState.RUNNING for a in attempts)
 

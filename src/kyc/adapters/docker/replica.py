@@ -20,6 +20,7 @@ from kyc.ports.runtime import OnPull, ReplicaCommand, Usage
 LABEL = "kyc.instance"
 WORK = "/work"  # where a container finds the workdir
 _MIB = 1 << 20
+_KILLED = 137
 _MISSING, _CONFLICT, _NOT_MODIFIED = 404, 409, 304
 _MAX_LINE = 65_536
 
@@ -128,10 +129,11 @@ class ContainerReplica:
             yield rest[:_MAX_LINE]
 
     async def wait(self) -> int:
-        """Return the exit code once it has ended; the container is gone then."""
-        with _translated("wait for a container"):
-            answer = await self._container.wait()
-        return await self._ended(int(answer["StatusCode"]))
+        """Return the exit code once it has ended; the container is gone then. One that was removed counts as killed."""
+        code = _KILLED
+        with _translated("wait for a container", but=(_MISSING,)):
+            code = int((await self._container.wait())["StatusCode"])
+        return await self._ended(code)
 
     async def stop(self, *, grace_s: float) -> int:
         """Send SIGTERM, wait `grace_s` at most, kill; return the exit code."""

@@ -137,6 +137,9 @@ def kill_one() -> int:
 async def step(client: Client) -> dict[str, object]:
     """Let the load go from 1x to 5x of a replica's target at once; return how long capacity took to meet it."""
     text = service_text(1, least=1, most=12, target=", target_concurrency: 4, fill_instances: false")
+    text = text.replace("cpus: 0.4", "cpus: 0.15").replace(
+        "max_replicas_per_instance: 2", "max_replicas_per_instance: 6"
+    )
     url = await start(client, text)
     load = Load(url)
     async with asyncio.TaskGroup() as group:
@@ -147,6 +150,8 @@ async def step(client: Client) -> dict[str, object]:
         crossed = await _when(client, lambda detail: detail.row.replicas_wanted >= 5)
         met = await _when(client, lambda detail: detail.row.replicas_ready >= 5)
         load.stop.set()
+    for failure in load.failures[:10]:
+        print("failed in the step:", failure)
     await asyncio.to_thread(client.stop, "bench")
     await asyncio.to_thread(client.wait, "bench", timeout_s=90)
     known = crossed is not None and met is not None

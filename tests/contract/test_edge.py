@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -40,9 +42,16 @@ async def test_weights_share_requests_by_instance(stage: Stage, balance: Balance
     replicas = [await stage.replica(f"r{n}") for n in range(3)]
     heavy = [place(each, on="i-big", weight=3) for each in replicas[:2]]
     await stage.apply(*heavy, place(replicas[2], on="i-small", weight=2), balance=balance)
-    answered = await stage.who(160)
-    assert answered["r2"] == pytest.approx(40, abs=12)
-    assert answered["r0"] + answered["r1"] == pytest.approx(120, abs=12)
+    answered: Counter[str] = Counter()
+
+    async def client() -> None:
+        for _ in range(20):
+            async with stage.client.get(stage.url("/slow?s=0.02")) as response:
+                answered[await response.text()] += 1
+
+    await asyncio.gather(*(client() for _ in range(16)))
+    assert answered["r2"] == pytest.approx(80, abs=32)
+    assert answered["r0"] == pytest.approx(answered["r1"], rel=0.5)
 
 
 async def test_an_instance_loses_its_share_with_the_replicas_that_drain(stage: Stage) -> None:
@@ -235,8 +244,9 @@ async def test_an_unsafe_request_is_sent_again_only_if_it_did_not_arrive(stage: 
         assert (said["status"], said["replica"]) == (200, "alive")
     fatal = [await stage.replica("f1"), await stage.replica("f2")]
     await stage.apply(*(place(each) for each in fatal))
-    async with stage.client.post(stage.url("/die"), data=b"buy") as response:
-        assert response.status >= 500
+    with suppress(aiohttp.ServerDisconnectedError):  # or 5xx: either says that it may have arrived
+        async with stage.client.post(stage.url("/die"), data=b"buy") as response:
+            assert response.status >= 500
     assert sum(each.hits for each in fatal) == 1
 
 

@@ -18,6 +18,8 @@ from typing import Any
 import aiohttp
 
 from kyc.adapters.envoy.edge import EnvoyEdge, EnvoyOptions
+from kyc.adapters.haproxy.edge import HaproxyEdge, HaproxyOptions
+from kyc.adapters.pyedge.edge import PythonEdge
 from kyc.adapters.system.clock import SystemClock
 from kyc.domain.ids import InstanceId, ReplicaId, WorkloadName
 from kyc.domain.service import Balance, Endpoint, EndpointState
@@ -34,7 +36,16 @@ def _envoy(folder: Path) -> Edge:
     return EnvoyEdge(folder, clock=SystemClock(), options=EnvoyOptions(concurrency=1))
 
 
-EDGES: dict[str, Callable[[Path], Edge]] = {"envoy": _envoy}
+def _haproxy(folder: Path) -> Edge:
+    need("haproxy")
+    return HaproxyEdge(folder, clock=SystemClock(), options=HaproxyOptions(threads=1))
+
+
+def _python(folder: Path) -> Edge:
+    return PythonEdge(folder, clock=SystemClock())
+
+
+EDGES: dict[str, Callable[[Path], Edge]] = {"envoy": _envoy, "haproxy": _haproxy, "python": _python}
 
 
 def free_port() -> int:
@@ -113,6 +124,12 @@ class Stage:
         async with self.client.request(method, self.url(path), **options) as response:
             said: dict[str, Any] = await response.json() if response.status != 503 else {}
             return said | {"status": response.status, "told": {k.lower(): v for k, v in response.headers.items()}}
+
+    async def ask_tls(self, tls: ssl.SSLContext) -> dict[str, Any]:
+        """Return what the replica said to a request by TLS."""
+        async with self.client.get(self.url(scheme="https"), ssl=tls) as response:
+            said: dict[str, Any] = await response.json()
+            return said
 
     async def who(self, count: int) -> Counter[str]:
         """Return how often each replica answered, of so many requests in a row."""

@@ -43,16 +43,16 @@ Handler = Callable[[Request], Response]
 @asynccontextmanager
 async def serving(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """Serve on a free loopback port; yield `http(s)://127.0.0.1:port`."""
-    tasks: set[asyncio.Task[None]] = set()
+    open_ends: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def on_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        tasks.add(task)
+        open_ends[task] = writer
         try:
             await _serve(reader, writer, handler)
         finally:
-            tasks.discard(task)
+            del open_ends[task]
 
     server = await asyncio.start_server(on_connection, "127.0.0.1", 0, ssl=tls)
     port = server.sockets[0].getsockname()[1]
@@ -60,17 +60,17 @@ async def serving(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncI
         yield f"{'https' if tls else 'http'}://127.0.0.1:{port}"
     finally:
         server.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in open_ends.values():
+            writer.transport.abort()
+        await asyncio.gather(*open_ends)
 
 
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handler: Handler) -> None:
     try:
         while request := await _read(reader):
             response = handler(request)
-            if response.wait_s:
-                await asyncio.sleep(response.wait_s)
+            if response.wait_s and await _hung_up(reader, within_s=response.wait_s):
+                break
             writer.write(_encoded(response, head_only=request.method == "HEAD"))
             await writer.drain()
             if request.headers.get("connection", "").lower() == "close":
@@ -81,6 +81,15 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, han
         writer.close()
         with suppress(ConnectionError, ssl.SSLError):
             await writer.wait_closed()
+
+
+async def _hung_up(reader: asyncio.StreamReader, *, within_s: float) -> bool:
+    """Wait; say whether the client went away before the time was over."""
+    try:
+        async with asyncio.timeout(within_s):
+            return not await reader.read(1)
+    except TimeoutError:
+        return False
 
 
 async def _read(reader: asyncio.StreamReader) -> Request | None:

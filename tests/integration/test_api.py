@@ -10,10 +10,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from kyc.domain.event import Event, EventKind, LogLines
 from kyc.domain.ids import InstanceId, WorkloadName
 from kyc.domain.instance import InstanceState
+from kyc.master.metrics import render
+from kyc.wire.agent import Pulse
 from kyc.wire.api import (
     BudgetRow,
     CatalogReport,
@@ -35,6 +38,7 @@ from kyc.wire.api import (
     WorkloadRow,
 )
 from tests.integration.stand import JOB, STARTED, Stand, in_process, make_stand, read, told
+from tests.rows import workload
 
 
 @pytest.fixture
@@ -184,6 +188,39 @@ class TestWorkloads:
             assert (response.status_code, response.content) == (200, b"tarball")
         told(await client.get("/workloads/train/snapshots/9/files"), 404)
         told(await client.get("/workloads/train/snapshots/newest/files"), 422)
+
+
+class TestMetrics:
+    async def test_prometheus_reads_workloads_and_instances(self, stand: Stand, client: httpx.AsyncClient) -> None:
+        await client.post("/jobs", json={"file": JOB})
+        made = read(await client.post("/deployments", json={"count": 2}), DeploymentRow, 201)
+        stand.pulses.heard(InstanceId(made.instances[0]), Pulse(at=STARTED, cpu=0.5, memory=0.25, disk=0.1))
+        answer = await client.get("/metrics")
+        assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+        found = {
+            (sample.name, *sorted(sample.labels.values())): sample.value
+            for family in text_string_to_metric_families(answer.text)
+            for sample in family.samples
+        }
+        assert found["kyc_workload_state", "job", "queued", "train"] == 1
+        assert found["kyc_workload_interruptions_total", "train"] == 0
+        assert found["kyc_instances", "fake", "requested", "spot"] == 2
+        assert found["kyc_instance_cpu_ratio", "", made.instances[0]] == 0.5
+        assert not [name for name, *_ in found if name == "kyc_workload_rpo_seconds"]  # nothing runs yet
+
+    async def test_a_running_workload_tells_what_is_unsafe(self) -> None:
+        row = workload(rpo_s=1.5, dirty_bytes=1000, flush_estimate_s=0.2)
+        text = render([row], []).decode()
+        for line in (
+            'kyc_workload_rpo_seconds{workload="train"} 1.5',
+            'kyc_workload_dirty_bytes{workload="train"} 1000.0',
+            'kyc_workload_flush_estimate_seconds{workload="train"} 0.2',
+        ):
+            assert line in text.splitlines()
+
+    async def test_it_wants_the_token(self, stand: Stand) -> None:
+        async with in_process(stand, with_token=False) as client:
+            told(await client.get("/metrics"), 401)
 
 
 class TestStreams:

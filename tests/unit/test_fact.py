@@ -129,3 +129,27 @@ def test_what_was_printed_is_kept() -> None:
 def test_a_fact_of_an_unknown_attempt_changes_nothing() -> None:
     fact = wire.Prepared(at=START, attempt="who.1")
     assert read(fact, replace(KNOWN, attempt=None, job=None)) == Changes()
+
+
+def test_the_pause_of_a_hand_over_and_what_it_fetched_last_are_told() -> None:
+    stopped = wire.Released(at=START, attempt=ATTEMPT.id, stopped_at=START - timedelta(seconds=2))
+    released, job = read(stopped).records
+    assert isinstance(released, Attempt)
+    assert isinstance(job, Job)
+    assert (released.state, job.work_stopped_at) == (AttemptState.RELEASED, START - timedelta(seconds=2))
+    started = wire.Started(
+        at=START + timedelta(seconds=0.5), attempt=ATTEMPT.id, epoch=2, pid=7, sequence=3, final_delta_bytes=1234
+    )
+    again = replace(KNOWN, job=replace(job, state=JobState.MIGRATING, started_at=START))
+    changes = read(started, again)
+    (event,) = changes.events
+    assert event.kind is EventKind.JOB_RESUMED
+    assert (event.data["final_delta_bytes"], event.data["pause_s"]) == (1234, 2.5)
+    assert [record.work_stopped_at for record in changes.records if isinstance(record, Job)] == [None]
+    dead = replace(KNOWN, job=replace(job, state=JobState.MIGRATING, started_at=START, work_stopped_at=None))
+    assert read(started, dead).events[0].data["pause_s"] is None
+
+
+def test_a_release_before_any_work_says_nothing_of_a_stop() -> None:
+    records = read(wire.Released(at=START, attempt=ATTEMPT.id)).records
+    assert [type(record) for record in records] == [Attempt]

@@ -92,5 +92,7 @@ class Replicator:
                 took_s=commit.took_s,
                 flushed=commit.flushed,
                 missed=[*commit.missed, *commit.special],
+                rpo_s=round(commit.rpo_s, 3),
+                dirty_bytes=commit.dirty_bytes,
             )
         )

@@ -22,6 +22,7 @@ class Follower:
         self._session = session
         self._seen: int | None = None  # the newest there was at the last restore, which may have had to skip it
         self.sequence: int | None = None
+        self.fetched_bytes = 0  # by the last restore
 
     async def first(self) -> None:
         """Restore the newest snapshot and tell so, also if there is none."""
@@ -56,7 +57,7 @@ class Follower:
             self._world.tell(Restored(at=clock.now(), attempt=attempt, done=False, sequence=newest))
         began_s = clock.monotonic_s()
         restored = await self._world.insist(attempt, "restore the files", self._session.restore)
-        self.sequence = restored.sequence
+        self.sequence, self.fetched_bytes = restored.sequence, restored.fetched_bytes
         if tell:
             self._world.tell(
                 Restored(

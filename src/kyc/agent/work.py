@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import datetime
 
 from kyc.agent.engine import Replication, Session
 from kyc.agent.order import Order
@@ -33,6 +34,8 @@ class Work:
         self._follower = follower
         self._wanted = order.assignment
         self._replicator: Replicator | None = None
+        self._final_delta_bytes = 0
+        self._stopped_at: datetime | None = None
         progress = Progress(self._wanted.progress)
         self._printer = Printer(self._wanted.attempt, progress, tell=world.tell, clock=world.clock)
 
@@ -59,7 +62,8 @@ class Work:
     async def _open(self) -> None:
         wanted = self._wanted
         await self._world.insist(wanted.attempt, "open the stream", lambda: self._session.open_epoch(wanted.epoch))
-        await self._follower.catch_up(tell=True)  # nobody else can commit any more: this is the last there is
+        if await self._follower.catch_up(tell=True):  # nobody else can commit any more: this is the last there is
+            self._final_delta_bytes = self._follower.fetched_bytes
 
     async def _run(self) -> None:
         world, wanted = self._world, self._wanted
@@ -73,6 +77,7 @@ class Work:
                     epoch=wanted.epoch,
                     pid=running.pid,
                     sequence=self._follower.sequence,
+                    final_delta_bytes=self._final_delta_bytes,
                 )
             )
             await self._see_through(running, replicator)
@@ -100,6 +105,7 @@ class Work:
             log.info("work_ends", extra={"attempt": self._wanted.attempt, "how": ending})
             if ending != "exited":
                 await self._stop(running, replicator.now.flush_estimate_s)
+            self._stopped_at = self._world.clock.now()
             await first_of(read=asyncio.shield(pump), time=self._world.clock.sleep_s(_LAST_WORDS_S))
             pump.cancel()
             batches.cancel()
@@ -160,4 +166,11 @@ class Work:
             self._printer.add(line)
 
     def _tell_released(self, *, missed: list[str]) -> None:
-        self._world.tell(Released(at=self._world.clock.now(), attempt=self._wanted.attempt, missed=missed))
+        self._world.tell(
+            Released(
+                at=self._world.clock.now(),
+                attempt=self._wanted.attempt,
+                missed=missed,
+                stopped_at=self._stopped_at,
+            )
+        )

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 
 from kyc.cli.output import Cell, Output, state_cell
-from kyc.cli.words import ago, now, span, until, usd, usd_column
+from kyc.cli.words import ago, now, size, span, until, usd, usd_column
 from kyc.sdk.client import Client
 from kyc.sdk.flows import is_over
 from kyc.wire.api import WorkloadRow
 
-_COLUMNS = ("NAME", "STATE", ">STEP", ">ATTEMPT", ">INSTANCES", ">INTERRUPTED", ">COST", ">SAVED", ">FORECAST", "SNAPSHOT", "UNSAFE FOR", "DEADLINE")  # fmt: skip  # noqa: E501
+_COLUMNS = ("NAME", "STATE", ">STEP", ">ATTEMPT", ">INSTANCES", ">INTERRUPTED", ">COST", ">SAVED", ">FORECAST", "SNAPSHOT", "UNSAFE FOR", ">UNSAFE", ">FLUSH", "DEADLINE")  # fmt: skip  # noqa: E501
 
 
 def ps(args: argparse.Namespace, out: Output) -> int:
@@ -41,6 +41,8 @@ def _line(row: WorkloadRow, cost: str, saved: str) -> list[Cell | str]:
         usd(row.forecast_usd),
         ago(row.last_snapshot_at, now=at),
         span(row.rpo_s),
+        "-" if row.dirty_bytes is None else size(row.dirty_bytes),
+        span(row.flush_estimate_s),
         "-" if is_over(row.state) else until(row.deadline_at, now=at),
     ]
 

@@ -150,7 +150,11 @@ def _restored(data: Data) -> str:
 
 def _started(data: Data) -> str:
     start = "from the beginning" if data.get("sequence") is None else f"from snapshot #{data['sequence']}"
-    return f"{data.get('attempt', '')} on {data.get('instance', '')}, {start}, epoch {data.get('epoch')}"
+    told = f"{data.get('attempt', '')} on {data.get('instance', '')}, {start}, epoch {data.get('epoch')}"
+    if data.get("pause_s") is None:
+        return told
+    delta = size(_amount(data, "final_delta_bytes"))
+    return f"{told}, paused for {span(_amount(data, 'pause_s'))} ({delta} fetched after the flush)"
 
 
 def _progress(data: Data) -> str:

@@ -58,7 +58,7 @@ def read_fact(  # noqa: C901, PLR0911, PLR0912  # one arm for each kind of fact
         case wire.Started():
             return reading.started(fact)
         case wire.Released():
-            return reading.advanced(AttemptState.RELEASED, EventKind.ATTEMPT_RELEASED, missed=fact.missed)
+            return reading.released(fact)
         case wire.Exited():
             return reading.exited(fact)
         case wire.Fenced():
@@ -124,6 +124,8 @@ class _Reading:
             sent_bytes=fact.sent_bytes,
             took_s=fact.took_s,
             missed=fact.missed,
+            rpo_s=fact.rpo_s,
+            dirty_bytes=fact.dirty_bytes,
         )
         attempt = replace(self.attempt, safe_at=fact.at)
         return Changes(records=(replace(self.job, last_snapshot_at=fact.at), attempt), events=(event,))
@@ -140,12 +142,29 @@ class _Reading:
             return Changes()
         attempt = replace(self.attempt, started_at=self.now)
         first = self.job.started_at is None
-        job = replace(self.job, started_at=self.job.started_at or self.now)
+        job = replace(self.job, started_at=self.job.started_at or self.now, work_stopped_at=None)
         if job.state is not JobState.RUNNING:
             job = job.to(JobState.RUNNING, reason="")
         kind = EventKind.JOB_STARTED if first else EventKind.JOB_RESUMED
-        event = self._event(kind, epoch=fact.epoch, sequence=fact.sequence, started_at=fact.at.isoformat())
-        return Changes(records=(attempt, job), events=(event,))
+        data: dict[str, object] = {
+            "epoch": fact.epoch,
+            "sequence": fact.sequence,
+            "started_at": fact.at.isoformat(),
+        }
+        if not first:
+            data |= {"final_delta_bytes": fact.final_delta_bytes, "pause_s": self._pause_s(fact)}
+        return Changes(records=(attempt, job), events=(self._event(kind, **data),))
+
+    def _pause_s(self, fact: wire.Started) -> float | None:
+        """From the old work's end to the new one's start, by their instances' clocks; None: it was not stopped."""
+        stopped_at = self.job.work_stopped_at
+        return None if stopped_at is None else round(max(0.0, (fact.at - stopped_at).total_seconds()), 3)
+
+    def released(self, fact: wire.Released) -> Changes:
+        changes = self.advanced(AttemptState.RELEASED, EventKind.ATTEMPT_RELEASED, missed=fact.missed)
+        if fact.stopped_at is None or not changes.records:
+            return changes
+        return replace(changes, records=(*changes.records, replace(self.job, work_stopped_at=fact.stopped_at)))
 
     def exited(self, fact: wire.Exited) -> Changes:
         reason = f"{fact.stage} ended with code {fact.code}"

@@ -17,6 +17,7 @@ from typing import cast
 
 from kyc.control.context import Context, write_fresh
 from kyc.control.fact import Known, attempt_of, read_fact
+from kyc.control.flush import FlushWatch
 from kyc.control.orders import OrderBook
 from kyc.control.pulse import Pulses
 from kyc.control.replicafact import ReplicaChanges, read_replica_fact, read_replica_trouble
@@ -54,11 +55,13 @@ class Links:
     routing: Routing | None = None
     _revisions: itertools.count[int] = field(init=False)
     _orders: OrderBook = field(init=False)
+    _flushes: FlushWatch = field(init=False)
     _serving: dict[InstanceId, asyncio.Task[None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._revisions = itertools.count(int(self.context.clock.now().timestamp() * 1000))
         self._orders = OrderBook(self.context)
+        self._flushes = FlushWatch(self.context)
 
     async def serve(self, instance: Instance, receive: Receive, send: Send) -> None:
         """Talk to one agent until its connection ends; `receive` and `send` raise UnreachableError then.
@@ -116,6 +119,7 @@ class Links:
             match message:
                 case wire.Pulse():
                     self.pulses.heard(instance_id, message)
+                    await self._flushes.heard(instance_id, message)
                 case wire.Fact():
                     self.pulses.heard(instance_id)
                     await write_fresh(partial(self._store, instance_id, message))

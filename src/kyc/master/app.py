@@ -25,6 +25,7 @@ from kyc.master.routes import (
     jobs,
     logs,
     market,
+    metrics,
     notifications,
     offers,
     overview,
@@ -33,6 +34,7 @@ from kyc.master.routes import (
     shutdown,
     snapshots,
     streams,
+    sweep,
     users,
     workloads,
 )
@@ -43,6 +45,7 @@ from kyc.wire.problem import MEDIA_TYPE
 
 PREFIX = "/api/v1"
 _FOR_PEOPLE = (  # administrators do all of it, viewers only what reads
+    metrics,
     workloads,
     jobs,
     services,
@@ -61,6 +64,7 @@ _FOR_PEOPLE = (  # administrators do all of it, viewers only what reads
     overview,
     budgets,
     clouds,
+    sweep,
     shutdown,
 )
 _FOR_ADMINS = (users,)

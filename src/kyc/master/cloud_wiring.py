@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from functools import cache, partial
 
 from kyc.adapters.aws.provider import AwsProvider
+from kyc.adapters.azure.provider import AzureProvider
+from kyc.adapters.gcp.provider import GcpProvider
 from kyc.adapters.system.sshkey import public_key
 from kyc.control.region import regions_in_use
 from kyc.master.home import Home
@@ -22,10 +24,10 @@ def make_providers(settings: Settings, home: Home, store: Store, clock: Clock) -
     def key() -> str:
         return public_key(home.ssh_key)
 
+    master_id, admit_ssh = home.master_id(), settings.public_url is None
     aws = AwsProvider(
-        master_id=home.master_id(),
-        public_key=key,
-        admit_ssh=settings.public_url is None,
-        regions=partial(regions_in_use, store, clock),
+        master_id=master_id, public_key=key, admit_ssh=admit_ssh, regions=partial(regions_in_use, store, clock)
     )
-    return {aws.name: aws}
+    gcp = GcpProvider(master_id=master_id, public_key=key, admit_ssh=admit_ssh, clock=clock)
+    azure = AzureProvider(master_id=master_id, public_key=key, admit_ssh=admit_ssh, clock=clock)
+    return {aws.name: aws, gcp.name: gcp, azure.name: azure}

@@ -18,7 +18,7 @@ DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 7070
 DEFAULT_ARCHIVE_LIMIT_MIB = 4096
 LOCAL_MODES = ("process", "isolated")
-EDGES = ("auto", "envoy")
+EDGES = ("auto", "envoy", "haproxy", "python")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -96,7 +96,11 @@ def _parser() -> argparse.ArgumentParser:
     option("--state", metavar="URL", help="the database (KYC_STATE; default: SQLite in the home folder)")
     option("--terraform", metavar="PATH", help="the terraform or tofu to use (KYC_TERRAFORM; default: from PATH)")
     option("--local-mode", metavar="MODE", help="process, or isolated: instances with a network of their own")
-    option("--edge", metavar="KIND", help="what balances services: envoy; auto (the default) takes what is there")
+    option(
+        "--edge",
+        metavar="KIND",
+        help="what balances services: envoy, haproxy, python, or auto: the first that is there (KYC_EDGE)",
+    )
     option("--log-level", metavar="LEVEL", help=f"{', '.join(LOG_LEVELS)} (KYC_LOG_LEVEL; default info)")
     option("--archive-limit-mib", metavar="N", help="how large a workdir may be, packed (KYC_ARCHIVE_LIMIT_MIB)")
     option("--price-feeds", metavar="on|off", help="whether prices are fetched in the background (KYC_PRICE_FEEDS)")

@@ -68,6 +68,8 @@ def workload_row(job: Job, instances: Sequence[Instance], pulse: Pulse | None, *
         forecast_usd=None if forecast is None else usd(forecast),
         course=word_of(job.course),
         course_reason=job.course.reason,
+        dirty_bytes=None if pulse is None or job.is_over else pulse.dirty_bytes,
+        flush_estimate_s=None if pulse is None or job.is_over else pulse.flush_estimate_s,
     )
 
 
@@ -134,6 +136,7 @@ def deployment_row(deployment: Deployment) -> DeploymentRow:
         requested_at=deployment.requested_at,
         reason=deployment.reason,
         failure=deployment.failure,
+        account=deployment.account,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 SHORTEST_NOTICE_S = 30.0  # what a provider that names no deadline gives at least
+NOTICE_S = {"aws": 120.0, "local": 120.0, "gcp": 30.0, "azure": 30.0}  # how long before the end each provider says so
 _SHARE = 0.2  # of the notice: for what no estimate foresees, a slow disk or a loaded stream
 _FLUSH_FACTOR = 2.0
 _FLUSH_EXTRA_S = 1.0
@@ -33,6 +34,11 @@ def plan_margin_s(pressure: Pressure) -> float:
     room_s = max(0.0, pressure.notice_s - flush_s)
     grace_s = min(pressure.stop_grace_s, room_s / 2)
     return min(pressure.notice_s, max(flush_s + grace_s, _SHARE * pressure.notice_s))
+
+
+def flush_fits(flush_estimate_s: float, *, cloud: str, share: float = 1.0) -> bool:
+    """Say whether a flush fits `share` of the notice that the cloud's provider gives, with the same reserve."""
+    return _flush_reserve_s(flush_estimate_s) <= share * NOTICE_S.get(cloud, SHORTEST_NOTICE_S)
 
 
 def plan_grace_s(*, left_s: float | None, flush_estimate_s: float, stop_grace_s: float) -> float:

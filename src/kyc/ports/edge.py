@@ -11,6 +11,8 @@ from typing import Protocol
 from kyc.domain.ids import ReplicaId, WorkloadName
 from kyc.domain.service import Balance, Endpoint, EndpointState
 
+INSTANCE_DOMAIN = ".instance.kyc.internal"  # an instance's certificate is for its id below it
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeEndpoint:

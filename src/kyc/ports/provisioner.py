@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -38,7 +40,13 @@ class Ground:
     @property
     def name(self) -> str:
         """Its name in events and folders, such as `aws.default.us-east-1`."""
-        return ".".join(filter(None, (self.account.replace(":", ".") or self.cloud, self.region, self.network)))
+        parts = (self.account.replace(":", ".") or self.cloud, self.region, _as_folder(self.network))
+        return ".".join(filter(None, parts))
+
+
+def _as_folder(name: str) -> str:
+    """Return the name, or a hash of one that cannot be part of a folder's name, such as Azure's resource ids."""
+    return name if re.fullmatch(r"[\w-]{0,64}", name) else hashlib.sha256(name.encode()).hexdigest()[:12]
 
 
 def ground_of(deployment: Deployment) -> Ground:
@@ -47,6 +55,18 @@ def ground_of(deployment: Deployment) -> Ground:
     return Ground(
         cloud=offer.cloud, account=deployment.account, region=offer.region, network=deployment.options.network
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """What a run would do with one resource: `action` is create, delete, update or replace.
+
+    `shared`: it belongs to the ground and stays for others.
+    """
+
+    address: str
+    action: str
+    shared: bool = False
 
 
 OnLine = Callable[[LogLine], Awaitable[None]]
@@ -62,6 +82,9 @@ class Provisioner(Protocol):
     stops the engine gently, so that its state is kept.
     `deployments` lists those with a workspace, also if a call for them was cut short.
 
+    `plan` says what a converge of a new deployment would do, and does nothing. `export` gives all that there is as
+    plain files, by their paths, with which a person can go on without us; user data is not among them.
+
     What instances share on their ground lasts longer than they: `prepare` makes it (converge does so too where it is
     missing), `release` takes it away, `grounds` lists what may be there. Where instances share nothing there is none.
     """
@@ -69,6 +92,12 @@ class Provisioner(Protocol):
     async def converge(
         self, deployment: Deployment, user_data: Mapping[InstanceId, str], on_line: OnLine
     ) -> Provisioned: ...
+
+    async def plan(
+        self, deployment: Deployment, user_data: Mapping[InstanceId, str], on_line: OnLine
+    ) -> list[Planned]: ...
+
+    async def export(self) -> Mapping[str, str]: ...
 
     async def deployments(self) -> frozenset[DeploymentId]: ...
 

@@ -157,7 +157,7 @@ class Replicator:
 
     async def _snapshot(self, *, flushed: bool) -> Commit:
         async with self._taking:
-            began = self._clock.now()
+            began, since = self._clock.now(), self._dirt.since
             self._dirt.take()
             commit = await self._snapshotter.take(flushed=flushed, is_late=self._is_late)
             self._dirt.settle(self._snapshotter.source.root, commit.missed, began)
@@ -167,7 +167,9 @@ class Replicator:
         if is_new or flushed:
             unnamed = tuple(special for special in commit.special if special not in self._named)
             self._named.update(unnamed)
-            await self._tell.commit(replace(commit, special=unnamed))
+            rpo_s = 0.0 if since is None else (self._clock.now() - since).total_seconds()
+            told = replace(commit, special=unnamed, rpo_s=max(0.0, rpo_s), dirty_bytes=self._dirt.bytes)
+            await self._tell.commit(told)
         return commit
 
     def _learn(self, commit: Commit) -> None:

@@ -48,7 +48,8 @@ class Base:
 class Commit:
     """A snapshot that is in the stream. `flushed`: it was asked for as the last one.
 
-    A flush that finds nothing changed names the snapshot before, with `sent_bytes` 0. `special` are pipes, sockets and
+    A flush that finds nothing changed names the snapshot before, with `sent_bytes` 0. `rpo_s` is how long the oldest
+    change in it had been unsafe, `dirty_bytes` what changed again while it was taken. `special` are pipes, sockets and
     devices, with the reason why they are not in it: each is told once, and none makes anything unsafe.
     """
 
@@ -60,6 +61,8 @@ class Commit:
     missed: tuple[str, ...]
     flushed: bool
     read_bytes: int = 0
+    rpo_s: float = 0
+    dirty_bytes: int = 0
     special: tuple[str, ...] = ()
 
 

@@ -149,6 +149,8 @@ class Committed(Told, frozen=True, kw_only=True, tag="committed"):
     took_s: float
     flushed: bool
     missed: list[str] = []
+    rpo_s: float = 0  # how long the oldest change in it had been unsafe
+    dirty_bytes: int = 0  # what changed again meanwhile
 
 
 class Restored(Told, frozen=True, kw_only=True, tag="restored"):
@@ -170,12 +172,16 @@ class Prepared(Told, frozen=True, kw_only=True, tag="prepared"):
 
 
 class Started(Told, frozen=True, kw_only=True, tag="started"):
-    """The work runs. `sequence` is the snapshot it went on from, None from scratch."""
+    """The work runs. `sequence` is the snapshot it went on from, None from scratch.
+
+    `final_delta_bytes` were fetched after the predecessor had flushed: what came before that cost no pause.
+    """
 
     attempt: str
     epoch: int
     pid: int
     sequence: int | None
+    final_delta_bytes: int = 0
 
 
 class Released(Told, frozen=True, kw_only=True, tag="released"):
@@ -183,6 +189,7 @@ class Released(Told, frozen=True, kw_only=True, tag="released"):
 
     attempt: str
     missed: list[str] = []
+    stopped_at: datetime | None = None  # when the work's process had ended; None: none ran here
 
 
 class Exited(Told, frozen=True, kw_only=True, tag="exited"):

@@ -12,7 +12,8 @@ from kyc.wire.api.offer import OfferRow
 class WorkloadRow:
     """One line of `kyc ps`.
 
-    `instances` counts what is bought for it now; `rpo_s` is the age of the oldest unsafe change. `forecast_usd` is what
+    `instances` counts what is bought for it now; `rpo_s` is the age of the oldest unsafe change,
+    `dirty_bytes` what is unsafe at most, `flush_estimate_s` how long it would take to be safe. `forecast_usd` is what
     it will have cost at its end at the present price; None while nobody knows how much work is left. `course` is where
     its deadline asks it to run: `any`, `spot`, `on_demand` or `wait`.
     """
@@ -39,6 +40,8 @@ class WorkloadRow:
     forecast_usd: float | None = None
     course: str = "any"
     course_reason: str = ""
+    dirty_bytes: int | None = None
+    flush_estimate_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""The edge as an HAProxy process: its configuration, its runtime API, its waiting room in Lua."""

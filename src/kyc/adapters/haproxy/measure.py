@@ -1,0 +1,122 @@
+"""What HAProxy counts, as the port's values. Each worker counts for itself: those that ended are remembered."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+from collections import defaultdict, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kyc.domain.ids import ReplicaId, WorkloadName
+from kyc.hosting.socketpath import short_path
+from kyc.ports.clock import Clock
+from kyc.ports.edge import EdgeLoad, EdgeService, EndpointLoad
+
+_SPAN_S = 5.0
+_MOST_SAMPLES = 4096
+Row = Mapping[str, str]
+Counts = tuple[int, int, int]  # requests, failed, in flight
+_NONE: Counts = (0, 0, 0)
+
+
+class Times:
+    """How long requests took: a sample of them, from HAProxy's log."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._path = path
+        self._clock = clock
+        self._socket: socket.socket | None = None
+        self._seen: dict[str, deque[tuple[float, float]]] = defaultdict(lambda: deque(maxlen=_MOST_SAMPLES))
+
+    def open(self) -> None:
+        """Listen to the log."""
+        if self._socket is not None:
+            return
+        self._path.unlink(missing_ok=True)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        with short_path(self._path) as short:
+            self._socket.bind(short)
+        asyncio.get_running_loop().add_reader(self._socket, self._read)
+
+    def close(self) -> None:
+        """Listen no more."""
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket)
+            self._socket.close()
+            self._socket = None
+
+    def p95_ms(self, name: WorkloadName) -> float | None:
+        """Return the 95th percentile of the last seconds; None where nothing was answered."""
+        since = self._clock.monotonic_s() - _SPAN_S
+        found = sorted(took for at, took in self._seen[name] if at >= since)
+        return found[math.ceil(0.95 * len(found)) - 1] if found else None
+
+    def _read(self) -> None:
+        assert self._socket is not None
+        now = self._clock.monotonic_s()
+        try:
+            while True:
+                name, _, took = self._socket.recv(512).decode(errors="replace").strip().rpartition(" ")
+                if took.isdecimal():
+                    self._seen[name.rpartition(" ")[2].rstrip("~")].append((now, float(took)))
+        except BlockingIOError:
+            return
+
+
+@dataclass(slots=True)
+class Meter:
+    """Adds up what all workers have counted."""
+
+    _last: dict[int, dict[tuple[str, str], Counts]] = field(default_factory=dict)
+
+    def note(self, worker: int, rows: Sequence[Row]) -> None:
+        """Take down a worker's statistics."""
+        found: dict[tuple[str, str], Counts] = {}
+        for row in rows:
+            key = row["pxname"], row["svname"]
+            if row["svname"] == "FRONTEND":
+                found[key] = _number(row, "req_tot"), _number(row, "hrsp_5xx"), 0
+            elif row["svname"] == "BACKEND":
+                found[key] = 0, 0, _number(row, "scur")
+            else:
+                failed = sum(_number(row, what) for what in ("econ", "eresp", "hrsp_5xx"))
+                found[key] = _number(row, "stot"), failed, _number(row, "scur")
+        self._last[worker] = found
+
+    def forget_flights(self, workers: set[int]) -> None:
+        """Keep of the workers that are not among these what they counted; nothing of theirs is in flight."""
+        for pid in self._last.keys() - workers:
+            self._last[pid] = {key: (done, failed, 0) for key, (done, failed, _) in self._last[pid].items()}
+
+    def clear(self) -> None:
+        """Begin at 0: another process runs."""
+        self._last.clear()
+
+    def load(
+        self, service: EdgeService, waiting: int, p95_ms: float | None, names: Mapping[str, ReplicaId]
+    ) -> EdgeLoad:
+        """Return a service's load; `names` says which replica a server is."""
+        came, failed, _ = self._sum(service.name, "FRONTEND")
+        in_flight = self._sum(service.name, "BACKEND")[2]
+        known = {replica: _endpoint(self._sum(service.name, server)) for server, replica in names.items()}
+        done = max(0, came - in_flight)
+        return EdgeLoad(
+            requests=done, failed=failed, in_flight=in_flight, waiting=waiting, p95_ms=p95_ms, endpoints=known
+        )
+
+    def _sum(self, service: str, name: str) -> Counts:
+        found = [counted.get((service, name), _NONE) for counted in self._last.values()]
+        return sum(one[0] for one in found), sum(one[1] for one in found), sum(one[2] for one in found)
+
+
+def _number(row: Row, what: str) -> int:
+    return int(row.get(what) or 0)
+
+
+def _endpoint(counts: Counts) -> EndpointLoad:
+    requests, failed, in_flight = counts
+    return EndpointLoad(requests=requests, failed=failed, in_flight=in_flight)

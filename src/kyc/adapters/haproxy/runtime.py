@@ -1,0 +1,99 @@
+"""HAProxy's runtime API, over its Unix sockets: text commands, text answers."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kyc.domain.errors import UnreachableError
+from kyc.hosting.socketpath import short_path
+
+_AT_ONCE = 100
+_POLL_S = 0.01
+_WORKER = re.compile(r"^(\d+)\s+worker\b", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Present:
+    """A server that HAProxy has: its weight, and whether it is in maintenance (left out, but not gone yet)."""
+
+    weight: int
+    in_maintenance: bool
+
+
+class Runtime:
+    """Talks to the present worker, and through the master process to those that end. UnreachableError if silent."""
+
+    def __init__(self, worker: Path, master: Path, *, timeout_s: float = 10) -> None:
+        self._worker = worker
+        self._master = master
+        self._timeout_s = timeout_s
+
+    async def structure(self) -> str:
+        """Return the name of the configuration that the present worker runs by."""
+        info = await self.ask("show info")
+        return next((line.partition(": ")[2] for line in info.splitlines() if line.startswith("description:")), "")
+
+    async def servers(self) -> dict[str, dict[str, Present]]:
+        """Return the servers of the present worker, by backend and name."""
+        found: dict[str, dict[str, Present]] = {}
+        for line in (await self.ask("show servers state")).splitlines()[2:]:
+            fields = line.split()
+            if len(fields) > 7:
+                present = Present(weight=int(fields[7]), in_maintenance=int(fields[6]) & 0x01 != 0)
+                found.setdefault(fields[1], {})[fields[3]] = present
+        return found
+
+    async def change(self, commands: Iterable[str]) -> str:
+        """Give commands to the present worker; return what it answers that is not empty."""
+        todo = list(commands)
+        said = [await self.ask("; ".join(todo[at : at + _AT_ONCE])) for at in range(0, len(todo), _AT_ONCE)]
+        return "\n".join(filter(None, (line.strip() for text in said for line in text.splitlines())))
+
+    async def ask(self, command: str) -> str:
+        """Return the present worker's answer."""
+        return await self._ask(self._worker, command)
+
+    async def old_workers(self) -> list[int]:
+        """Return the workers that end with what they have in flight."""
+        table = await self._ask(self._master, "show proc")
+        _, _, old = table.partition("# old workers")
+        return [int(pid) for pid in _WORKER.findall(old)]
+
+    async def ask_old(self, pid: int, command: str) -> str:
+        """Return the answer of a worker that ends."""
+        return await self._ask(self._master, f"@!{pid} {command}")
+
+    async def _ask(self, path: Path, command: str) -> str:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                reader, writer = await self._open(path)
+                try:
+                    writer.write(f"{command}\n".encode())
+                    if path == self._master:
+                        writer.write_eof()  # it would wait for another command
+                    return (await reader.read()).decode()
+                finally:
+                    writer.close()
+        except (OSError, TimeoutError) as error:
+            raise UnreachableError(f"HAProxy does not answer: {str(error) or 'no answer in time'}") from error
+
+    async def _open(self, path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        while True:
+            try:
+                with short_path(path) as short:
+                    return await asyncio.open_unix_connection(short)
+            except ConnectionRefusedError:
+                if path != self._master:
+                    raise
+                await asyncio.sleep(_POLL_S)  # it begins anew at each reload, and is back in a moment
+
+
+def rows(table: str) -> list[dict[str, str]]:
+    """Return the rows of `show stat`."""
+    return list(csv.DictReader(io.StringIO(table.lstrip("# "))))

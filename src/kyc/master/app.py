@@ -39,6 +39,7 @@ from kyc.master.routes import (
     workloads,
 )
 from kyc.master.services import Services
+from kyc.master.vocabulary import complete
 from kyc.version import VERSION
 from kyc.wire.api import Problem
 from kyc.wire.problem import MEDIA_TYPE
@@ -88,7 +89,7 @@ def create_app(services: Services) -> FastAPI:
 
 def describe() -> dict[str, Any]:
     """Return the OpenAPI document."""
-    return _described().openapi()
+    return complete(_described().openapi())
 
 
 def _described() -> FastAPI:

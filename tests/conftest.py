@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.kafka.shared import close_shared_broker
 from tests.objects.server import close_shared_server
 from tests.postgres.server import close_shared_server as close_postgres
+
+# How long drawing takes says more of the machine's load than of a strategy.
+settings.register_profile("kyc", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("kyc")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -31,9 +32,21 @@ def _has_envoy() -> bool:
     return shutil.which("envoy") is not None or find_spec("envoy") is not None
 
 
+def _aws_provider() -> bool:
+    """Say whether Terraform can have hashicorp/aws from this machine: by its configuration, or in a usual folder."""
+    named = Path(os.environ.get("TF_CLI_CONFIG_FILE") or Path.home() / ".terraformrc")
+    if shutil.which("terraform") is None:
+        return False
+    if named.is_file() and "hashicorp/aws" in named.read_text():
+        return True
+    usual = (Path.home() / ".terraform.d/plugins", Path("/usr/local/share/terraform/plugins"))
+    return any((folder / "registry.terraform.io/hashicorp/aws").is_dir() for folder in usual)
+
+
 _PROBES: dict[str, tuple[Callable[[], bool], str]] = {
     "schemas": (schema.FOLDER.is_dir, "no ../shared/schemas beside the checkout, which has the providers' schemas"),
     "terraform": (lambda: shutil.which("terraform") is not None, "no terraform on the PATH"),
+    "aws-provider": (_aws_provider, "no Terraform, or no copy of its provider hashicorp/aws (TF_CLI_CONFIG_FILE)"),
     "userns": (
         lambda: _runs("unshare", "-Urn", "true") and shutil.which("ip") is not None,
         "no unprivileged user namespaces, or no iproute2",

@@ -63,7 +63,8 @@ class Faulty:
     def _set(self, fault: dict[str, Any] | None, start: Callable[..., Any]) -> Iterable[bytes]:
         with self._lock:
             self._faults = [*self._faults, fault] if fault else []
-            self._calls = []
+            if fault is None:
+                self._calls = []
         return _reply(start, "200 OK", "application/json", "{}")
 
     def _note(self, action: str, region: str, request: str) -> dict[str, Any] | None:

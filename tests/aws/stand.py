@@ -49,6 +49,10 @@ class Aws:
         self._post("/moto-api/reset", None)
         self._post("/test/faults", None)
 
+    def forget_faults(self) -> None:
+        """Fail at nothing any more, and count calls from now on."""
+        self._post("/test/faults", None)
+
     def calls(self, action: str) -> int:
         """Return how often an action was asked for since the last fault was set or the last reset."""
         with urllib.request.urlopen(f"{self.url}/test/calls", timeout=30) as answer:

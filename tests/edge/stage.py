@@ -125,6 +125,12 @@ class Stage:
             said: dict[str, Any] = await response.json() if response.status != 503 else {}
             return said | {"status": response.status, "told": {k.lower(): v for k, v in response.headers.items()}}
 
+    async def ask_tls(self, tls: ssl.SSLContext) -> dict[str, Any]:
+        """Return what the replica said to a request by TLS."""
+        async with self.client.get(self.url(scheme="https"), ssl=tls) as response:
+            said: dict[str, Any] = await response.json()
+            return said
+
     async def who(self, count: int) -> Counter[str]:
         """Return how often each replica answered, of so many requests in a row."""
         return Counter([(await self.ask())["replica"] for _ in range(count)])

@@ -297,6 +297,8 @@ class Compute:
         return Response(200, self.operations[name])
 
     def _operation_list(self, request: Request, where: str) -> Response:
+        if not self._may("compute.zoneOperations.list"):
+            return self._forbidden("compute.zoneOperations.list")
         wanted = _FILTER.findall(request.query.get("filter", ""))
         found = [
             one

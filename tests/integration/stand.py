@@ -31,6 +31,7 @@ from kyc.control.budgets import Budgets
 from kyc.control.clouds import LiveClouds
 from kyc.control.context import Context
 from kyc.control.intent import Intents
+from kyc.control.launch import Launches
 from kyc.control.link import Links
 from kyc.control.move import Moves
 from kyc.control.notifications import Notifications
@@ -41,6 +42,7 @@ from kyc.control.scaling import Scaling
 from kyc.control.serve import Servings
 from kyc.control.services import Services as ServiceLoops
 from kyc.control.signal import Signal
+from kyc.control.sweep import Sweeper
 from kyc.control.traffic import Traffic
 from kyc.control.users import Users
 from kyc.domain.errors import NotFoundError, UnreachableError
@@ -209,6 +211,9 @@ def make_stand(folder: Path, *, store: Store | None = None, limit_bytes: int = 1
         alerts=Alerts(context),
         notifications=Notifications(context, FakeNotifier()),
         users=Users(context, Scrypt(log_n=4)),
+        launches=Launches(context),
+        sweeper=Sweeper(context),
+        provisioner=context.provisioner,
         archives=archives,
         prices=prices,
         tables=tables,

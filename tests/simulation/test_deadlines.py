@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kyc.domain.event import Event, EventKind
@@ -186,7 +186,7 @@ storms = st.lists(
 
 
 @given(storm=storms, seed=st.integers(0, 2**16), spare_s=st.integers(0, 900))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15)
 async def test_no_storm_of_spot_costs_a_deadline_that_on_demand_meets(
     storm: list[tuple[str, int]], seed: int, spare_s: int
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kyc.domain.errors import CapacityUnavailableError, UnreachableError
@@ -14,7 +14,7 @@ storms = st.lists(st.tuples(st.sampled_from(FAULTS), st.integers(1, 12)), max_si
 
 
 @given(storm=storms, seed=st.integers(0, 2**16))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 async def test_any_storm_ends_well(storm: list[tuple[str, int]], seed: int) -> None:
     world = World(seed=seed, steps_of_work=30)
     async with world.running() as master:

@@ -30,6 +30,7 @@ from kyc.control.routing import Routing
 from kyc.control.scaling import Scaling
 from kyc.control.serve import Servings
 from kyc.control.services import Services
+from kyc.control.sweep import Sweeper
 from kyc.control.traffic import Traffic
 from kyc.domain.errors import StaleWriteError, UnreachableError
 from kyc.domain.event import Event, EventKind
@@ -266,7 +267,7 @@ class Master:
         self.intents = Intents(self.context)
         self.jobs = Jobs(self.context)
         self.fleet = Fleet(self.context, lambda _, instance_id, __: f"#!/bin/sh\n# {instance_id}\n")
-        self.observer = Observer(self.context, self.pulses)
+        self.observer = Observer(self.context, self.pulses, sweeper=Sweeper(self.context))
         self.repricing = Repricing(self.context)
         self.budgets = Budgets(self.context)
         self.deadlines = Deadlines(self.context)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kyc.planning.availability import AvailabilityPrior, Belief
@@ -69,7 +69,7 @@ GUARDED = {
     overhead: DeadlinePolicy.plan(terms(restart_overhead_s=overhead, deadline_s=5 * HOUR + 1234))
     for overhead in (180.0, 600.0, 720.0, 1500.0)
 }
-slow = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+slow = settings(max_examples=40)
 
 
 @slow

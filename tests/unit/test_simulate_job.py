@@ -86,7 +86,7 @@ def exhaustive(terms: JobTerms, bits: tuple[bool, ...]) -> float:
     return best
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     bits=st.lists(st.booleans(), min_size=6, max_size=6).map(tuple),
     work=st.integers(1, 30).map(lambda units: units * 120.0),
@@ -98,7 +98,7 @@ def test_bound_equals_exhaustive_search(bits: tuple[bool, ...], work: float, ove
     assert bound == pytest.approx(exhaustive(ours, bits))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10**6), overhead=st.sampled_from([0.0, 100.0, 720.0]), tick=st.sampled_from([600.0, 195.0]))
 def test_no_policy_on_time_beats_the_bound(seed: int, overhead: float, tick: float) -> None:
     ours = terms(4 * 3600, 6 * 3600 + 100, overhead, tick)

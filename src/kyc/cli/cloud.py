@@ -12,6 +12,7 @@ from pathlib import Path
 from kyc.cli.machines import is_terminal
 from kyc.cli.output import Cell, Output
 from kyc.cli.profile import read_profile
+from kyc.cli.words import plural
 from kyc.domain.errors import InvalidInputError, NotFoundError
 from kyc.sdk.client import Client
 from kyc.wire.api import AccountField, AccountReport, CloudForm, CloudRow
@@ -153,6 +154,53 @@ def _show(report: AccountReport, out: Output) -> int:
     out.note(f"{report.identity} lacks {lacking}. The least policy that grants all of it:")
     out.line(report.policy)
     return 1
+
+
+def sweep(args: argparse.Namespace, out: Output) -> int:
+    """Look for what runs in the clouds without being known here; 1 if something does, or a cloud does not answer."""
+    with Client() as client:
+        reply = client.sweep(everywhere=args.everywhere, remove=args.remove)
+    left = [one for one in reply.orphans if not one.removed]
+    code = 1 if left or reply.silent else 0
+    if out.json:
+        out.document(reply)
+        return code
+    rows: list[list[Cell | str]] = [
+        [one.provider_id, one.cloud, one.zone or one.region, "removed" if one.removed else "runs", one.reason]
+        for one in reply.orphans
+    ]
+    if rows:
+        out.table(("ORPHAN", "CLOUD", "ZONE", "STATE", "WHY"), rows)
+    for name, why in reply.silent.items():
+        out.note(f"{name} does not answer: {why}")
+    for workspace in reply.workspaces:
+        out.note(f"Terraform's workspace {workspace} has no deployment here.")
+    if left:
+        out.note("They are removed in a minute, in regions in use; at once by --remove.")
+    out.line(f"{plural(reply.seen, 'instance')} of ours {'runs' if reply.seen == 1 else 'run'}, {len(rows)} unknown")
+    return code
+
+
+def export(args: argparse.Namespace, out: Output) -> int:
+    """Write Terraform's files of everything that exists into a folder."""
+    target = Path(args.to)
+    if target.exists() and any(target.iterdir()):
+        raise InvalidInputError(f"{target} is not empty", next_step="Name a new folder.")
+    with Client() as client:
+        files = client.export_deployments().files
+    for name, text in files.items():
+        path = target / name
+        if target.resolve() not in path.resolve().parents:
+            raise InvalidInputError(f"the master names a file outside the folder: {name}")
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.write_text(text)
+        path.chmod(0o600)
+    if out.json:
+        out.document({"to": str(target), "files": sorted(files)})
+    else:
+        out.line(f"{plural(len(files), 'file')} in {target}; terraform init and plan work in each folder.")
+        out.note("Stop the master before you apply anything there: two owners of one instance do not go well.")
+    return 0
 
 
 def _remove(args: argparse.Namespace, out: Output) -> int:

@@ -151,6 +151,23 @@ def _launch(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--offer", metavar="ID", help="which offer (default: the cheapest spot offer)")
     parser.add_argument("-n", metavar="N", type=int, default=1, dest="count", help="how many instances (default 1)")
     parser.add_argument("-d", "--detach", action="store_true", help="do not wait until they exist")
+    parser.add_argument("--plan", action="store_true", help="only show what would be made, and its cost")
+    for name, what in (("cloud", "aws, gcp ..."), ("region", "us-east-1 ..."), ("zone", "us-east-1a ...")):
+        parser.add_argument(f"--{name}", metavar=name.upper(), default="", help=f"of the offer: {what}")
+    parser.add_argument("--type", metavar="TYPE", default="", help="the cloud's instance type")
+    parser.add_argument("--on-demand", action="store_const", const=False, dest="spot", help="not spot")
+    parser.add_argument("--max-price", metavar="USD", type=float, help="the most an hour may cost")
+    parser.add_argument("--disk", metavar="GIB", type=int, help="the disk's size")
+    parser.add_argument("--network", metavar="ID", default="", help="the provider's network (VPC), and")
+    parser.add_argument("--subnet", metavar="ID", default="", help="its subnet (default: the region's usual ones)")
+    parser.add_argument("--role", metavar="NAME", default="", help="an instance profile or service account")
+    parser.add_argument("--image", metavar="ID", default="", help="an image (default: the newest Ubuntu LTS)")
+    parser.add_argument("--tag", metavar="K=V", action="append", default=[], help="a tag or label; may be repeated")
+    parser.add_argument(
+        "--on-interruption", choices=("terminate", "stop", "hibernate"), default="terminate", help="(default terminate)"
+    )
+    parser.add_argument("--private", action="store_true", help="no public address")
+    parser.add_argument("--account", metavar="NAME", default="", help="with --cloud: the account that pays")
 
 
 def _terminate(parser: argparse.ArgumentParser) -> None:
@@ -238,6 +255,16 @@ def _cloud(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-y", "--yes", action="store_true", help="remove: do not ask")
 
 
+def _sweep(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--everywhere", action="store_true", help="in every region, not only in those in use")
+    parser.add_argument("--remove", action="store_true", help="end at once what is found")
+
+
+def _export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", choices=("tf",), help="tf: plain Terraform files and their state")
+    parser.add_argument("to", metavar="DIR", help="a new or empty folder")
+
+
 def _catalog(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "verb",
@@ -306,6 +333,8 @@ COMMANDS = (
         help="what if, on recordings",
         shows=False,
     ),
+    Command(name="sweep", group=_BUY, handler="cloud:sweep", add=_sweep, help="find what runs without being known"),
+    Command(name="export", group=_BUY, handler="cloud:export", add=_export, help="Terraform's files of what exists"),
     Command(
         name="cloud",
         group=_BUY,

@@ -13,7 +13,8 @@ from kyc.domain.deployment import DeploymentState
 from kyc.domain.errors import InvalidInputError
 from kyc.domain.event import EventKind
 from kyc.sdk.client import Client
-from kyc.wire.api import DeploymentRow, EventRow, InstanceRow
+from kyc.sdk.clouds import LaunchWishes
+from kyc.wire.api import DeploymentRow, EventRow, InstanceRow, LaunchReport
 
 ENDED = frozenset({"terminated", "failed"})
 INSTANCE_ENDINGS = (EventKind.INSTANCE_TERMINATED, EventKind.DEPLOYMENT_DESTROYED, EventKind.DEPLOYMENT_FAILED)
@@ -55,9 +56,12 @@ def _instance(row: InstanceRow, price: str, cost: str) -> list[Cell | str]:
 
 def launch(args: argparse.Namespace, out: Output) -> int:
     """Buy bare instances, and show Terraform's lines until they exist."""
+    wish = _wish(args)
     with Client() as client:
+        if args.plan:
+            return _show_plan(client.plan_launch(**wish), out)
         after = client.last_seq()
-        row = client.launch(offer=args.offer, count=args.count)
+        row = client.launch(**wish)
         if not args.detach:
             related = Related([row.id, *row.instances])
             row = watch_until(
@@ -70,6 +74,47 @@ def launch(args: argparse.Namespace, out: Output) -> int:
         count = plural(len(row.instances), "instance")
         out.line(f"{row.id}: {count} of {row.offer}{price} {row.state}: {', '.join(row.instances)}")
     return 0 if row.state in {DeploymentState.REQUESTED, DeploymentState.APPLIED} else 1
+
+
+def _wish(args: argparse.Namespace) -> LaunchWishes:
+    """Return what the options ask for."""
+    chosen = [name for name in ("region", "zone", "type") if getattr(args, name)]
+    if args.offer and chosen:
+        raise InvalidInputError(f"--offer says it all: there is no use in --{chosen[0]}", next_step="Leave one out.")
+    return LaunchWishes(
+        offer=args.offer,
+        count=args.count,
+        cloud=args.cloud,
+        region=args.region,
+        zone=args.zone,
+        type=args.type,
+        spot=args.spot,
+        account=args.account,
+        disk_gib=args.disk,
+        network=args.network,
+        subnet=args.subnet,
+        role=args.role,
+        image=args.image,
+        tags=dict(text.partition("=")[::2] for text in args.tag),
+        max_price_usd_per_hour=args.max_price,
+        on_interruption=args.on_interruption,
+        public_address=not args.private,
+    )
+
+
+def _show_plan(plan: LaunchReport, out: Output) -> int:
+    if out.json:
+        out.document(plan)
+        return 0
+    out.table(
+        ("RESOURCE", "ACTION", ""),
+        [[row.address, row.action, "shared by all instances there" if row.shared else ""] for row in plan.resources],
+    )
+    each, total = usd(plan.price_usd_per_hour), usd(plan.total_usd_per_hour)
+    payer = f", paid by {plan.account}" if plan.account else ""
+    price = f"{each}/h each, {total}/h in all (on demand {usd(plan.on_demand_usd_per_hour)}/h)"
+    out.line(f"{plural(plan.count, 'instance')} of {plan.offer} at {price}{payer}")
+    return 0
 
 
 def _price(client: Client, row: DeploymentRow) -> str:

@@ -79,4 +79,27 @@ def _section(path: str, name: str) -> dict[str, str]:
     return dict(parser[name]) if parser.has_section(name) else {}
 
 
-_READERS: Mapping[str, Callable[[str, Mapping[str, str]], Profile]] = {"aws": _aws}
+def _gcp(name: str, env: Mapping[str, str]) -> Profile:
+    """Read gcloud's application default credentials, and the project of a configuration (`default` for no name)."""
+    folder = Path(env.get("CLOUDSDK_CONFIG", "~/.config/gcloud")).expanduser()
+    wanted = name or env.get("CLOUDSDK_ACTIVE_CONFIG_NAME") or "default"
+    core = _section(str(folder / "configurations" / f"config_{wanted}"), "core")
+    found = {"project": core["project"]} if core.get("project") else {}
+    credentials = folder / "application_default_credentials.json"
+    if credentials.is_file() and (not name or core):
+        found["credentials"] = credentials.read_text()
+    return found
+
+
+def _azure(name: str, env: Mapping[str, str]) -> Profile:
+    """Read from the Azure tool which subscription is meant (the default one for no name); it keeps no secrets."""
+    path = Path(env.get("AZURE_CONFIG_DIR", "~/.azure")).expanduser() / "azureProfile.json"
+    if not path.is_file():
+        return {}
+    for one in json.loads(path.read_text(encoding="utf-8-sig")).get("subscriptions", []):
+        if name in {one["name"], one["id"]} or (not name and one.get("isDefault")):
+            return {"subscription_id": one["id"], "tenant_id": one["tenantId"]}
+    return {}
+
+
+_READERS: Mapping[str, Callable[[str, Mapping[str, str]], Profile]] = {"aws": _aws, "gcp": _gcp, "azure": _azure}

@@ -16,6 +16,7 @@ from kyc.sdk.client import Client
 from kyc.wire.api import AttemptRow, DeploymentRow, EventRow, InstanceRow, LogRow, WorkloadDetail
 
 _TAIL = 10
+DEPLOYMENT = "deployment/"
 
 
 def show(args: argparse.Namespace, out: Output) -> int:
@@ -139,6 +140,9 @@ def _show_deployment(out: Output, row: DeploymentRow) -> None:
 def logs(args: argparse.Namespace, out: Output) -> int:
     """Show what a workload printed; with -f until it ends."""
 
+    if args.name.startswith(DEPLOYMENT):
+        return _deployment_log(args.name.removeprefix(DEPLOYMENT), out, follow=args.follow)
+
     def print_log(row: object) -> None:
         if isinstance(row, LogRow) and args.replica in {None, row.attempt}:
             show_log(out, row)
@@ -151,6 +155,33 @@ def logs(args: argparse.Namespace, out: Output) -> int:
             for row in client.all_logs(args.name, attempt=args.replica):
                 show_log(out, row)
     return 0
+
+
+def _deployment_log(deployment_id: str, out: Output, *, follow: bool) -> int:
+    """Show what Terraform printed for a deployment; with `follow` until it is gone."""
+    kinds, after = [EventKind.DEPLOYMENT_LOG, EventKind.DEPLOYMENT_DESTROYED], 0
+    with Client() as client:
+        for event in client.all_events(after=0, kinds=kinds, subject=deployment_id):
+            _show_line(out, event)
+            after = event.seq
+            follow = follow and event.kind != EventKind.DEPLOYMENT_DESTROYED
+        if after == 0:
+            raise NotFoundError(f"nothing was logged for {deployment_id!r}", next_step="`kyc instances` shows them.")
+        if follow:
+            contact = tell_contact(out)
+            with client.stream_events(after=after, kinds=kinds, subject=deployment_id, on_contact=contact) as stream:
+                for event in stream:
+                    _show_line(out, event)
+                    if event.kind == EventKind.DEPLOYMENT_DESTROYED:
+                        break
+    return 0
+
+
+def _show_line(out: Output, event: EventRow) -> None:
+    if out.json:
+        out.record(event)
+    elif event.kind == EventKind.DEPLOYMENT_LOG:
+        out.line(str(event.data.get("line", "")))
 
 
 def show_log(out: Output, row: LogRow) -> None:

@@ -11,6 +11,7 @@ from kyc.control.budgets import Budgets
 from kyc.control.context import Context
 from kyc.control.deadlines import Deadlines
 from kyc.control.fleet import Fleet, UserData
+from kyc.control.ground import GroundKeeper
 from kyc.control.intent import Intents
 from kyc.control.jobs import Jobs
 from kyc.control.link import Links
@@ -27,11 +28,13 @@ from kyc.control.scaling import Scaling
 from kyc.control.services import Services
 from kyc.control.signal import Signal
 from kyc.control.stream import StreamKeeper
+from kyc.control.sweep import Sweeper
 from kyc.control.traffic import Traffic
 from kyc.planning.liveness import Patience
 from kyc.ports.edge import Edge
 
 BUDGETS_PERIOD_S = 5  # well below what a budget keeps back for its end (planning.budget.ENDING_TAKES)
+GROUNDS_PERIOD_S = 10
 ACCOUNTS_PERIOD_S = 15  # only what another master of the same database took in comes this way
 RETENTION_PERIOD_S = 10  # of looking which workload is due
 ALERTS_PERIOD_S = 5
@@ -56,6 +59,7 @@ class Engine:
     links: Links = field(init=False)
     intents: Intents = field(init=False)
     budgets: Budgets = field(init=False)
+    sweeper: Sweeper = field(init=False)
     services: Services = field(init=False)
     alerts: Alerts = field(init=False)
 
@@ -63,6 +67,7 @@ class Engine:
         self.pulses = Pulses(self.context.clock)
         self.intents = Intents(self.context)
         self.budgets = Budgets(self.context)
+        self.sweeper = Sweeper(self.context)
         routing = Routing(self.context, self.pulses, self.edge, self.edge_host)
         self.links = Links(self.context, self.pulses, routing)
         traffic = Traffic(self.context.clock, self.pulses, self.edge)
@@ -77,7 +82,7 @@ class Engine:
     async def run(self) -> None:
         """Run every loop: jobs and fleet at each change, observation every second and at each doubt."""
         signal, doubt = self.context.signal, self.context.doubt
-        observer = Observer(self.context, self.pulses, self.patience)
+        observer = Observer(self.context, self.pulses, self.patience, self.sweeper)
         keeper = StreamKeeper(self.context)
         async with Fleet(self.context, self.user_data) as fleet, asyncio.TaskGroup() as loops:
             loops.create_task(run_loop("stream", keeper.tick, signal=doubt, period_s=1))
@@ -97,6 +102,8 @@ class Engine:
             loops.create_task(run_loop("budgets", self.budgets.tick, signal=Signal(), period_s=BUDGETS_PERIOD_S))
             loops.create_task(run_loop("observe", observer.tick, signal=doubt, period_s=1))
             if self.accounts is not None:
+                grounds = GroundKeeper(self.context, self.accounts.grounds)
+                loops.create_task(run_loop("grounds", grounds.tick, signal=Signal(), period_s=GROUNDS_PERIOD_S))
                 loops.create_task(run_loop("accounts", self.accounts.tick, signal=Signal(), period_s=ACCOUNTS_PERIOD_S))
             if self.moves is not None:
                 freeing = Retention(self.context, self.moves.maintenance)

@@ -8,28 +8,23 @@ import os
 from dataclasses import dataclass, replace
 
 from kyc.control.context import Context, write_fresh
-from kyc.control.gate import NEXT_STEP, refusal_of
-from kyc.domain.deployment import Deployment, DeploymentState
+from kyc.control.launch import Launches
+from kyc.domain.deployment import Deployment
 from kyc.domain.errors import (
-    CapacityUnavailableError,
     ConflictError,
-    InvalidInputError,
     NotAllowedError,
     NotFoundError,
-    QuotaError,
 )
 from kyc.domain.event import Event, EventKind
-from kyc.domain.ids import InstanceId, WorkloadName, new_deployment_id, new_instance_id
+from kyc.domain.ids import InstanceId, WorkloadName
 from kyc.domain.instance import Instance, InstanceState
 from kyc.domain.job import AttemptState, Job, JobState
-from kyc.domain.offer import Offer, Purchase, read_offer_id
-from kyc.domain.workload import JobSpec, Requirement
+from kyc.domain.launch import LaunchWish
+from kyc.domain.workload import JobSpec
 from kyc.planning.market import Ranking, WorkAhead
-from kyc.planning.offers import OfferQuery
 from kyc.ports.secrets import Secrets
 
 KEY_BYTES = 32
-MOST_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,46 +70,8 @@ class Intents:
         return await self.context.rank(spec.any_of, WorkAhead(data_at=self.context.data_at))
 
     async def launch(self, offer_id: str | None, count: int) -> Deployment:
-        """Store a deployment of bare instances; of the cheapest spot offer if none is named.
-
-        Raise QuotaError if a budget does not allow it.
-        """
-        if not 1 <= count <= MOST_AT_ONCE:
-            raise InvalidInputError(f"{count} instances at once", next_step=f"Ask for 1 to {MOST_AT_ONCE}.")
-        offer = await self._offer(offer_id)
-        refused = await refusal_of(self.context, offer, None, count=count)
-        if refused:
-            raise QuotaError(refused, next_step=NEXT_STEP)
-        now, rng = self.context.clock.now(), self.context.rng
-        deployment_id = new_deployment_id(rng)
-        instances = [
-            Instance(
-                id=(instance_id := new_instance_id(rng)),
-                deployment_id=deployment_id,
-                offer=offer,
-                state=InstanceState.REQUESTED,
-                requested_at=now,
-                name=instance_id,
-            )
-            for _ in range(count)
-        ]
-        deployment = Deployment(
-            id=deployment_id,
-            offer=offer,
-            instance_ids=tuple(instance.id for instance in instances),
-            state=DeploymentState.REQUESTED,
-            requested_at=now,
-            reason="asked for",
-            account=self.context.payer(offer.cloud),
-        )
-        about = {"deployment": deployment_id, "offer": offer.id}
-        events = [
-            Event(kind=EventKind.INSTANCE_REQUESTED, subject=i.id, at=now, data=about, reason="asked for")
-            for i in instances
-        ]
-        await self.context.store.save(deployment, *instances, events=events)
-        self.context.signal.notify()
-        return deployment
+        """Store a deployment of bare instances of one offer, see control.launch."""
+        return await Launches(self.context).launch(LaunchWish(offer=offer_id, count=count))
 
     async def terminate(self, instance_id: InstanceId) -> Instance:
         """Ask for an instance's end. One that works for a job is drained first: a replacement takes over."""
@@ -185,33 +142,6 @@ class Intents:
             return wanted
         number = next(n for n in range(2, len(taken) + 3) if f"{wanted}-{n}" not in taken)
         return WorkloadName(f"{wanted}-{number}")
-
-    async def _offer(self, offer_id: str | None) -> Offer:
-        if offer_id is None:
-            clouds = frozenset(self.context.clouds)
-            cheapest = await self.context.search(OfferQuery(purchase=Purchase.SPOT, clouds=clouds, limit=1))
-            if not cheapest.found:
-                raise CapacityUnavailableError("no cloud offers spot capacity now", next_step="See `kyc cloud list`.")
-            return cheapest.offers[0]
-        found = await self._named(offer_id)
-        if found is None:
-            raise NotFoundError(f"no offer is called {offer_id!r}", next_step="`kyc offers` lists them.")
-        if found.cloud not in self.context.clouds:
-            raise ConflictError(
-                f"{offer_id} can be looked at, not bought: the cloud {found.cloud!r} is not registered",
-                next_step="`kyc cloud list` shows the registered clouds.",
-            )
-        return found
-
-    async def _named(self, offer_id: str) -> Offer | None:
-        name = read_offer_id(offer_id)
-        if name is None:
-            return None
-        wanted = Requirement(
-            cloud=name.cloud, region=name.region, zone=name.zone or None, instance_type=name.instance_type
-        )
-        query = OfferQuery(any_of=(wanted,), purchase=name.purchase)
-        return next((offer for offer in (await self.context.search(query)).offers if offer.id == offer_id), None)
 
     async def _instance(self, instance_id: InstanceId) -> Instance:
         instance = await self.context.store.instance(instance_id)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from kyc.control.context import Context, write_fresh
 from kyc.control.pulse import Pulses
+from kyc.control.sweep import Sweeper
 from kyc.domain.errors import KycError
 from kyc.domain.event import Event, EventKind
 from kyc.domain.ids import InstanceId
@@ -15,6 +17,8 @@ from kyc.domain.instance import Instance, InstanceState
 from kyc.planning.liveness import EXPECTED, Patience, Sighting, lost_because
 from kyc.ports.cloud import Cloud, CloudInstance
 
+DOUBTED_EVERY_S = 2.0
+ALMOST = 0.9  # of a period has passed when the loop comes round: no cloud is left out for being a moment early
 log = logging.getLogger(__name__)
 
 
@@ -25,27 +29,44 @@ class Observer:
     context: Context
     pulses: Pulses
     patience: Patience = field(default_factory=Patience)
-    orphan_grace: timedelta = timedelta(seconds=60)
+    sweeper: Sweeper | None = None
     _suspected: set[InstanceId] = field(default_factory=set)
-    _orphans: dict[str, float] = field(default_factory=dict)
+    _looked_s: dict[str, float] = field(default_factory=dict)
 
     async def tick(self) -> None:
-        """Look at every cloud once."""
+        """Look at every cloud whose turn it is."""
+        silent = {i.offer.cloud for i in await self.context.store.instances(live_only=True) if self._is_silent(i)}
         for cloud in self.context.clouds.values():
+            if not self._is_due(cloud, doubted=cloud.name in silent):
+                continue
             try:
                 listed = await cloud.instances()
             except KycError as error:
                 log.warning("cloud_silent", extra={"cloud": cloud.name, "why": str(error)})
                 continue
-            await self._compare(cloud, {i.instance_id: i for i in listed})
+            await self._compare(cloud, listed)
 
-    async def _compare(self, cloud: Cloud, listed: dict[InstanceId, CloudInstance]) -> None:
+    def _is_silent(self, instance: Instance) -> bool:
+        silent_s = self.pulses.silent_s(instance.id)
+        return instance.state in EXPECTED and silent_s > self.patience.suspect.total_seconds()
+
+    def _is_due(self, cloud: Cloud, *, doubted: bool) -> bool:
+        """Say whether to look: as often as the cloud bears it, more often while one of its instances is silent."""
+        now_s = self.context.clock.monotonic_s()
+        wait_s = min(cloud.look_every_s, DOUBTED_EVERY_S) if doubted else cloud.look_every_s
+        if cloud.name in self._looked_s and now_s - self._looked_s[cloud.name] < wait_s * ALMOST:
+            return False
+        self._looked_s[cloud.name] = now_s
+        return True
+
+    async def _compare(self, cloud: Cloud, found: Sequence[CloudInstance]) -> None:
         known = {i.id: i for i in await self.context.store.instances() if i.offer.cloud == cloud.name}
+        listed = {i.instance_id: i for i in found if i.provider_id == _provider_id(known.get(i.instance_id), i)}
         for instance in known.values():
             if instance.state in EXPECTED:
                 await write_fresh(lambda i=instance: self._judge(i.id, listed.get(i.id)))  # type: ignore[misc]
-        for found in listed.values():
-            await self._sweep(cloud, found, known.get(found.instance_id))
+        if self.sweeper is not None:
+            await self.sweeper.judge(cloud, found, known)
 
     async def _judge(self, instance_id: InstanceId, found: CloudInstance | None) -> None:
         instance = await self.context.store.instance(instance_id)
@@ -88,21 +109,7 @@ class Observer:
         event = Event(kind=EventKind.INSTANCE_SUSPECTED, subject=instance.id, at=now, reason=reason)
         await self.context.store.save(events=[event])
 
-    async def _sweep(self, cloud: Cloud, found: CloudInstance, known: Instance | None) -> None:
-        """Remove what runs and bills although we do not know it, or think that it is over; after a grace time."""
-        if not found.running or (known is not None and not known.is_over):
-            self._orphans.pop(found.provider_id, None)
-            return
-        now, clock_s = self.context.clock.now(), self.context.clock.monotonic_s()
-        about = {"cloud": cloud.name, "instance": found.instance_id, "zone": found.zone}
-        event = Event(
-            kind=EventKind.ORPHAN_FOUND, subject=found.provider_id, at=now, data=about, reason="not known here"
-        )
-        if found.provider_id not in self._orphans:
-            self._orphans[found.provider_id] = clock_s
-            await self.context.store.save(events=[event])
-        elif clock_s - self._orphans[found.provider_id] >= self.orphan_grace.total_seconds():
-            await cloud.remove(found.provider_id)
-            del self._orphans[found.provider_id]
-            removed = replace(event, kind=EventKind.ORPHAN_REMOVED, reason="nobody claimed it")
-            await self.context.store.save(events=[removed])
+
+def _provider_id(known: Instance | None, found: CloudInstance) -> str:
+    """Return the id under which the cloud has the instance of the record: of two with its tag only one is it."""
+    return found.provider_id if known is None or known.provider_id is None else known.provider_id

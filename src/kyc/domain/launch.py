@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
+from kyc.domain.offer import Purchase
+
 
 class OnInterruption(StrEnum):
     """What the provider is to do with a spot instance that it takes away."""
@@ -36,3 +38,21 @@ class LaunchOptions:
 
 
 NO_OPTIONS = LaunchOptions()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchWish:
+    """Bare instances as a person asks for them: by an offer's id, or by what the offer must be; empty: any.
+
+    `purchase` None: spot. `account` empty: the cloud's first.
+    """
+
+    offer: str | None = None
+    count: int = 1
+    cloud: str = ""
+    region: str = ""
+    zone: str = ""
+    instance_type: str = ""
+    purchase: Purchase | None = None
+    account: str = ""
+    options: LaunchOptions = NO_OPTIONS

@@ -34,10 +34,12 @@ from kyc.master.routes import (
     shutdown,
     snapshots,
     streams,
+    sweep,
     users,
     workloads,
 )
 from kyc.master.services import Services
+from kyc.master.vocabulary import complete
 from kyc.version import VERSION
 from kyc.wire.api import Problem
 from kyc.wire.problem import MEDIA_TYPE
@@ -63,6 +65,7 @@ _FOR_PEOPLE = (  # administrators do all of it, viewers only what reads
     overview,
     budgets,
     clouds,
+    sweep,
     shutdown,
 )
 _FOR_ADMINS = (users,)
@@ -86,7 +89,7 @@ def create_app(services: Services) -> FastAPI:
 
 def describe() -> dict[str, Any]:
     """Return the OpenAPI document."""
-    return _described().openapi()
+    return complete(_described().openapi())
 
 
 def _described() -> FastAPI:

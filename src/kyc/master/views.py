@@ -136,6 +136,7 @@ def deployment_row(deployment: Deployment) -> DeploymentRow:
         requested_at=deployment.requested_at,
         reason=deployment.reason,
         failure=deployment.failure,
+        account=deployment.account,
     )
 
 

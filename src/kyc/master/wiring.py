@@ -28,6 +28,7 @@ from kyc.control.clouds import LiveClouds
 from kyc.control.context import Context
 from kyc.control.engine import Engine
 from kyc.control.intent import enrolment_token
+from kyc.control.launch import Launches
 from kyc.control.move import Moves
 from kyc.control.notifications import Notifications
 from kyc.control.prices import Prices
@@ -128,6 +129,9 @@ async def build(start: Start) -> AsyncIterator[Services]:
                 history=engine.pulses.history,
                 operations=operations,
                 accounts=accounts,
+                launches=Launches(context),
+                sweeper=engine.sweeper,
+                provisioner=provisioner,
                 users=Users(context, Scrypt(), session_lasts=settings.session_lasts),
                 archives=archives,
                 prices=prices,

@@ -57,6 +57,18 @@ def ground_of(deployment: Deployment) -> Ground:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """What a run would do with one resource: `action` is create, delete, update or replace.
+
+    `shared`: it belongs to the ground and stays for others.
+    """
+
+    address: str
+    action: str
+    shared: bool = False
+
+
 OnLine = Callable[[LogLine], Awaitable[None]]
 
 
@@ -70,6 +82,9 @@ class Provisioner(Protocol):
     stops the engine gently, so that its state is kept.
     `deployments` lists those with a workspace, also if a call for them was cut short.
 
+    `plan` says what a converge of a new deployment would do, and does nothing. `export` gives all that there is as
+    plain files, by their paths, with which a person can go on without us; user data is not among them.
+
     What instances share on their ground lasts longer than they: `prepare` makes it (converge does so too where it is
     missing), `release` takes it away, `grounds` lists what may be there. Where instances share nothing there is none.
     """
@@ -77,6 +92,12 @@ class Provisioner(Protocol):
     async def converge(
         self, deployment: Deployment, user_data: Mapping[InstanceId, str], on_line: OnLine
     ) -> Provisioned: ...
+
+    async def plan(
+        self, deployment: Deployment, user_data: Mapping[InstanceId, str], on_line: OnLine
+    ) -> list[Planned]: ...
+
+    async def export(self) -> Mapping[str, str]: ...
 
     async def deployments(self) -> frozenset[DeploymentId]: ...
 

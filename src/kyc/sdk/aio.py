@@ -183,10 +183,6 @@ class AsyncClient(AsyncFileCalls, AsyncCloudCalls, AsyncServiceCalls):
         """Give an instance back; raise NotFoundError."""
         return await self._call(calls.terminate(instance_id))
 
-    async def launch(self, *, offer: str | None = None, count: int = 1) -> api.DeploymentRow:
-        """Buy bare instances of one offer (the cheapest by default); raise NotFoundError for an offer nobody makes."""
-        return await self._call(calls.launch(api.LaunchRequest(offer=offer, count=count)))
-
     async def deployments(self) -> list[api.DeploymentRow]:
         """Return the deployments."""
         return await self._call(calls.deployments())

@@ -164,6 +164,18 @@ def launch(request: api.LaunchRequest) -> Call[api.DeploymentRow]:
     return _post("/deployments", api.DeploymentRow, request)
 
 
+def plan_launch(request: api.LaunchRequest) -> Call[api.LaunchReport]:
+    return _post("/deployments/plan", api.LaunchReport, request)
+
+
+def export_deployments() -> Call[api.ExportReport]:
+    return _get("/deployments/export", api.ExportReport)
+
+
+def sweep(request: api.SweepRequest) -> Call[api.SweepReply]:
+    return _post("/sweep", api.SweepReply, request)
+
+
 def deployments() -> Call[list[api.DeploymentRow]]:
     return _get("/deployments", list[api.DeploymentRow])
 

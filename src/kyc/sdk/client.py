@@ -248,10 +248,6 @@ class Client(FileCalls, CloudCalls, ServiceCalls):
         """Give an instance back; raise NotFoundError."""
         return self._call(calls.terminate(instance_id))
 
-    def launch(self, *, offer: str | None = None, count: int = 1) -> api.DeploymentRow:
-        """Buy bare instances of one offer (the cheapest by default); raise NotFoundError for an offer nobody makes."""
-        return self._call(calls.launch(api.LaunchRequest(offer=offer, count=count)))
-
     def deployments(self) -> list[api.DeploymentRow]:
         """Return the deployments."""
         return self._call(calls.deployments())

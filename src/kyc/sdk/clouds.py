@@ -3,13 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol, TypeVar
+from typing import Protocol, TypedDict, TypeVar, Unpack
 
 from kyc.sdk import calls
 from kyc.sdk.calls import Call
 from kyc.wire import api
 
 T = TypeVar("T")
+
+
+class LaunchWishes(TypedDict, total=False):
+    """What bare instances are to be; see LaunchRequest."""
+
+    offer: str | None
+    count: int
+    cloud: str
+    region: str
+    zone: str
+    type: str
+    spot: bool | None
+    account: str
+    disk_gib: int | None
+    network: str
+    subnet: str
+    role: str
+    image: str
+    tags: dict[str, str]
+    max_price_usd_per_hour: float | None
+    on_interruption: str
+    public_address: bool
 
 
 class _Caller(Protocol):
@@ -48,6 +70,25 @@ class CloudCalls:
         """Have an account's credentials forgotten; raise ConflictError while something of it may cost money."""
         self._call(calls.remove_account(cloud, name))
 
+    def launch(self: _Caller, **wish: Unpack[LaunchWishes]) -> api.DeploymentRow:
+        """Buy bare instances of one offer (the cheapest that fits by default), such as `offer=..., count=2`.
+
+        Raises NotFoundError for an offer nobody makes, InvalidInputError for a wish that cannot be met.
+        """
+        return self._call(calls.launch(api.LaunchRequest(**wish)))
+
+    def plan_launch(self: _Caller, **wish: Unpack[LaunchWishes]) -> api.LaunchReport:
+        """Return what such a launch would make and cost; nothing is bought."""
+        return self._call(calls.plan_launch(api.LaunchRequest(**wish)))
+
+    def export_deployments(self: _Caller) -> api.ExportReport:
+        """Return Terraform's files of everything that exists."""
+        return self._call(calls.export_deployments())
+
+    def sweep(self: _Caller, *, everywhere: bool = False, remove: bool = False) -> api.SweepReply:
+        """Look for what runs without being known, and end it at once for `remove`."""
+        return self._call(calls.sweep(api.SweepRequest(everywhere=everywhere, remove=remove)))
+
 
 class AsyncCloudCalls:
     """What a client can do about clouds; part of `kyc.sdk.aio.AsyncClient`."""
@@ -73,3 +114,22 @@ class AsyncCloudCalls:
     async def remove_account(self: _AsyncCaller, cloud: str, *, name: str = "default") -> None:
         """Have an account's credentials forgotten; raise ConflictError while something of it may cost money."""
         await self._call(calls.remove_account(cloud, name))
+
+    async def launch(self: _AsyncCaller, **wish: Unpack[LaunchWishes]) -> api.DeploymentRow:
+        """Buy bare instances of one offer (the cheapest that fits by default), such as `offer=..., count=2`.
+
+        Raises NotFoundError for an offer nobody makes, InvalidInputError for a wish that cannot be met.
+        """
+        return await self._call(calls.launch(api.LaunchRequest(**wish)))
+
+    async def plan_launch(self: _AsyncCaller, **wish: Unpack[LaunchWishes]) -> api.LaunchReport:
+        """Return what such a launch would make and cost; nothing is bought."""
+        return await self._call(calls.plan_launch(api.LaunchRequest(**wish)))
+
+    async def export_deployments(self: _AsyncCaller) -> api.ExportReport:
+        """Return Terraform's files of everything that exists."""
+        return await self._call(calls.export_deployments())
+
+    async def sweep(self: _AsyncCaller, *, everywhere: bool = False, remove: bool = False) -> api.SweepReply:
+        """Look for what runs without being known, and end it at once for `remove`."""
+        return await self._call(calls.sweep(api.SweepRequest(everywhere=everywhere, remove=remove)))

@@ -47,6 +47,46 @@ def reported(detail: str, summary: str = "creating") -> Report:
         ("AADSTS7000215: Invalid client secret provided", CredentialError),
         ("dial tcp 10.0.0.1:443: i/o timeout", UnreachableError),
         ("LocalCloudUnreachable: the local cloud does not answer", UnreachableError),
+        # google: an operation that ended badly, and a call that was refused
+        (
+            "Error waiting for instance to create: The zone 'projects/p/zones/z' does not have enough resources "
+            "available to fulfill the request.  Try a different zone, or try again later.",
+            CapacityUnavailableError,
+        ),
+        ("Error waiting for instance to create: Quota 'CPUS_PER_VM_FAMILY' exceeded.  Limit: 0.0", QuotaError),
+        (
+            "Error creating instance: googleapi: Error 403: Quota 'CPUS' exceeded.  Limit: 8.0, quotaExceeded",
+            QuotaError,
+        ),
+        (
+            "Error creating instance: googleapi: Error 400: Invalid value for field 'resource.machineType'. Machine "
+            "type with name 'n9' does not exist in zone 'z'.",
+            UnsupportedOfferError,
+        ),
+        (
+            "Error creating instance: googleapi: Error 403: Required 'compute.instances.create' permission",
+            CredentialError,
+        ),
+        ("googleapi: Error 401: Request had invalid authentication credentials", CredentialError),
+        ("googleapi: Error 429: Rate Limit Exceeded, rateLimitExceeded", UnreachableError),
+        # azurerm: refused at once, or when its operation ended
+        (
+            "polling after CreateOrUpdate: polling failed: the Azure API returned the following error: Status: "
+            '"AllocationFailed" Code: "" Message: "Allocation failed. We do not have sufficient capacity"',
+            CapacityUnavailableError,
+        ),
+        (
+            "performing CreateOrUpdate: unexpected status 409 (409 Conflict) with error: OperationNotAllowed: It "
+            "could not be completed as it results in exceeding approved LowPriorityCores quota.",
+            QuotaError,
+        ),
+        ("unexpected status 403 (403 Forbidden) with error: AuthorizationFailed: The client 'c'", CredentialError),
+        (
+            "unexpected status 409 (409 Conflict) with error: MissingSubscriptionRegistration: The subscription",
+            CredentialError,
+        ),
+        ("performing CreateOrUpdate: with error: AzureSpotIsNotSupportedForThisVMSize: size", UnsupportedOfferError),
+        ("with error: SpotPriceGreaterThanProvidedMaxPrice: the price", PriceTooLowError),
         ("something nobody has seen before", KycError),
     ],
 )

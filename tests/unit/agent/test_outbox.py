@@ -180,7 +180,7 @@ class Correspondence:
         self.outbox.acknowledge(self._mark)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.sampled_from(["tell", "tell", "tell", "send", "send", "acknowledge", "reconnect", "kill"]), max_size=60)
 )

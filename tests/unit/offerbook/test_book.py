@@ -236,7 +236,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("book")
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(facts=st.lists(_FACTS, min_size=1, max_size=30), queries=st.lists(_QUERIES, min_size=5, max_size=20))
 async def test_columns_answer_as_the_reference_does(
     folder: Path, facts: list[PriceFact], queries: list[OfferQuery]

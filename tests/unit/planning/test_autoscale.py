@@ -39,7 +39,6 @@ demands = st.lists(st.one_of(st.floats(0, 60), st.just(math.nan)), max_size=700)
 
 
 @given(demands, st.integers(0, 30), st.integers(0, 8), st.integers(0, 40), st.booleans(), st.integers(1, 6))
-@settings(deadline=None)
 def test_never_below_the_minimum_nor_above_the_maximum(demand, held, least, more, fill, per_instance):
     rule = ScalingRule(min_replicas=least, max_replicas=least + more, worth=WorthRule(fill_instances=fill))
     decision = decide(demand, rule, instances=held, per_instance=per_instance)
@@ -50,7 +49,7 @@ def test_never_below_the_minimum_nor_above_the_maximum(demand, held, least, more
 
 
 @given(st.lists(st.floats(0, 60), min_size=60, max_size=700), st.integers(1, 20), st.floats(1, 3))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_more_load_never_means_fewer_instances(demand, held, factor):
     less = decide(demand, instances=held)
     more = decide(np.asarray(demand) * factor, instances=held)
@@ -59,7 +58,6 @@ def test_more_load_never_means_fewer_instances(demand, held, factor):
 
 
 @given(st.lists(st.floats(0, 60), max_size=600), st.integers(1, 20), st.integers(40, 120))
-@settings(deadline=None)
 def test_a_broken_signal_holds(demand, held, missing):
     decision = decide([*demand, *[math.nan] * missing], instances=held)
     assert decision.instances == held
@@ -73,7 +71,7 @@ def test_nothing_is_given_back_on_little_knowledge(demand):
 
 
 @given(st.floats(0, 80), st.integers(1, 25))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_constant_load_settles_at_once_and_stays(demand, held):
     first = decide([demand] * 600, instances=held)
     again = decide([demand] * 600, instances=first.instances)

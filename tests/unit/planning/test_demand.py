@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kyc.domain.service import SignalKind, Target
@@ -51,7 +51,6 @@ def test_of_several_signals_the_one_that_asks_for_most_counts():
 
 
 @given(st.floats(0.1, 300), st.floats(0, 400))
-@settings(deadline=None)
 def test_the_excess_of_a_poisson_number_is_its_sum(mean, above):
     numbers = np.arange(0, 1200)
     logs = numbers * math.log(mean) - mean - np.array([math.lgamma(n + 1) for n in numbers])

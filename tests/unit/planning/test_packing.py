@@ -146,7 +146,7 @@ layouts = st.lists(st.integers(0, 4), max_size=8)
 
 
 @given(layouts, st.integers(0, 24), st.one_of(st.none(), st.integers(0, 4)), st.integers(0, 6))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_plans_come_to_an_end_with_what_was_wanted(layout, replicas, spare, min_ready):
     fleet = Fleet(layout, capacity=4, min_ready=min(min_ready, replicas))
     needed = -(-replicas // 4)
@@ -156,7 +156,7 @@ def test_plans_come_to_an_end_with_what_was_wanted(layout, replicas, spare, min_
 
 
 @given(layouts, st.integers(1, 24), st.sets(st.integers(0, 7), max_size=4))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_noticed_instances_are_drained_and_replaced(layout, replicas, noticed):
     fleet = Fleet(layout, capacity=4, min_ready=1)
     for index, box in enumerate(fleet.boxes.values()):

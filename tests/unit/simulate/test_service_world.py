@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kyc.domain.errors import InvalidInputError
@@ -68,7 +68,6 @@ def test_the_oracle_keeps_an_instance_over_a_short_gap_and_starts_it_ahead():
 
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=400), st.floats(0, 1))
-@settings(deadline=None)
 def test_the_bounds_are_in_order(load, over):
     arrivals = arrivals_of(np.array(load, dtype=np.float64))
     oracle = oracle_hours(arrivals, PHYSICS)

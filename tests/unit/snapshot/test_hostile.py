@@ -149,7 +149,7 @@ json_like = st.recursive(
 rubbish = st.binary(max_size=300) | json_like.map(msgspec.msgpack.encode)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=rubbish)
 def test_page_decoders_refuse_rubbish(data: bytes) -> None:
     for read in (lambda: list(join_rows([data])), lambda: page_chunks(data)):
@@ -157,7 +157,7 @@ def test_page_decoders_refuse_rubbish(data: bytes) -> None:
             read()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=rubbish, sealed=st.booleans())
 def test_the_manifest_decoder_refuses_rubbish(data: bytes, sealed: bool) -> None:
     payload = SEALER.seal("manifest of train", data) if sealed else data
@@ -190,7 +190,7 @@ pages = st.tuples(
 ).map(msgspec.msgpack.encode)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.lists(pages, max_size=2))
 def test_well_formed_nonsense_is_refused_or_harmless(data: list[bytes]) -> None:
     try:
@@ -204,7 +204,7 @@ def test_well_formed_nonsense_is_refused_or_harmless(data: list[bytes]) -> None:
         assert item.size == sum(p.length for p in item.pieces) + sum(length for _, length in item.holes)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=rubbish)
 def test_log_records_refuse_rubbish(data: bytes) -> None:
     with suppress(DamagedDataError):
@@ -217,7 +217,7 @@ def test_a_damaged_record_in_a_directory_is_named(tmp_path: Path) -> None:
         Log(tmp_path).tail()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(plain=st.binary(max_size=200_000), at=st.integers(0, 10**6), flip=st.integers(1, 255))
 def test_a_changed_byte_is_always_noticed(plain: bytes, at: int, flip: int) -> None:
     chunk = KEYS.chunk_id(plain)

@@ -6,7 +6,7 @@ import random
 import tempfile
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kyc.adapters.fake.stream import FakeStream
@@ -17,7 +17,7 @@ from kyc.snapshot.workload import WorkloadFiles
 from tests.unit.snapshot.trees import edit, seen
 
 KEY = bytes(range(32))
-SLOW = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=8)
 
 
 def files(root: Path, kept: tuple[str, ...] = (".",)) -> WorkloadFiles:

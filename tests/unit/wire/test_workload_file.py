@@ -245,7 +245,7 @@ _RESOURCES = st.dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.dictionaries(_KEYS | _SCALARS, _VALUES, max_size=6), _RESOURCES | st.none(), st.booleans())
 def test_any_mapping_parses_or_is_refused(values: dict[object, object], resources: object, runs: bool) -> None:
     if resources is not None:
@@ -255,7 +255,7 @@ def test_any_mapping_parses_or_is_refused(values: dict[object, object], resource
     _only_our_errors(yaml.safe_dump(values, allow_unicode=True))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(alphabet="ab:{}[]-!&*<>?|#'\"\\\t\n 0x.,%@`~", max_size=60))
 def test_any_text_parses_or_is_refused(text: str) -> None:
     _only_our_errors(text)

@@ -155,11 +155,6 @@ class AzureCloud:
                     f"{place.name} is no spot machine: Azure evicts no other",
                     next_step="Interrupt it without notice: --notice 0",
                 )
-            if notice_s > NOTICE_S:
-                raise InvalidInputError(
-                    f"Azure gives about {NOTICE_S:.0f} s, not {notice_s:.0f} s",
-                    next_step=f"Ask for --notice {NOTICE_S:.0f}, or 0 for none.",
-                )
             machines.simulate_eviction(place.group, place.name)
             return f"evicted by Azure's simulation, which may take minutes to begin and gives about {NOTICE_S:.0f} s"
 

@@ -32,7 +32,8 @@ class FakeCloud:
     """A Cloud in memory. FakeProvisioner launches into it; tests reach into its public fields.
 
     `capacity` limits the running instances of a pool (absent: no limit); pools `without_spot` sell on demand only.
-    `failure` makes the Cloud port's calls raise.
+    `failure` makes the Cloud port's calls raise. A `forgetful` cloud, as real ones are, makes another machine when an
+    id is launched again; the one before is a stray then, by its provider id.
     `on_launch`, `on_notice` and `on_end` are called at once when it happens: a simulated agent lives on these.
     """
 
@@ -41,6 +42,8 @@ class FakeCloud:
         self.look_every_s = 1.0
         self.clock = clock
         self.machines: dict[InstanceId, FakeMachine] = {}
+        self.forgetful = False
+        self.strays: dict[str, FakeMachine] = {}
         self.capacity: dict[Pool, int] = {}
         self.without_spot: set[Pool] = set()
         self.failure: Exception | None = None
@@ -55,7 +58,7 @@ class FakeCloud:
         """Return everything ever launched here."""
         del everywhere
         self._may_fail()
-        return [machine.seen for machine in self.machines.values()]
+        return [machine.seen for machine in (*self.machines.values(), *self.strays.values())]
 
     async def interrupt(self, provider_id: str, *, notice_s: float) -> str:
         """Give notice and kill at its end; kill at once for 0."""
@@ -76,6 +79,10 @@ class FakeCloud:
         for machine in list(self.machines.values()):
             if machine.seen.provider_id == provider_id:
                 self.end(machine.seen.instance_id, reason="removed")
+        stray = self.strays.get(provider_id)
+        if stray is not None:
+            ended = replace(stray.seen, running=False, ended_at=self.clock.now(), end_reason="removed")
+            self.strays[provider_id] = replace(stray, seen=ended)
 
     async def reach(self, url: str) -> str:
         """Return the URL as it is: there is one network."""
@@ -86,7 +93,10 @@ class FakeCloud:
     def launch(self, deployment: Deployment, instance_id: InstanceId, user_data: str) -> CloudInstance:
         """Start an instance, or return the one this id ever had; raise CapacityUnavailableError for a full pool."""
         if instance_id in self.machines:
-            return self.machines[instance_id].seen
+            before = self.machines[instance_id]
+            if not self.forgetful:
+                return before.seen
+            self.strays[before.seen.provider_id] = before
         pool = deployment.offer.pool
         full = pool in self.without_spot and deployment.offer.purchase is Purchase.SPOT
         if full or self._count(pool) >= self.capacity.get(pool, self._count(pool) + 1):

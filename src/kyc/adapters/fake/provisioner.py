@@ -11,13 +11,14 @@ from kyc.domain.deployment import Deployment
 from kyc.domain.errors import KycError
 from kyc.domain.ids import DeploymentId, InstanceId
 from kyc.ports.clock import Clock
-from kyc.ports.provisioner import Ground, LogLine, OnLine, Provisioned
+from kyc.ports.provisioner import Ground, LogLine, OnLine, Planned, Provisioned
 
 
 class FakeProvisioner:
     """A Provisioner over fake clouds, by their names.
 
-    Every call takes `delay_s` before it changes anything and `step_delay_s` before each instance. `failures` are raised
+    Every call takes `delay_s` before it changes anything, `step_delay_s` before each instance, and `note_delay_s` after
+    it until its state knows of it. `failures` are raised
     by the next calls in turn, after the delay; `fail_after` instances have come to exist (default none), as when
     Terraform stops in the middle.
     """
@@ -32,6 +33,7 @@ class FakeProvisioner:
         self._grounds: set[Ground] = set()
         self.delay_s = delay_s
         self.step_delay_s = step_delay_s
+        self.note_delay_s = 0.0
         self.failures: list[KycError] = []
         self.fail_after = 0
         self.calls: list[tuple[DeploymentId, frozenset[InstanceId]]] = []
@@ -54,6 +56,16 @@ class FakeProvisioner:
             if not user_data:
                 del self._workspaces[deployment.id]
             return self._provisioned(deployment, workspace)
+
+    async def plan(self, deployment: Deployment, user_data: Mapping[InstanceId, str], on_line: OnLine) -> list[Planned]:
+        """Name one resource for each instance; see the port."""
+        await self._clock.sleep_s(self.delay_s)
+        await on_line(LogLine(text=f"Plan: {len(user_data)} to add"))
+        return [Planned(address=f'{deployment.offer.cloud}["{key}"]', action="create") for key in sorted(user_data)]
+
+    async def export(self) -> Mapping[str, str]:
+        """Give a line for each instance; see the port."""
+        return {f"{key}/state.txt": "\n".join(sorted(made.values())) for key, made in self._workspaces.items()}
 
     async def deployments(self) -> frozenset[DeploymentId]:
         """Return those with a workspace."""
@@ -107,6 +119,7 @@ class FakeProvisioner:
                 continue
             await self._clock.sleep_s(self.step_delay_s)
             seen = cloud.launch(deployment, instance_id, script)
+            await self._clock.sleep_s(self.note_delay_s)
             workspace[instance_id] = seen.provider_id
             created += 1
             await on_line(LogLine(text=f"{instance_id}: Creation complete [id={seen.provider_id}]"))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from kyc.adapters.gcp.client import GcpClient, understood
 from kyc.adapters.gcp.fate import Fate, Operation, fate_of
-from kyc.domain.errors import InvalidInputError, NotFoundError
+from kyc.domain.errors import CredentialError, InvalidInputError, NotFoundError
 from kyc.domain.ids import DeploymentId, InstanceId
 from kyc.ports.clock import Clock
 from kyc.ports.cloud import TAG_DEPLOYMENT, TAG_INSTANCE, TAG_MASTER, CloudInstance
@@ -99,12 +99,15 @@ class GceCloud:
 
     def _fate(self, provider_id: str) -> Fate:
         place, number = _place(provider_id), self._numbers.get(provider_id)
-        with understood():
-            listed = self.client.operations.list(
-                request={"project": place.project, "zone": place.zone, "filter": f"targetId={number}"},
-                **self.client.limits,
-            )
-            told = [Operation(type=one.operation_type, at=_time(one.insert_time)) for one in listed]
+        try:
+            with understood():
+                listed = self.client.operations.list(
+                    request={"project": place.project, "zone": place.zone, "filter": f"targetId={number}"},
+                    **self.client.limits,
+                )
+                told = [Operation(type=one.operation_type, at=_time(one.insert_time)) for one in listed]
+        except CredentialError as error:
+            return Fate(reason=f"it is gone, and why may not be seen: {error}")
         return fate_of(told)
 
     def _interrupt(self, place: _Place, notice_s: float) -> str:
@@ -122,13 +125,8 @@ class GceCloud:
                     f"{place.name} is not a Spot VM: Compute Engine preempts no other",
                     next_step="Interrupt it without notice: --notice 0",
                 )
-            if notice_s > NOTICE_S:
-                raise InvalidInputError(
-                    f"Compute Engine gives {NOTICE_S:.0f} s at most, not {notice_s:.0f} s",
-                    next_step=f"Ask for --notice {NOTICE_S:.0f}, or 0 for none.",
-                )
             self.client.instances.simulate_maintenance_event_unary(request=where, **self.client.limits)
-            return f"preempted by a simulated maintenance event: about {NOTICE_S:.0f} s, whatever was asked for"
+            return f"preempted by a simulated maintenance event: it gives about {NOTICE_S:.0f} s"
 
     def _remove(self, place: _Place) -> None:
         where = {"project": place.project, "zone": place.zone, "instance": place.name}

@@ -50,7 +50,8 @@ _TABLE: Sequence[tuple[str, type[KycError], str]] = (
         r"InvalidClientTokenId|AuthFailure|UnrecognizedClientException|SignatureDoesNotMatch|ExpiredToken|RequestExpired"
         r"|UnauthorizedOperation|AccessDenied|OptInRequired|No valid credential sources"
         r"|could not find default credentials|invalid_grant"
-        r"|AuthorizationFailed|InvalidAuthenticationToken|building account|AADSTS\d+",
+        r"|AuthorizationFailed|InvalidAuthenticationToken|building account|AADSTS\d+|MissingSubscriptionRegistration"
+        r"|invalid authentication credentials|Required '[\w.]+' permission",
         CredentialError,
         "Check the cloud's credentials with `kyc cloud check`, or add them again with `kyc cloud add`.",
     ),

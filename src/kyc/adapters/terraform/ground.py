@@ -9,10 +9,10 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 
 from kyc.adapters.terraform.lock import file_lock
-from kyc.adapters.terraform.run import DESTROY, Runner, Session
-from kyc.adapters.terraform.workspace import Workspace, fingerprint, make_folder
+from kyc.adapters.terraform.run import DESTROY, PLAN, Runner, Session
+from kyc.adapters.terraform.workspace import Workspace, fingerprint, make_folder, scratch
 from kyc.ports.module import CloudModule, Outputs, SharedModule
-from kyc.ports.provisioner import Ground, LogLine, OnLine
+from kyc.ports.provisioner import Ground, LogLine, OnLine, Planned
 
 _GROUND = "ground.json"
 
@@ -45,6 +45,19 @@ class Grounds:
             workspace.keep_outputs(mark, outputs)
             return outputs
 
+    async def plan(self, ground: Ground, module: CloudModule, on_line: OnLine) -> tuple[list[Planned], Outputs]:
+        """Return what `prepare` would do, and the outputs as far as they are there."""
+        if module.shared is None:
+            return [], {}
+        variables = module.shared.variables(ground.region, ground.network)
+        kept = self._workspace(ground).outputs(self._mark(module.shared, variables))
+        if kept is not None:
+            return [], kept
+        async with scratch(self.root.with_name("plan")) as workspace:
+            self._write(workspace, ground, module.shared, variables)
+            report = await self.runner.command(await self._session(workspace, module, None, on_line), PLAN)
+        return [Planned(address=address, action=action, shared=True) for address, action in report.planned], {}
+
     async def release(self, ground: Ground, module: CloudModule, on_line: OnLine) -> None:
         """Destroy the ground's shared deployment."""
         workspace = self._workspace(ground)
@@ -76,7 +89,7 @@ class Grounds:
         made_of = fingerprint(shared.folder, shared.files, self.runner.engine.argv)
         return f"{made_of} {json.dumps(variables, sort_keys=True)}"
 
-    async def _session(self, workspace: Workspace, module: CloudModule, fd: int, on_line: OnLine) -> Session:
+    async def _session(self, workspace: Workspace, module: CloudModule, fd: int | None, on_line: OnLine) -> Session:
         assert module.shared is not None
 
         async def on_shared(line: LogLine) -> None:
@@ -87,6 +100,6 @@ class Grounds:
             mark=fingerprint(module.shared.folder, module.shared.files, self.runner.engine.argv),
             needs_init=module.needs_init,
             env={**self.runner.env, **await module.environment()},
-            fds=(fd,),
+            fds=() if fd is None else (fd,),
             on_line=on_shared,
         )

@@ -31,6 +31,7 @@ class Report:
 
     diagnostics: list[Diagnostic] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
+    planned: list[tuple[str, str]] = field(default_factory=list)  # address and action
     plain: list[str] = field(default_factory=list)  # lines that are not JSON: crashes, the library's own words
 
     def read(self, raw: bytes) -> Iterator[LogLine]:
@@ -47,6 +48,8 @@ class Report:
         if parsed.get("type") == "diagnostic":
             yield self._diagnosed(parsed.get("diagnostic"), level)
             return
+        if parsed.get("type") == "planned_change":
+            self._plans(parsed.get("change"))
         if parsed.get("type") == "outputs":
             self.outputs |= _values(parsed.get("outputs"))
             return  # its words are "Outputs: 2", which tell a person nothing
@@ -57,6 +60,12 @@ class Report:
     def errors(self) -> list[Diagnostic]:
         """Return the diagnostics that made the command fail."""
         return [diagnostic for diagnostic in self.diagnostics if diagnostic.severity == "error"]
+
+    def _plans(self, raw: object) -> None:
+        change: Mapping[str, Any] = raw if isinstance(raw, dict) else {}
+        resource = change.get("resource")
+        if isinstance(resource, dict):
+            self.planned.append((str(resource.get("addr", "")), str(change.get("action", ""))))
 
     def _diagnosed(self, raw: object, level: str) -> LogLine:
         fields: Mapping[str, Any] = raw if isinstance(raw, dict) else {}

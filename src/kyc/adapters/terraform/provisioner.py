@@ -13,13 +13,13 @@ from kyc.adapters.terraform.engine import Engine
 from kyc.adapters.terraform.ground import Grounds
 from kyc.adapters.terraform.lock import file_lock
 from kyc.adapters.terraform.process import Limits
-from kyc.adapters.terraform.run import DESTROY, Runner, Session
-from kyc.adapters.terraform.workspace import Workspace, fingerprint, make_folder
+from kyc.adapters.terraform.run import DESTROY, PLAN, Runner, Session
+from kyc.adapters.terraform.workspace import Workspace, fingerprint, make_folder, scratch
 from kyc.domain.deployment import Deployment
 from kyc.domain.errors import KycError
 from kyc.domain.ids import DeploymentId, InstanceId
 from kyc.ports.module import CloudModule
-from kyc.ports.provisioner import Ground, OnLine, Provisioned, ground_of
+from kyc.ports.provisioner import Ground, OnLine, Planned, Provisioned, ground_of
 
 
 def no_account(_cloud: str, _account: str) -> CloudModule | None:
@@ -61,20 +61,34 @@ class TerraformProvisioner:
         lock = self._locks.setdefault(deployment.id, asyncio.Lock())
         async with lock, file_lock(workspace.lock_path, timeout_s=self.limits.command_s) as fd:
             workspace.prepare(module.folder, module.files, await module.variables(deployment, user_data, shared))
-            session = Session(
-                workspace=workspace,
-                mark=fingerprint(module.folder, module.files, self.engine.argv),
-                needs_init=module.needs_init,
-                env={**self.env, **await module.environment()},
-                fds=(fd,),
-                on_line=on_line,
-            )
+            session = await self._session(workspace, module, (fd,), on_line)
             if user_data:
                 return _provisioned(await self._runner.apply(session))
             if workspace.has_state():
                 await self._runner.command(session, DESTROY)
             workspace.remove()
             return Provisioned()
+
+    async def plan(self, deployment: Deployment, user_data: Mapping[InstanceId, str], on_line: OnLine) -> list[Planned]:
+        """Say what a converge would do; see the port."""
+        module = self._module(deployment.offer.cloud, deployment.account)
+        self._make_folders()
+        shared, outputs = await self._grounds.plan(ground_of(deployment), module, on_line)
+        async with scratch(self.root.with_name("plan")) as workspace:
+            workspace.prepare(module.folder, module.files, await module.variables(deployment, user_data, outputs))
+            report = await self._runner.command(await self._session(workspace, module, (), on_line), PLAN)
+        own = [Planned(address=address, action=action) for address, action in report.planned]
+        return [*shared, *own]
+
+    async def export(self) -> Mapping[str, str]:
+        """Give the files of every workspace; see the port."""
+        found: dict[str, str] = {}
+        for root in (self.root, self._grounds.root):
+            folders = [path for path in root.iterdir() if path.is_dir()] if root.exists() else []
+            for folder in sorted(folders):
+                files = Workspace(folder).exported()
+                found |= {f"{root.name}/{folder.name}/{name}": text for name, text in files.items()}
+        return found
 
     async def deployments(self) -> frozenset[DeploymentId]:
         """Return those with a workspace."""
@@ -94,6 +108,18 @@ class TerraformProvisioner:
     async def grounds(self) -> frozenset[Ground]:
         """Return those with a workspace."""
         return self._grounds.all()
+
+    async def _session(
+        self, workspace: Workspace, module: CloudModule, fds: tuple[int, ...], on_line: OnLine
+    ) -> Session:
+        return Session(
+            workspace=workspace,
+            mark=fingerprint(module.folder, module.files, self.engine.argv),
+            needs_init=module.needs_init,
+            env={**self.env, **await module.environment()},
+            fds=fds,
+            on_line=on_line,
+        )
 
     def _make_folders(self) -> None:
         make_folder(self.root)

@@ -6,7 +6,9 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+import tempfile
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +44,9 @@ class Workspace:
         _write(self.folder / _INITIALISED, fingerprint.encode())
 
     def has_state(self) -> bool:
-        """Say whether the engine may have made anything."""
-        return any((self.folder / name).exists() for name in (STATE, f"{STATE}.backup"))
+        """Say whether the engine knows of anything that it made; what it only looked up does not count."""
+        state = self.folder / STATE
+        return _makes(state if state.exists() else self.folder / f"{STATE}.backup")
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file beside the module's."""
@@ -64,6 +67,23 @@ class Workspace:
     def forget_outputs(self) -> None:
         """Have it made again before it is used again."""
         (self.folder / _OUTPUTS).unlink(missing_ok=True)
+
+    def exported(self) -> dict[str, str]:
+        """Return the module, the variables and the state, by file name; user data is left out: it holds a token."""
+        if not self.folder.exists():
+            return {}
+        files = [path for path in self.folder.iterdir() if path.is_file() and path.suffix in {".tf", ".hcl", ".py"}]
+        found = {path.name: path.read_text() for path in sorted(files)}
+        for name in (VARIABLES, STATE):
+            path = self.folder / name
+            if path.exists():
+                found[name] = path.read_text()
+        if VARIABLES in found:
+            variables = json.loads(found[VARIABLES])
+            if "user_data" in variables:
+                variables["user_data"] = dict.fromkeys(variables["user_data"], "")
+            found[VARIABLES] = json.dumps(variables, indent=1)
+        return found
 
     def remove(self) -> None:
         """Remove the folder and the lock file. The lock must be held, and nothing of the deployment exist."""
@@ -94,6 +114,14 @@ def fingerprint(module: Path, files: Iterable[str], engine: tuple[str, ...]) -> 
     return digest.hexdigest()
 
 
+@asynccontextmanager
+async def scratch(root: Path) -> AsyncIterator[Workspace]:
+    """Give an empty workspace that is gone afterwards: nothing can be made in it, for nobody would remember."""
+    make_folder(root)
+    with tempfile.TemporaryDirectory(dir=root) as folder:
+        yield Workspace(Path(folder) / "workspace")
+
+
 def make_folder(path: Path) -> None:
     """Make a folder for the owner alone, unless it is there."""
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -112,6 +140,16 @@ def _write(path: Path, content: bytes) -> None:
     with os.fdopen(fd, "wb") as file:
         file.write(content)
     beside.replace(path)
+
+
+def _makes(state: Path) -> bool:
+    try:
+        resources = json.loads(state.read_bytes()).get("resources", [])
+    except FileNotFoundError:
+        return False
+    except ValueError:
+        return True  # nobody knows: the engine is asked
+    return any(one.get("mode") != "data" and one.get("instances") for one in resources)
 
 
 def _is_json(path: Path) -> bool:

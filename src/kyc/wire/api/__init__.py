@@ -14,7 +14,18 @@ from kyc.wire.api.cloud import (
     RightRow,
 )
 from kyc.wire.api.event import EventRow, LogRow
-from kyc.wire.api.instance import DeploymentRow, InstanceRow, InterruptRequest, LaunchRequest
+from kyc.wire.api.instance import (
+    DeploymentRow,
+    ExportReport,
+    InstanceRow,
+    InterruptRequest,
+    LaunchReport,
+    LaunchRequest,
+    OrphanRow,
+    PlannedRow,
+    SweepReply,
+    SweepRequest,
+)
 from kyc.wire.api.market import AlertRequest, AlertRow, PriceHistory, PricePoint
 from kyc.wire.api.master import EnrolRequest, Health, Problem, ShutdownRequest
 from kyc.wire.api.metric import (
@@ -109,6 +120,7 @@ __all__ = [
     "DeploymentRow",
     "EnrolRequest",
     "EventRow",
+    "ExportReport",
     "FeedRow",
     "FindingRow",
     "Health",
@@ -117,6 +129,7 @@ __all__ = [
     "InterruptRequest",
     "JobPlan",
     "JobRequest",
+    "LaunchReport",
     "LaunchRequest",
     "LogRow",
     "Me",
@@ -128,8 +141,10 @@ __all__ = [
     "NotificationPage",
     "NotificationRow",
     "OfferRow",
+    "OrphanRow",
     "Overview",
     "PasswordRequest",
+    "PlannedRow",
     "PriceHistory",
     "PricePoint",
     "Problem",
@@ -156,6 +171,8 @@ __all__ = [
     "SnapshotRow",
     "StreamCheck",
     "StreamRequest",
+    "SweepReply",
+    "SweepRequest",
     "TargetChange",
     "TargetRequest",
     "TargetRow",

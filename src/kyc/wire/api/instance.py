@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 
@@ -33,10 +33,90 @@ class InstanceRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchRequest:
-    """`POST /deployments`: bare instances of one offer (None: the cheapest)."""
+    """`POST /deployments`, or `/deployments/plan`: bare instances of one offer (None: the cheapest that fits).
+
+    `spot` null: spot. `network`, `subnet`, `role` and `image` are the provider's names; `on_interruption` is terminate,
+    stop or hibernate; `account` is an account's name, empty: the cloud's first.
+    """
 
     offer: str | None = None
     count: int = 1
+    cloud: str = ""
+    region: str = ""
+    zone: str = ""
+    type: str = ""
+    spot: bool | None = None
+    account: str = ""
+    disk_gib: int | None = None
+    network: str = ""
+    subnet: str = ""
+    role: str = ""
+    image: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+    max_price_usd_per_hour: float | None = None
+    on_interruption: str = "terminate"
+    public_address: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedRow:
+    """What Terraform would do with one resource; `shared`: it is made once for all instances of the region."""
+
+    address: str
+    action: str
+    shared: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchReport:
+    """`POST /deployments/plan`: what a launch would make and cost; `lines` are Terraform's. Nothing is bought."""
+
+    offer: str
+    count: int
+    account: str
+    price_usd_per_hour: float
+    total_usd_per_hour: float
+    on_demand_usd_per_hour: float
+    resources: list[PlannedRow]
+    lines: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportReport:
+    """`GET /deployments/export`: Terraform's files of everything that exists, by path. User data is left out."""
+
+    files: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepRequest:
+    """`POST /sweep`: look in the regions in use, or `everywhere`; `remove`: end at once what nobody knows."""
+
+    everywhere: bool = False
+    remove: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrphanRow:
+    """Something that runs or bills under our tags, and that nothing here wants."""
+
+    cloud: str
+    region: str
+    zone: str
+    provider_id: str
+    instance: str
+    reason: str
+    removed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepReply:
+    """What a sweep saw. `silent`: clouds that did not answer, and why; `workspaces`: of Terraform, without a record."""
+
+    seen: int
+    orphans: list[OrphanRow]
+    silent: dict[str, str]
+    workspaces: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +130,7 @@ class DeploymentRow:
     requested_at: datetime
     reason: str
     failure: str
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""The master's own certificate authority, by which edge and instances know each other."""

@@ -1,0 +1,120 @@
+/** Which queries an event makes stale. A new kind of event does not compile until it is placed here. */
+import type { QueryClient } from "@tanstack/react-query";
+import type { EventKind, EventRow } from "@/api/schema";
+
+type Subject =
+  | "instances"
+  | "workloads"
+  | "deployments"
+  | "snapshots"
+  | "cost"
+  | "budgets"
+  | "offers"
+  | "catalog"
+  | "people"
+  | "clouds"
+  | "services"
+  | "streams"
+  | "overview"
+  | "alerts";
+
+const work: readonly Subject[] = ["workloads", "overview"];
+const machine: readonly Subject[] = ["instances", "workloads", "cost", "overview"];
+const terraform: readonly Subject[] = ["deployments", "instances"];
+const files: readonly Subject[] = ["workloads", "snapshots"];
+const money: readonly Subject[] = ["budgets", "cost"];
+const served: readonly Subject[] = ["services", "workloads"];
+const streams: readonly Subject[] = ["streams"];
+const people: readonly Subject[] = ["people"];
+const nothing: readonly Subject[] = [];
+
+export const STALE: Record<EventKind, readonly Subject[]> = {
+  "deployment.requested": terraform,
+  "deployment.log": nothing,
+  "deployment.succeeded": terraform,
+  "deployment.failed": terraform,
+  "deployment.destroyed": terraform,
+  "instance.requested": machine,
+  "instance.ready": machine,
+  "interruption.requested": machine,
+  "instance.noticed": machine,
+  "instance.suspected": machine,
+  "instance.lost": machine,
+  "instance.repriced": [...machine, "offers"],
+  "instance.terminated": machine,
+  "replacement.requested": machine,
+  "snapshot.committed": files,
+  "snapshot.flushed": files,
+  "restore.started": work,
+  "restore.completed": work,
+  "job.queued": work,
+  "job.placed": work,
+  "job.started": work,
+  "job.progress": work,
+  "job.steered": work,
+  "job.migrating": work,
+  "job.resumed": work,
+  "job.succeeded": work,
+  "job.failed": work,
+  "job.stopped": work,
+  "attempt.prepared": work,
+  "attempt.released": work,
+  "attempt.fenced": work,
+  "agent.troubled": machine,
+  "replica.ready": served,
+  "replica.draining": served,
+  "replica.stopped": served,
+  "service.scaled": served,
+  "edge.updated": served,
+  "deadline.missed": work,
+  "budget.warned": money,
+  "budget.held": money,
+  "budget.stopped": money,
+  "orphan.found": machine,
+  "orphan.removed": machine,
+  "price.alerted": ["offers", "alerts"],
+  "stream.started": streams,
+  "replica.requested": served,
+  "replica.started": served,
+  "replica.pulling": served,
+  "replica.unready": served,
+  "replica.died": served,
+  "replica.failed": served,
+  "service.requested": served,
+  "service.ready": served,
+  "service.updated": served,
+  "service.stopped": served,
+  "service.failed": served,
+  "notification.failed": nothing,
+  "stream.moving": streams,
+  "stream.moved": streams,
+  "stream.troubled": streams,
+  "snapshot.freed": files,
+  "flush.warned": work,
+  "flush.fits": work,
+  "user.added": people,
+  "user.changed": people,
+  "user.removed": people,
+  "token.created": people,
+  "token.revoked": people,
+  "sign_in.refused": nothing,
+  "account.added": ["clouds"],
+  "account.removed": ["clouds"],
+};
+
+/** Ask anew for what these events changed, and only for what a page shows now. */
+export function freshen(client: QueryClient, events: readonly EventRow[]): void {
+  const subjects = new Set(events.flatMap((event) => STALE[event.kind] ?? nothing));
+  for (const subject of subjects) void client.invalidateQueries({ queryKey: [subject] });
+  const about = new Set(events.map((event) => event.subject));
+  for (const subject of about) {
+    const added = events.filter((event) => event.subject === subject);
+    client.setQueryData<EventRow[]>(["about", subject], (known) => known && joined(known, added));
+  }
+}
+
+/** Return both lists as one without repeats; each is in order of `seq`. */
+export function joined(known: readonly EventRow[], added: readonly EventRow[]): EventRow[] {
+  const last = known.at(-1)?.seq ?? 0;
+  return [...known, ...added.filter((event) => event.seq > last)];
+}

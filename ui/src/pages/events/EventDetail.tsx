@@ -1,0 +1,50 @@
+import { X } from "lucide-react";
+import { Dialog } from "radix-ui";
+import { useTranslation } from "react-i18next";
+import type { EventRow } from "@/api/schema";
+import { useFormat } from "@/format/useFormat";
+import { Button } from "@/parts/Button";
+import { Facts } from "@/parts/layout";
+
+export function EventDetail({ event, close }: { readonly event: EventRow | null; readonly close: () => void }) {
+  const { t } = useTranslation();
+  const { moment } = useFormat();
+  return (
+    <Dialog.Root open={event !== null} onOpenChange={(open) => !open && close()}>
+      <Dialog.Portal>
+        <Dialog.Overlay className="veil" />
+        <Dialog.Content className="drawer" aria-describedby={undefined}>
+          <header className="drawer-head">
+            <Dialog.Title>{event?.kind}</Dialog.Title>
+            <Dialog.Close asChild>
+              <Button kind="ghost" aria-label={t("action.close")} icon={<X size={16} aria-hidden />} />
+            </Dialog.Close>
+          </header>
+          {event ? (
+            <>
+              <Facts
+                rows={[
+                  [
+                    t("events.seq"),
+                    <span key="s" className="num">
+                      {event.seq}
+                    </span>,
+                  ],
+                  [t("events.at"), moment(event.at)],
+                  [
+                    t("events.subject"),
+                    <span key="u" className="mono">
+                      {event.subject}
+                    </span>,
+                  ],
+                  [t("events.reason"), event.reason || "–"],
+                ]}
+              />
+              <pre className="code">{JSON.stringify(event.data, null, 2)}</pre>
+            </>
+          ) : null}
+        </Dialog.Content>
+      </Dialog.Portal>
+    </Dialog.Root>
+  );
+}

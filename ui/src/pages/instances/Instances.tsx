@@ -1,0 +1,124 @@
+import { useQuery } from "@tanstack/react-query";
+import { Cpu, LayoutGrid, List } from "lucide-react";
+import { useDeferredValue, useMemo, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { queries } from "@/api/queries";
+import type { InstanceRow } from "@/api/schema";
+import { useInstanceColumns } from "@/pages/instances/columns";
+import { InstanceGrid } from "@/pages/instances/InstanceGrid";
+import { TerminateMany } from "@/pages/instances/Terminate";
+import { Button } from "@/parts/Button";
+import { Bones, Empty, Page } from "@/parts/layout";
+import { ProblemNote } from "@/parts/Problem";
+import { Tabs } from "@/parts/Tabs";
+import { useAddress } from "@/parts/useAddress";
+import { DataTable } from "@/table/DataTable";
+import { ExportMenu } from "@/table/ExportMenu";
+import { useShown } from "@/table/useShown";
+import { INSTANCE_GROUP, type InstanceGroup, isTerminable } from "@/tone/life";
+
+type TabId = "all" | InstanceGroup;
+const TABS: readonly TabId[] = ["all", "healthy", "interrupted", "ended"];
+
+export function Instances() {
+  const { t } = useTranslation();
+  const { data, error } = useQuery(queries.instances());
+  const [tab, setTab] = useAddress<TabId>("tab", "all");
+  const [view, setView] = useAddress<"table" | "grid">("view", "table");
+  const [text, setText] = useAddress("q", "");
+  const [keys, setKeys] = useState<Record<string, boolean>>({});
+  const [shown, keep] = useShown<InstanceRow>();
+  const columns = useInstanceColumns();
+  const wanted = useDeferredValue(text.toLowerCase());
+  const found = useMemo(() => (data ?? []).filter((row) => matches(row, wanted)), [data, wanted]);
+  const rows = useMemo(() => found.filter((row) => tab === "all" || INSTANCE_GROUP[row.state] === tab), [found, tab]);
+  const chosen = (data ?? []).filter((row) => keys[row.id] && isTerminable(row));
+  const living = (data ?? []).filter(isTerminable);
+  const empty = data ? <NoInstances some={data.length > 0} /> : <Bones lines={5} />;
+  return (
+    <Page
+      title={t("nav.instances")}
+      note={t("instances.note")}
+      actions={
+        <>
+          <TerminateMany
+            rows={chosen.length > 0 ? chosen : living}
+            all={chosen.length === 0}
+            onDone={() => setKeys({})}
+          />
+          <ExportMenu name="instances" rows={() => (view === "grid" ? rows : shown())} columns={columns} />
+        </>
+      }
+    >
+      {error ? <ProblemNote error={error} /> : null}
+      <Tabs
+        label={t("instances.groups")}
+        tabs={TABS.map((id) => ({
+          id,
+          label: t(`instances.tab.${id}`),
+          count: data && found.filter((row) => id === "all" || INSTANCE_GROUP[row.state] === id).length,
+        }))}
+        chosen={tab}
+        choose={setTab}
+      >
+        <div className="tools">
+          <input
+            className="input grow"
+            type="search"
+            placeholder={t("instances.search")}
+            aria-label={t("instances.search")}
+            value={text}
+            onChange={(event) => setText(event.target.value)}
+          />
+          <div className="segments">
+            <Button
+              size="small"
+              kind="ghost"
+              aria-label={t("instances.asTable")}
+              aria-pressed={view === "table"}
+              icon={<List size={15} aria-hidden />}
+              onClick={() => setView("table")}
+            />
+            <Button
+              size="small"
+              kind="ghost"
+              aria-label={t("instances.asGrid")}
+              aria-pressed={view === "grid"}
+              icon={<LayoutGrid size={15} aria-hidden />}
+              onClick={() => setView("grid")}
+            />
+          </div>
+        </div>
+        {view === "grid" ? (
+          <InstanceGrid rows={rows} empty={empty} />
+        ) : (
+          <DataTable
+            label={t("nav.instances")}
+            rows={rows}
+            columns={columns}
+            keyOf={(row) => row.id}
+            sortedBy={{ id: "started_at", desc: true }}
+            empty={empty}
+            chosen={{ keys, choose: setKeys }}
+            onShown={keep}
+          />
+        )}
+      </Tabs>
+    </Page>
+  );
+}
+
+function NoInstances({ some }: { readonly some: boolean }) {
+  const { t } = useTranslation();
+  return (
+    <Empty icon={<Cpu aria-hidden />} title={t(some ? "instances.noneHere" : "instances.none")}>
+      {t(some ? "instances.noneHereText" : "instances.noneText")}
+    </Empty>
+  );
+}
+
+function matches(row: InstanceRow, text: string): boolean {
+  if (!text) return true;
+  const words = [row.id, row.name, row.cloud, row.region, row.zone, row.type, row.workload, row.address, row.state];
+  return words.some((word) => word?.toLowerCase().includes(text));
+}

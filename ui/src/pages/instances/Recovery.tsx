@@ -1,0 +1,65 @@
+/** The true progress of an interruption: each step is ticked by the event that says so, with its time after the notice. */
+import { Check, CircleDashed, Minus } from "lucide-react";
+import { useTranslation } from "react-i18next";
+import { Link } from "react-router";
+import type { InstanceRow } from "@/api/schema";
+import { duration, secondsBetween } from "@/format/time";
+import { useTimeline } from "@/live/timeline";
+import { Card } from "@/parts/layout";
+import { paths } from "@/paths";
+import { type Recovered, recoveries, STEPS, type Step } from "@/tone/recovery";
+
+export function Recovery({ row }: { readonly row: InstanceRow }) {
+  const timeline = useTimeline();
+  const found = timeline && recoveries(timeline.rows).find((one) => one.instance === row.id);
+  return found ? <RecoverySteps one={found} /> : null;
+}
+
+export function RecoverySteps({ one }: { readonly one: Recovered }) {
+  const { t } = useTranslation();
+  const killed = one.noticed.kind === "instance.lost";
+  return (
+    <Card
+      title={t("recovery.title")}
+      aside={
+        <span className="quiet">
+          {one.tookS === null ? t("recovery.running") : t("recovery.took", { time: duration(one.tookS) })}
+          {one.replacement ? (
+            <>
+              {" · "}
+              <Link className="mono" to={paths.instance(one.replacement)}>
+                {one.replacement}
+              </Link>
+            </>
+          ) : null}
+        </span>
+      }
+    >
+      <ol className="steps">
+        {STEPS.map((step) => (
+          <StepLine key={step} step={step} one={one} skipped={killed && step === "flushed"} />
+        ))}
+      </ol>
+    </Card>
+  );
+}
+
+function StepLine({ step, one, skipped }: { readonly step: Step; readonly one: Recovered; readonly skipped: boolean }) {
+  const { t } = useTranslation();
+  const event = one.at[step];
+  const state = event ? "done" : skipped || one.tookS !== null ? "skipped" : "open";
+  const Icon = state === "done" ? Check : state === "skipped" ? Minus : CircleDashed;
+  const name =
+    step === "noticed" && one.noticed.kind === "instance.lost" ? t("recovery.step.lost") : t(`recovery.step.${step}`);
+  return (
+    <li className="step" data-state={state}>
+      <Icon size={15} aria-hidden />
+      <span>{name}</span>
+      <span className="num quiet">
+        {event
+          ? `+${duration(secondsBetween(one.noticed.at, event.at))}`
+          : t(state === "skipped" ? "recovery.skipped" : "recovery.waiting")}
+      </span>
+    </li>
+  );
+}

@@ -1,0 +1,76 @@
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { Archive, Download } from "lucide-react";
+import { useTranslation } from "react-i18next";
+import { ask } from "@/api/call";
+import { queries } from "@/api/queries";
+import type { SnapshotRow } from "@/api/schema";
+import { bytes } from "@/format/bytes";
+import { useFormat } from "@/format/useFormat";
+import { Age } from "@/parts/Age";
+import { Button } from "@/parts/Button";
+import { Bones, Card, Empty } from "@/parts/layout";
+import { ProblemNote } from "@/parts/Problem";
+import { download } from "@/table/export";
+
+const MOST = 100;
+
+export function Snapshots({ name }: { readonly name: string }) {
+  const { t } = useTranslation();
+  const { data, error } = useQuery(queries.snapshots(name));
+  if (error) return <ProblemNote error={error} />;
+  if (!data) return <Bones />;
+  if (data.length === 0) {
+    return (
+      <Empty icon={<Archive aria-hidden />} title={t("snapshot.none")}>
+        {t("snapshot.noneText", { name })}
+      </Empty>
+    );
+  }
+  return (
+    <Card flush>
+      <ul className="lines" aria-label={t("job.tab.snapshots")}>
+        {data.slice(0, MOST).map((row) => (
+          <Line key={row.sequence} name={name} row={row} />
+        ))}
+      </ul>
+      {data.length > MOST ? <p className="hint pad">{t("snapshot.more", { count: data.length - MOST })}</p> : null}
+    </Card>
+  );
+}
+
+function Line({ name, row }: { readonly name: string; readonly row: SnapshotRow }) {
+  const { t } = useTranslation();
+  const { number } = useFormat();
+  const fetching = useMutation({
+    mutationFn: async () => {
+      const answer = await ask(`/workloads/${encodeURIComponent(name)}/snapshots/${row.sequence}/files`);
+      download(`${name}-${row.sequence}.tar`, await answer.blob(), "application/x-tar");
+    },
+  });
+  return (
+    <li className="line">
+      <span className="num line-name">#{row.sequence}</span>
+      <span className="quiet num">
+        {t("snapshot.files", { count: row.files, files: number(row.files) })} · {bytes(row.bytes)}
+      </span>
+      <span className="quiet">{t("snapshot.epoch", { epoch: row.epoch })}</span>
+      {row.missed.length > 0 ? (
+        <span className="tone-warn text">{t("snapshot.missed", { count: row.missed.length })}</span>
+      ) : null}
+      <span className="line-end quiet">
+        <Age at={row.taken_at} />
+        <Button
+          size="small"
+          busy={fetching.isPending}
+          icon={<Download size={14} aria-hidden />}
+          aria-label={t("snapshot.download", { sequence: row.sequence })}
+          why={row.files === 0 ? t("snapshot.empty") : undefined}
+          onClick={() => fetching.mutate()}
+        >
+          {t("action.download")}
+        </Button>
+      </span>
+      {fetching.error ? <ProblemNote error={fetching.error} /> : null}
+    </li>
+  );
+}

@@ -1,0 +1,29 @@
+/** Launch a job from a form and its file side by side, or bare instances of one offer. */
+import { useTranslation } from "react-i18next";
+import { LaunchInstances } from "@/pages/launch/LaunchInstances";
+import { LaunchJob } from "@/pages/launch/LaunchJob";
+import { Page } from "@/parts/layout";
+import { Tabs } from "@/parts/Tabs";
+import { useAddress } from "@/parts/useAddress";
+
+type What = "job" | "instances";
+
+export function Launch() {
+  const { t } = useTranslation();
+  const [what, choose] = useAddress<What>("what", "job");
+  return (
+    <Page title={t("nav.launch")} note={t("launch.note")}>
+      <Tabs
+        label={t("launch.what")}
+        tabs={[
+          { id: "job", label: t("launch.job") },
+          { id: "instances", label: t("launch.instances") },
+        ]}
+        chosen={what}
+        choose={choose}
+      >
+        {what === "job" ? <LaunchJob /> : <LaunchInstances />}
+      </Tabs>
+    </Page>
+  );
+}

@@ -1,0 +1,102 @@
+import { useQuery } from "@tanstack/react-query";
+import { Rocket } from "lucide-react";
+import { useDeferredValue, useMemo, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { actions } from "@/api/actions";
+import { queries } from "@/api/queries";
+import type { DeploymentRow, OfferRow } from "@/api/schema";
+import { useFormat } from "@/format/useFormat";
+import { Launched } from "@/pages/launch/Launched";
+import { NoOffer } from "@/pages/launch/NoOffer";
+import { ANY_OFFER, OfferFilters } from "@/pages/launch/OfferFilters";
+import { useOfferColumns } from "@/pages/launch/offerColumns";
+import { Confirm } from "@/parts/Confirm";
+import { Bones } from "@/parts/layout";
+import { ProblemNote } from "@/parts/Problem";
+import type { Column } from "@/table/column";
+import { DataTable } from "@/table/DataTable";
+
+const MOST_OFFERS = 500;
+const MOST_INSTANCES = 20;
+
+export function LaunchInstances() {
+  const { t } = useTranslation();
+  const { number } = useFormat();
+  const [wish, setWish] = useState(ANY_OFFER);
+  const [launched, setLaunched] = useState<DeploymentRow | null>(null);
+  const query = useDeferredValue({ ...wish, limit: MOST_OFFERS });
+  const { data, error } = useQuery(queries.offers(query));
+  const columns = useOfferColumns();
+  const all = useMemo(
+    (): ReadonlyArray<Column<OfferRow>> => [
+      ...columns,
+      {
+        id: "launch",
+        label: t("offer.buy"),
+        value: () => null,
+        cell: (offer) => <Buy offer={offer} onMade={setLaunched} />,
+        width: "6rem",
+        align: "end",
+      },
+    ],
+    [columns, t],
+  );
+  return (
+    <>
+      {launched ? <Launched deployment={launched} /> : null}
+      <OfferFilters wish={wish} change={setWish} />
+      <p className="hint num" aria-live="polite">
+        {data
+          ? t("offer.count", { count: data.total, offers: number(data.total), shown: number(data.rows.length) })
+          : " "}
+      </p>
+      {error ? <ProblemNote error={error} /> : null}
+      <DataTable
+        label={t("launch.offers")}
+        rows={data?.rows ?? []}
+        columns={all}
+        keyOf={(offer) => offer.id}
+        empty={data ? <NoOffer query={query} /> : error ? null : <Bones lines={6} />}
+      />
+    </>
+  );
+}
+
+function Buy({ offer, onMade }: { readonly offer: OfferRow; readonly onMade: (made: DeploymentRow) => void }) {
+  const { t } = useTranslation();
+  const { price } = useFormat();
+  const [count, setCount] = useState(1);
+  return (
+    <Confirm
+      button={{
+        kind: "plain",
+        size: "small",
+        children: t("offer.launch"),
+        icon: <Rocket size={13} aria-hidden />,
+        "aria-label": t("offer.launchThis", { offer: offer.id }),
+      }}
+      tone="primary"
+      title={t("offer.launchTitle", { type: offer.type })}
+      verb={t("offer.launch")}
+      act={async () => onMade(await actions.launch({ offer: offer.id, count }))}
+    >
+      <p>
+        {t("offer.launchText", {
+          place: `${offer.cloud} · ${offer.zone === "*" ? offer.region : offer.zone}`,
+          price: price(offer.price_usd_per_hour * count),
+        })}
+      </p>
+      <label className="field">
+        <span>{t("offer.howMany")}</span>
+        <input
+          className="input input-narrow"
+          type="number"
+          min={1}
+          max={MOST_INSTANCES}
+          value={count}
+          onChange={(event) => setCount(Math.max(1, Math.min(MOST_INSTANCES, event.target.valueAsNumber || 1)))}
+        />
+      </label>
+    </Confirm>
+  );
+}

@@ -1,0 +1,87 @@
+/** What matters at a glance: money, what runs, what is not safe yet, what was taken away and how fast it came back. */
+import { useQuery } from "@tanstack/react-query";
+import { Rocket } from "lucide-react";
+import { useTranslation } from "react-i18next";
+import { Link } from "react-router";
+import { queries } from "@/api/queries";
+import { useFormat } from "@/format/useFormat";
+import { useTimeline } from "@/live/timeline";
+import { Interruptions } from "@/pages/overview/Interruptions";
+import { Money } from "@/pages/overview/Money";
+import { Regions } from "@/pages/overview/Regions";
+import { Running } from "@/pages/overview/Running";
+import { EventList } from "@/parts/EventList";
+import { Card, Page, Stat } from "@/parts/layout";
+import { ProblemNote } from "@/parts/Problem";
+import { paths } from "@/paths";
+import { INSTANCE_GROUP, isJobOver } from "@/tone/life";
+
+const ROUTINE = new Set(["deployment.log", "job.progress", "snapshot.committed"]);
+const LATEST = 12;
+
+export function Overview() {
+  const { t } = useTranslation();
+  const { usd, price, percent } = useFormat();
+  const cost = useQuery(queries.cost("workload"));
+  const jobs = useQuery(queries.workloads());
+  const instances = useQuery(queries.instances());
+  const timeline = useTimeline();
+  const total = cost.data?.total;
+  const running = jobs.data?.filter((row) => !isJobOver(row.state));
+  const living = instances.data?.filter((row) => INSTANCE_GROUP[row.state] !== "ended");
+  const interrupted = living?.filter((row) => INSTANCE_GROUP[row.state] === "interrupted").length ?? 0;
+  const latest = timeline?.rows.filter((event) => !ROUTINE.has(event.kind)).slice(-LATEST);
+  return (
+    <Page
+      title={t("nav.overview")}
+      actions={
+        <Link className="btn btn-primary" to={paths.launch()}>
+          <Rocket size={15} aria-hidden />
+          <span>{t("nav.launch")}</span>
+        </Link>
+      }
+    >
+      {cost.error ? <ProblemNote error={cost.error} /> : null}
+      <dl className="stats">
+        <Stat
+          label={t("overview.spent")}
+          value={total ? usd(total.spent_usd) : "–"}
+          note={total ? t("overview.perHourNow", { price: price(total.per_hour_now_usd) }) : " "}
+        />
+        <Stat
+          label={t("overview.saved")}
+          value={<span className="saved">{total ? usd(total.saved_usd) : "–"}</span>}
+          note={
+            total && total.on_demand_usd > 0
+              ? t("overview.savedShare", {
+                  share: percent(total.saved_usd / total.on_demand_usd),
+                  usd: usd(total.on_demand_usd),
+                })
+              : t("instance.againstOnDemand")
+          }
+        />
+        <Stat
+          label={t("overview.running")}
+          value={running?.length ?? "–"}
+          note={t("overview.ofJobs", { count: jobs.data?.length ?? 0 })}
+        />
+        <Stat
+          label={t("nav.instances")}
+          value={living?.length ?? "–"}
+          note={interrupted > 0 ? t("overview.interrupted", { count: interrupted }) : t("overview.allHealthy")}
+        />
+      </dl>
+      <div className="columns columns-wide">
+        <Money />
+        <Regions instances={living} />
+      </div>
+      <Running jobs={running} />
+      <div className="columns">
+        <Interruptions timeline={timeline} />
+        <Card title={t("overview.latest")} flush aside={<Link to={paths.events()}>{t("overview.all")}</Link>}>
+          <EventList events={latest} />
+        </Card>
+      </div>
+    </Page>
+  );
+}

@@ -1,0 +1,42 @@
+import { expect, test } from "vitest";
+import type { EventKind, EventRow } from "@/api/schema";
+import { recoveries } from "@/tone/recovery";
+
+let seq = 0;
+const at = (second: number, kind: EventKind, subject: string, data: Record<string, unknown> = {}): EventRow => ({
+  seq: ++seq,
+  at: new Date(second * 1000).toISOString(),
+  kind,
+  subject,
+  data,
+  reason: "",
+});
+
+test("a noticed instance is followed to where its work goes on", () => {
+  const [one, ...others] = recoveries([
+    at(10, "instance.noticed", "i-old", { workload: "train" }),
+    at(10, "replacement.requested", "train", { instance: "i-new", replaces: "i-old" }),
+    at(12, "instance.ready", "i-new"),
+    at(12, "instance.ready", "i-other"),
+    at(13, "restore.completed", "train", { instance: "i-new" }),
+    at(13, "snapshot.flushed", "train", { instance: "i-old" }),
+    at(14, "job.resumed", "train", { instance: "i-new" }),
+    at(30, "instance.lost", "i-old", { workload: "train" }),
+  ]);
+  expect(others).toEqual([]);
+  expect(one).toMatchObject({ instance: "i-old", replacement: "i-new", tookS: 4 });
+  expect(Object.keys(one?.at ?? {})).toEqual(["noticed", "replacement", "ready", "restored", "flushed", "resumed"]);
+});
+
+test("what no event says is not shown as done", () => {
+  const [one] = recoveries([
+    at(10, "instance.lost", "i-old", { workload: "train" }),
+    at(11, "job.resumed", "train", { instance: "i-of-another" }),
+  ]);
+  expect(one).toMatchObject({ replacement: null, tookS: null });
+  expect(Object.keys(one?.at ?? {})).toEqual(["noticed"]);
+});
+
+test("a bare instance has no work to recover", () => {
+  expect(recoveries([at(1, "instance.noticed", "i-bare", { workload: null })])).toEqual([]);
+});

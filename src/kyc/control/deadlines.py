@@ -31,6 +31,7 @@ from kyc.planning.market import WorkAhead
 from kyc.planning.overhead import restart_overhead
 from kyc.planning.progress import WorkLeft, work_left
 from kyc.planning.recovery import JobView
+from kyc.planning.zones import LONGEST_RUN_S
 
 log = logging.getLogger(__name__)
 KEPT_EVERY_TICKS = 10  # what was learned since then is lost with the master
@@ -93,7 +94,8 @@ class Deadlines:
         if learned is not None and clock_s >= minded.kept_at_s + KEPT_EVERY_TICKS * situation.tick_s:
             await write_fresh(lambda: self._keep(job.name, learned))
             minded.kept_at_s = clock_s
-        if word_of(course) != word_of(job.course) or not job.course.reason:
+        is_same = (word_of(course), course.below_usd_per_hour) == (word_of(job.course), job.course.below_usd_per_hour)
+        if not is_same or not job.course.reason:
             await write_fresh(lambda: self._steer(job.name, situation, work, course))
 
     async def _situation(self, view: JobView, seen: _Seen) -> Situation:
@@ -104,9 +106,13 @@ class Deadlines:
         tick_s = tick_of(spec.deadline, {offer.cloud for offer in offers})
         by_id = {instance.id: instance for instance in seen.instances}
         overhead, samples = restart_overhead(seen.attempts, by_id, cloud=offers[0].cloud if offers else "")
+        spot = available(offers, seen.instances, Purchase.SPOT, tick_s=tick_s, now=now)
+        rates = {one.offer.id: one.interruptions_per_hour for one in ranking.best_first}
+        rate = 0.0 if spot is None else rates[spot.id]
         return Situation(
             view=view,
-            spot=available(offers, seen.instances, Purchase.SPOT, tick_s=tick_s, now=now),
+            spot=spot,
+            spot_stays_s=min(LONGEST_RUN_S, 3600 / rate) if rate > 0 else LONGEST_RUN_S,
             on_demand=available(offers, seen.instances, Purchase.ON_DEMAND, tick_s=tick_s, now=now),
             overhead=overhead,
             samples=samples,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
+FIRST_AGE_STEPS = 6  # what is seen first began before: the middle of what a look at any time comes upon
 LEAST_CHANCE = 1e-4  # nothing stays for certain: a belief that rules a regime out could never come back
 
 
@@ -160,7 +161,7 @@ class Belief:
     def observe(self, there: bool, span_s: float) -> None:
         """Take in that the zone is or is not there, `span_s` after the last look (Bayes' rule over the regimes)."""
         if self.there is None:
-            self.there, self.age_s = there, span_s
+            self.there, self.age_s = there, max(span_s, FIRST_AGE_STEPS * self.prior.step_s)
             return
         stayed = self.stays(span_s)
         likelihood = stayed if there == self.there else 1 - stayed

@@ -2,7 +2,8 @@
 
 That spot can be had in any of the zones is to the deadline's policy as if it could be had in one: it decides between
 spot, on demand and waiting, and keeps the deadline. This module decides where: by price and by how long spot is
-expected to stay there. It runs in `simulate.fleet` and, by `worth_moving`, for live jobs; it launches nothing.
+expected to stay there. It runs in `simulate.fleet`; live, the ranking of offers says which pool is best, and
+`planning.course` asks `worth_moving` whether to go there. It launches nothing.
 """
 
 from __future__ import annotations
@@ -164,8 +165,11 @@ def worth_moving(price: float, other: Candidate, *, lost_s: float, on_demand_pri
 
     The time that a move loses is priced as on demand: it may be missing at the end.
     """
+    if not all(math.isfinite(one) for one in (price, other.price)):
+        return False
+    dearest = on_demand_price if math.isfinite(on_demand_price) else price
     saved = (price - other.price) * max(0.0, other.run_s - lost_s)
-    return saved > max(on_demand_price, other.price) * lost_s
+    return saved > max(dearest, other.price) * lost_s
 
 
 def _told(one: Candidate) -> str:

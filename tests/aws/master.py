@@ -46,13 +46,13 @@ class SmallMaster:
             store=self.store,
             clock=SystemClock(),
             rng=random.SystemRandom(),
-            clouds={"aws": self.stand.opened.cloud},
+            clouds={self.stand.opened.cloud.name: self.stand.opened.cloud},
             catalogs=[self.catalog],
             provisioner=self.stand.provisioner,
             stream_host=SimStreamHost(),  # type: ignore[arg-type]  # only what control uses
             secrets=SimSecrets(),
             master_url="http://127.0.0.1:1",
-            payer=lambda _cloud: "aws:default",
+            payer=lambda cloud: f"{cloud}:default",
         )
         self.intents = Intents(self.context)
 

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import os
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from kyc.control.context import Context, write_fresh
 from kyc.control.launch import Launches
@@ -25,6 +26,7 @@ from kyc.planning.market import Ranking, WorkAhead
 from kyc.ports.secrets import Secrets
 
 KEY_BYTES = 32
+ENROL_WITHIN = timedelta(hours=2)  # well over what any boot takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +116,25 @@ class Intents:
         await write_fresh(lambda: self._enrol(instance_id, token, secret))
 
     async def _enrol(self, instance_id: InstanceId, token: str, secret: str) -> None:
-        instance = await self.context.store.instance(instance_id)
-        expected = enrolment_token(self.context.secrets, instance_id)
-        if instance is None or instance.is_over or not hmac.compare_digest(token, expected):
-            raise NotAllowedError(f"no instance {instance_id} waits for an agent with this token")
+        instance = await self.expect(instance_id, token)
         if instance.agent_hash:
             if hmac.compare_digest(instance.agent_hash, _hash(secret)):
                 return
             raise NotAllowedError(f"the token of instance {instance_id} has been used")
         await self.context.store.save(replace(instance, agent_hash=_hash(secret)))
+
+    async def expect(self, instance_id: InstanceId, token: str) -> Instance:
+        """Return the instance that this token was made for; raise NotAllowedError for any other, or when it is too old.
+
+        It is good for `ENROL_WITHIN` of the request, and as long as the instance lives once its agent has used it.
+        """
+        instance = await self.context.store.instance(instance_id)
+        expected = enrolment_token(self.context.secrets, instance_id)
+        if instance is None or instance.is_over or not hmac.compare_digest(token.encode(), expected.encode()):
+            raise NotAllowedError(f"no instance {instance_id} waits for an agent with this token")
+        if not instance.agent_hash and self.context.clock.now() - instance.requested_at > ENROL_WITHIN:
+            raise NotAllowedError(f"the token of instance {instance_id} has expired")
+        return instance
 
     async def authenticate(self, instance_id: InstanceId, secret: str) -> Instance:
         """Return the instance whose agent has this secret; raise NotAllowedError for any other."""

@@ -272,8 +272,6 @@ class Master:
         self.intents = Intents(self.context)
         self.jobs = Jobs(self.context)
         self.fleet = Fleet(self.context, _user_data)
-        self.observer = Observer(self.context, self.pulses)
-        self.fleet = Fleet(self.context, lambda _, instance_id, __: f"#!/bin/sh\n# {instance_id}\n")
         self.observer = Observer(self.context, self.pulses, sweeper=Sweeper(self.context))
         self.repricing = Repricing(self.context)
         self.budgets = Budgets(self.context)

@@ -26,6 +26,7 @@ TICKS = 420  # in all: what the policy is planned and measured with
 LOCAL_TICK_S, CLOUD_TICK_S = 1.0, 60.0
 LEAST_COOLING = timedelta(seconds=30)
 COOLING_TICKS = 10
+WORTH_WAITING = 0.05  # while spot is there, waiting has to save this share: people want the work done as well
 _KINDS = {Choice.SPOT: Purchase.SPOT, Choice.ON_DEMAND: Purchase.ON_DEMAND}
 _CHOICES = {purchase: choice for choice, purchase in _KINDS.items()}
 
@@ -134,11 +135,19 @@ def plan_course(situation: Situation, policy: DeadlinePolicy, work: WorkLeft) ->
     """Ask the policy once, and return what its choice means here."""
     seen = situation.observation(policy.terms, work)
     choice = policy.decide(seen)
-    slack_s = _slack_s(policy.terms, seen)
-    course = _lean_safe(situation, choice, _why(policy), slack_s=slack_s)
+    slack_s, reason = _slack_s(policy.terms, seen), _why(policy)
+    if choice is Choice.WAIT and _is_as_good(policy, Choice.SPOT):
+        choice, reason = Choice.SPOT, f"waiting for better spot capacity would save too little; {reason}"
+    course = _lean_safe(situation, choice, reason, slack_s=slack_s)
     stays = course.purchase is Purchase.SPOT and seen.running is Choice.SPOT
     hop = _hop(situation, work, slack_s=slack_s) if stays else None
     return hop or course
+
+
+def _is_as_good(policy: DeadlinePolicy, choice: Choice) -> bool:
+    """Say whether the choice was open and is expected to cost hardly more than the best one."""
+    costs = policy.expected_usd
+    return choice in costs and costs[choice] <= (1 + WORTH_WAITING) * min(costs.values())
 
 
 def _hop(situation: Situation, work: WorkLeft, *, slack_s: float) -> Course | None:

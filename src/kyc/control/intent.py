@@ -21,6 +21,7 @@ from kyc.domain.ids import InstanceId, WorkloadName
 from kyc.domain.instance import Instance, InstanceState
 from kyc.domain.job import AttemptState, Job, JobState
 from kyc.domain.launch import LaunchWish
+from kyc.domain.replica import ReplicaState
 from kyc.domain.workload import JobSpec
 from kyc.planning.market import Ranking, WorkAhead
 from kyc.ports.secrets import Secrets
@@ -164,6 +165,9 @@ class Intents:
     async def _is_working(self, instance: Instance) -> bool:
         if instance.workload is None or instance.state is not InstanceState.READY:
             return False
+        replicas = await self.context.store.replicas(workload=instance.workload, live_only=True)
+        if any(r.instance_id == instance.id and r.state is ReplicaState.READY for r in replicas):
+            return True
         attempts = await self.context.store.attempts(workload=instance.workload, live_only=True)
         return any(a.instance_id == instance.id and a.state is AttemptState.RUNNING for a in attempts)
 

@@ -50,6 +50,7 @@ class Routing:
     edge: Edge
     host: str = "127.0.0.1"
     hurried: Signal = field(default_factory=Signal)
+    applied_s: float = 0.0  # when the edge was told something new last (monotonic)
     _scene: _Scene = field(default_factory=_Scene)
     _routes: dict[WorkloadName, tuple[Route, ...]] = field(default_factory=dict)
     _applied: list[EdgeService] | None = None
@@ -122,17 +123,19 @@ class Routing:
         for service in scene.services:
             planned[service.name] = self._plan(service, instances, silent)
         wanted = [edge_service(service, planned[service.name].routes, self.host) for service in scene.services]
-        if wanted == self._applied and not anew:
+        changed = wanted != self._applied
+        if not (changed or anew or self._refused):  # what was refused may be had now: a port that is free again
             return
         await self._tell_edge(wanted)
-        self._applied = wanted
+        self._applied, self.applied_s = wanted, self.context.clock.monotonic_s()
         self._routes = {name: plan.routes for name, plan in planned.items()}
         self._out = {
             name: frozenset(r.id for r in scene.replicas[name]) - _up(plan.routes) for name, plan in planned.items()
         }
         took_ms = round((self.context.clock.monotonic_s() - begun_s) * 1000, 1)
         await self._tell(planned, instances, took_ms)
-        self.context.signal.notify()
+        if changed:
+            self.context.signal.notify()
 
     def _instances(self) -> dict[InstanceId, Instance]:
         """Return the instances, those just noticed as noticed."""

@@ -2703,9 +2703,13 @@ export interface components {
             revision: number;
             /** Started At */
             started_at: string | null;
-            /** State */
-            state: string;
+            state: components["schemas"]["ReplicaState"];
         };
+        /**
+         * ReplicaState
+         * @enum {string}
+         */
+        ReplicaState: "pending" | "starting" | "ready" | "draining" | "stopped" | "failed";
         /**
          * RightRow
          * @description Something the account must be allowed to do. `granted` null: the provider does not say.
@@ -2881,13 +2885,17 @@ export interface components {
             saved_usd: number;
             /** Started At */
             started_at: string | null;
-            /** State */
-            state: string;
+            state: components["schemas"]["ServiceState"];
             /** Url */
             url: string;
             /** Waiting */
             waiting: number | null;
         };
+        /**
+         * ServiceState
+         * @enum {string}
+         */
+        ServiceState: "starting" | "running" | "stopping" | "stopped" | "failed";
         /**
          * SessionState
          * @description `GET /session`, open to all: who this browser is (None: nobody), and whether there is no user yet.
@@ -3453,6 +3461,7 @@ export type RefreshRequest = components['schemas']['RefreshRequest'];
 export type RegionRow = components['schemas']['RegionRow'];
 export type RemovalRow = components['schemas']['RemovalRow'];
 export type ReplicaRow = components['schemas']['ReplicaRow'];
+export type ReplicaState = components['schemas']['ReplicaState'];
 export type RightRow = components['schemas']['RightRow'];
 export type SearchReport = components['schemas']['SearchReport'];
 export type ServiceDetail = components['schemas']['ServiceDetail'];
@@ -3460,6 +3469,7 @@ export type ServiceInstanceRow = components['schemas']['ServiceInstanceRow'];
 export type ServicePlan = components['schemas']['ServicePlan'];
 export type ServiceRequest = components['schemas']['ServiceRequest'];
 export type ServiceRow = components['schemas']['ServiceRow'];
+export type ServiceState = components['schemas']['ServiceState'];
 export type SessionState = components['schemas']['SessionState'];
 export type SetupRequest = components['schemas']['SetupRequest'];
 export type ShutdownRequest = components['schemas']['ShutdownRequest'];

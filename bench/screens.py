@@ -1,0 +1,108 @@
+"""`make screenshots`: every page of the dashboard as it is, at 1440 and 390 px, light and dark, into docs/img as WebP.
+
+A master of its own with the local cloud runs a job whose instance is taken away, so that there is something to see.
+"""
+
+from __future__ import annotations
+
+import base64
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from bench.stage import ROOT, StageError, kyc, stage
+from bench.ui import signed_in, url_of
+from kyc import Client
+
+IMAGES = ROOT / "docs" / "img"
+SIZES = {1440: 900, 390: 844}
+THEMES = ("light", "dark")
+PAGES = {
+    "overview": "/",
+    "launch": "/launch",
+    "offers": "/launch?what=instances",
+    "jobs": "/jobs",
+    "job": "/jobs/train",
+    "services": "/services",
+    "instances": "/instances",
+    "instance": "/instances/{instance}",
+    "events": "/events?kind=important",
+    "market": "/market",
+    "settings": "/settings",
+}
+_JOB = """name: train
+resources: {cpus: 1+, memory: 1+}
+run: |
+  n=$(cat out/n 2>/dev/null || echo 0); mkdir -p out
+  while [ $n -lt 2000 ]; do n=$((n+1)); echo $n > out/n; echo "epoch $n/2000 loss 0.$((9000/(n+8)))"; sleep 0.2; done
+keep: [out/]
+progress: 'epoch (?P<step>\\d+)/(?P<total>\\d+)'
+budget: 2 USD
+deadline: 2h
+"""
+
+
+def main() -> None:
+    """Make the pictures anew."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        raise StageError("there is no chromium on the PATH: apt-get install chromium")
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with stage("--price-feeds", "off") as (client, home), sync_playwright() as playwright:
+        instance = something_to_see(client, home)
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        try:
+            take_all(browser, home, instance)
+        finally:
+            browser.close()
+
+
+def something_to_see(client: Client, home: Path) -> str:
+    """Run a job, take its instance away, and return that instance once the work goes on elsewhere."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "train.yaml"
+        file.write_text(_JOB)
+        kyc(home, "run", str(file), "-d")
+    for event in client.stream_events():
+        if event.kind == "job.progress":
+            taken = str(event.data["instance"])
+            break
+    client.interrupt(taken, notice_s=30)
+    for event in client.stream_events():
+        if event.kind == "job.resumed":
+            return taken
+    raise StageError("the job did not go on")
+
+
+def take_all(browser: Browser, home: Path, instance: str) -> None:
+    """Take every page in every size and theme."""
+    page = signed_in(browser, home)
+    for theme in THEMES:
+        page.goto(url_of(home))
+        page.evaluate("theme => localStorage.setItem('kyc.theme', theme)", theme)
+        for width, height in SIZES.items():
+            page.set_viewport_size({"width": width, "height": height})
+            for name, path in PAGES.items():
+                page.goto(url_of(home) + path.format(instance=instance))
+                page.get_by_role("heading", level=1).wait_for()
+                page.wait_for_function("!document.querySelector('.bones')")
+                page.evaluate("document.fonts.ready")
+                take(page, IMAGES / f"{name}-{width}-{theme}.webp")
+
+
+def take(page: Page, file: Path) -> None:
+    """Write what is in sight as WebP, which Playwright itself does not offer."""
+    session = page.context.new_cdp_session(page)
+    taken = session.send("Page.captureScreenshot", {"format": "webp", "quality": 72})
+    file.write_bytes(base64.b64decode(taken["data"]))
+    session.detach()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except StageError as error:
+        sys.exit(f"error: {error}")

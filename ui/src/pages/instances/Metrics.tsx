@@ -28,7 +28,19 @@ export function Metrics({ id }: { readonly id: string }) {
         />
       </Card>
       <Card title={t("instance.dirty")}>
-        <Lines label={t("instance.dirty")} at={at} show={bytes} lines={[{ name: t("instance.dirty"), values: points.map((point) => point.dirty_bytes), colour: "warn", filled: true }]} />
+        <Lines
+          label={t("instance.dirty")}
+          at={at}
+          show={bytes}
+          lines={[
+            {
+              name: t("instance.dirty"),
+              values: points.map((point) => point.dirty_bytes),
+              colour: "warn",
+              filled: true,
+            },
+          ]}
+        />
       </Card>
     </div>
   );

@@ -20,7 +20,10 @@ export function Money() {
   const spent = (data?.rows ?? []).map((day) => ({ name: day.name, value: day.spent_usd, beside: day.on_demand_usd }));
   const firstDay = spent.length === 1;
   return (
-    <Card title={t(firstDay ? "overview.sums" : "overview.money")} aside={<span className="quiet">{t("overview.moneyNote")}</span>}>
+    <Card
+      title={t(firstDay ? "overview.sums" : "overview.money")}
+      aside={<span className="quiet">{t("overview.moneyNote")}</span>}
+    >
       {error ? <ProblemNote error={error} /> : null}
       <div className="chart-room">
         {data === undefined ? <Bones lines={6} /> : null}

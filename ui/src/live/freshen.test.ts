@@ -1,0 +1,44 @@
+import { QueryClient } from "@tanstack/react-query";
+import { expect, test } from "vitest";
+import type { EventKind, EventRow } from "@/api/schema";
+import { freshen, joined } from "@/live/freshen";
+
+const event = (seq: number, kind: EventKind, subject: string): EventRow => ({
+  seq,
+  kind,
+  subject,
+  at: "",
+  data: {},
+  reason: "",
+});
+
+test("an event makes stale what it changed and nothing else", () => {
+  const client = new QueryClient();
+  client.setQueryData(["instances"], []);
+  client.setQueryData(["budgets"], []);
+  freshen(client, [event(1, "instance.ready", "i-1")]);
+  expect(client.getQueryState(["instances"])?.isInvalidated).toBe(true);
+  expect(client.getQueryState(["budgets"])?.isInvalidated).toBe(false);
+});
+
+test("what is open about a subject gets its events, once", () => {
+  const client = new QueryClient();
+  client.setQueryData(["about", "i-1"], [event(1, "instance.requested", "i-1")]);
+  const news = [
+    event(1, "instance.requested", "i-1"),
+    event(2, "instance.ready", "i-1"),
+    event(3, "job.started", "train"),
+  ];
+  freshen(client, news);
+  freshen(client, news);
+  expect(client.getQueryData<EventRow[]>(["about", "i-1"])?.map((row) => row.seq)).toEqual([1, 2]);
+  expect(client.getQueryData(["about", "train"])).toBeUndefined();
+});
+
+test("joined lists have no repeats", () => {
+  expect(
+    joined([event(1, "job.queued", "a")], [event(1, "job.queued", "a"), event(2, "job.placed", "a")]).map(
+      (row) => row.seq,
+    ),
+  ).toEqual([1, 2]);
+});

@@ -51,7 +51,7 @@ def main() -> None:
     if chromium is None:
         raise StageError("there is no chromium on the PATH: apt-get install chromium")
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with stage("--price-feeds", "off") as (client, home), sync_playwright() as playwright:
+    with stage() as (client, home), sync_playwright() as playwright:
         instance = something_to_see(client, home)
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         try:

@@ -44,10 +44,10 @@ def main() -> None:
     chromium = shutil.which("chromium")
     if chromium is None:
         raise StageError("there is no chromium on the PATH: apt-get install chromium")
-    with stage("--price-feeds", "off") as (_, home):
+    with stage() as (_, home):
         kyc(home, "down")
         asyncio.run(store_events(home))
-        kyc(home, "up", "--detach", "--port", "0", "--price-feeds", "off")
+        kyc(home, "up", "--detach", "--port", "0")
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=_OPTIONS)
             try:

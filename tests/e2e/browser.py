@@ -20,7 +20,7 @@ _OPTIONS = (
     "--disable-component-update",
     "--disable-sync",
 )
-PATIENCE_MS = 45_000  # of one condition, on a busy machine
+PATIENCE_MS = 90_000  # of one condition, on a busy machine
 
 
 @contextmanager

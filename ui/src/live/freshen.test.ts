@@ -1,5 +1,5 @@
-import { QueryClient } from "@tanstack/react-query";
-import { expect, test } from "vitest";
+import { QueryClient, QueryObserver } from "@tanstack/react-query";
+import { expect, test, vi } from "vitest";
 import type { EventKind, EventRow } from "@/api/schema";
 import { freshen, joined } from "@/live/freshen";
 
@@ -33,6 +33,33 @@ test("what is open about a subject gets its events, once", () => {
   freshen(client, news);
   expect(client.getQueryData<EventRow[]>(["about", "i-1"])?.map((row) => row.seq)).toEqual([1, 2]);
   expect(client.getQueryData(["about", "train"])).toBeUndefined();
+});
+
+test("an answer on its way that is older than an event is not the last word", async () => {
+  const client = new QueryClient();
+  const answers = [
+    [event(1, "instance.requested", "i-1")],
+    [event(1, "instance.requested", "i-1"), event(2, "instance.ready", "i-1")],
+  ];
+  let asked = 0;
+  let answer: (() => void) | undefined;
+  const observer = new QueryObserver<EventRow[]>(client, {
+    queryKey: ["about", "i-1"],
+    queryFn: () => {
+      const mine = answers[asked++] ?? [];
+      return new Promise((resolve) => {
+        answer = () => resolve(mine);
+      });
+    },
+  });
+  const end = observer.subscribe(() => undefined);
+  const first = answer;
+  freshen(client, [event(2, "instance.ready", "i-1")]);
+  first?.();
+  await vi.waitFor(() => expect(asked).toBe(2));
+  answer?.();
+  await vi.waitFor(() => expect(observer.getCurrentResult().data?.map((row) => row.seq)).toEqual([1, 2]));
+  end();
 });
 
 test("joined lists have no repeats", () => {

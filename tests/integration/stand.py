@@ -23,6 +23,7 @@ from kyc.adapters.fake.notifier import FakeNotifier
 from kyc.adapters.fake.provider import FakeProvider
 from kyc.adapters.fake.provisioner import FakeProvisioner
 from kyc.adapters.fake.store import FakeStore
+from kyc.adapters.system.bundle import Bundles, own_tag
 from kyc.adapters.system.clock import SystemClock
 from kyc.adapters.system.passwords import Scrypt
 from kyc.control.accounts import Accounts
@@ -54,11 +55,12 @@ from kyc.master.app import create_app
 from kyc.master.archives import Archives
 from kyc.master.server import bind, serve, url_of
 from kyc.master.services import CloudStatus, Identity, Services
+from kyc.master.whatif import WhatIf
 from kyc.ports.maintenance import Copied, Freed, OnCopied, Place
 from kyc.ports.store import Store
 from kyc.ports.stream import Stream
 from kyc.snapshot.history import Difference, OnProgress, Verification
-from kyc.wire.api import Problem
+from kyc.wire.api import DoctorRow, Problem
 from tests.simulation.world import SimSecrets, SimStreamHost
 
 TOKEN = "the-administrators-token"
@@ -217,6 +219,9 @@ def make_stand(folder: Path, *, store: Store | None = None, limit_bytes: int = 1
         archives=archives,
         prices=prices,
         tables=tables,
+        bundles=Bundles(folder / "bundles", (own_tag(),)),
+        whatif=WhatIf(folder / "traces"),
+        doctor=lambda: [DoctorRow(name="fake", ok=False, found="none", advice="get one", needed=True)],
         signal=signal,
         closing=closing,
     )

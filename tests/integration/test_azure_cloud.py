@@ -214,6 +214,8 @@ async def test_an_evicted_one_is_over_though_it_may_be_gone(world: World, policy
         assert (one.running, one.end_reason, one.crashed) == (False, reason, False)
         assert one.ended_at is not None
         assert one.leftover is (policy == "Deallocate")
+    await cloud.remove(one.provider_id)
+    assert not any(one.running or one.leftover for one in await cloud.instances(everywhere=True))
 
 
 async def test_an_interruption_is_a_true_eviction(world: World) -> None:

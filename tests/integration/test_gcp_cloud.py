@@ -202,6 +202,9 @@ async def test_a_preempted_one_is_over_and_says_why_though_it_may_be_gone(world:
         assert (one.running, one.end_reason, one.crashed) == (False, "preempted", False)
         assert one.ended_at is not None
         assert one.leftover is (action == "STOP")
+    await cloud.remove(one.provider_id)
+    one = (await seen(world, cloud))["i-1"]
+    assert (one.running, one.leftover, one.end_reason) == (False, False, "preempted")
 
 
 @pytest.mark.parametrize(

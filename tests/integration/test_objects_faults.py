@@ -165,3 +165,28 @@ async def test_nobody_there_is_unreachable_in_bounded_time() -> None:
 async def test_the_check_passes_on_a_store_that_keeps_conditions(server: ObjectServer, url: str) -> None:
     findings = await check(StreamAccess(url=url, workload="", token=server.token))
     assert [finding.verdict for finding in findings] == [Verdict.GOOD] * 5
+
+
+async def test_looking_again_reads_the_last_entry_only(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = await stream.open_writer("train", 1)
+    sequences = [await writer.commit(b"%d" % number) for number in range(4)]
+    reader = await stream.open_reader("train")
+    assert [ref.sequence for ref in await reader.manifests()] == sequences
+    read: list[str] = []
+    get = Bucket.get
+
+    async def counted(bucket: Bucket, name: str) -> bytes:
+        read.append(name)
+        return await get(bucket, name)
+
+    monkeypatch.setattr(Bucket, "get", counted)
+    assert [ref.sequence for ref in await reader.manifests()] == sequences
+    assert len(read) == 1
+    sequences.append(await writer.commit(b"more"))
+    await stream.discard("train", manifests=sequences[:2], chunks=[])
+    assert [ref.sequence for ref in await reader.manifests()] == sequences[2:]
+    await stream.discard("train", manifests=sequences[-1:], chunks=[])  # the last one is emptied in its place
+    assert [ref.sequence for ref in await reader.manifests()] == sequences[2:-1]
+    sequences.append(await writer.commit(b"the next"))
+    assert [ref.sequence for ref in await reader.manifests()] == [*sequences[2:4], sequences[-1]]
+    await writer.close()

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
@@ -24,17 +25,29 @@ _SERVER = "kafka.Kafka"
 class Broker:
     """A broker on 127.0.0.1. It keeps its port and its files over `kill` and `start`; `close` removes all of it.
 
-    `extra` lines go into its settings; `client_listener` is the security protocol that clients must speak.
+    `extra` lines go into its settings; `client_listener` is the security protocol that clients must speak; `users` may
+    sign in with SCRAM-SHA-512, by name and password.
     """
 
-    def __init__(self, *, extra: tuple[str, ...] = (), client_listener: str = "PLAINTEXT") -> None:
+    def __init__(
+        self,
+        *,
+        extra: tuple[str, ...] = (),
+        client_listener: str = "PLAINTEXT",
+        users: Mapping[str, str] | None = None,
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="kyc-kafka-"))
         self.port, self._controller_port = _free_ports(2)
         self._process: subprocess.Popen[bytes] | None = None
         self._settings = self.folder / "server.properties"
         self._settings.write_text("\n".join((*self._lines(client_listener), *extra, "")))
         self._archiving: Path | None = None
-        self._java(_FORMAT, "format", "--standalone", "-t", "AAAAAAAAAAAAAAAAAAAAAA", "-c", str(self._settings))
+        scram = [
+            word
+            for name, password in (users or {}).items()
+            for word in ("--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]")
+        ]
+        self._java(_FORMAT, "format", "--standalone", "-t", "AAAAAAAAAAAAAAAAAAAAAA", "-c", str(self._settings), *scram)
 
     @property
     def address(self) -> str:

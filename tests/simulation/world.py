@@ -32,6 +32,7 @@ from kyc.control.serve import Servings
 from kyc.control.services import Services
 from kyc.control.sweep import Sweeper
 from kyc.control.traffic import Traffic
+from kyc.domain.deployment import Deployment
 from kyc.domain.errors import StaleWriteError, UnreachableError
 from kyc.domain.event import Event, EventKind
 from kyc.domain.ids import InstanceId, WorkloadName
@@ -45,6 +46,10 @@ from tests.simulation.replicas import SimReplicas, SimTraffic
 
 TICK_S = 0.5
 ZONES = ("fake-a", "fake-b", "fake-c")
+
+
+async def _user_data(_deployment: Deployment, instance_id: InstanceId, _master_url: str) -> str:
+    return f"#!/bin/sh\n# {instance_id}\n"
 
 
 class Log:
@@ -266,7 +271,7 @@ class Master:
         self.pulses = Pulses(world.clock)
         self.intents = Intents(self.context)
         self.jobs = Jobs(self.context)
-        self.fleet = Fleet(self.context, lambda _, instance_id, __: f"#!/bin/sh\n# {instance_id}\n")
+        self.fleet = Fleet(self.context, _user_data)
         self.observer = Observer(self.context, self.pulses, sweeper=Sweeper(self.context))
         self.repricing = Repricing(self.context)
         self.budgets = Budgets(self.context)

@@ -20,17 +20,29 @@ from typing import Any
 import grpc
 import msgspec
 
+from tests.emulators.arm import SUBSCRIPTION
 from tests.terraform.schema import Fields, is_block, load, schema
 from tests.terraform.wire import decoded, encoded
 
 Message = dict[int, list[Any]]
 UNKNOWN = msgspec.msgpack.Ext(0, b"\0")
-_PATHS = {
+_GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{{resource_group_name}}/providers"
+_NETWORK = f"{_GROUP}/Microsoft.Network"
+_RULES = f"{_NETWORK}/networkSecurityGroups/{{network_security_group_name}}"
+_PATHS = {  # the ids that the real providers give
     "google_compute_instance": "projects/p/zones/{zone}/instances/{name}",
     "google_compute_network": "projects/p/global/networks/{name}",
     "google_compute_subnetwork": "projects/p/regions/{region}/subnetworks/{name}",
     "google_compute_firewall": "projects/p/global/firewalls/{name}",
-    "azurerm_resource_group": "/subscriptions/s/resourceGroups/{name}",
+    "azurerm_resource_group": f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{{name}}",
+    "azurerm_virtual_network": f"{_NETWORK}/virtualNetworks/{{name}}",
+    "azurerm_subnet": f"{_NETWORK}/virtualNetworks/{{virtual_network_name}}/subnets/{{name}}",
+    "azurerm_network_security_group": f"{_NETWORK}/networkSecurityGroups/{{name}}",
+    "azurerm_network_security_rule": f"{_RULES}/securityRules/{{name}}",
+    "azurerm_subnet_network_security_group_association": "{subnet_id}",
+    "azurerm_public_ip": f"{_NETWORK}/publicIPAddresses/{{name}}",
+    "azurerm_network_interface": f"{_NETWORK}/networkInterfaces/{{name}}",
+    "azurerm_linux_virtual_machine": f"{_GROUP}/Microsoft.Compute/virtualMachines/{{name}}",
 }
 
 
@@ -120,7 +132,7 @@ def _made(kind: str, fields: Fields, planned: dict[str, Any]) -> dict[str, Any]:
     for name, field in fields.items():
         value = planned.get(name)
         if is_block(field):
-            out[name] = [_made(kind, field["fields"], one) for one in value] if isinstance(value, list) else value
+            out[name] = [_made("", field["fields"], one) for one in value] if isinstance(value, list) else value
         elif isinstance(value, msgspec.msgpack.Ext):
             out[name] = _computed(kind, name, field["type"], planned)
         else:
@@ -131,10 +143,8 @@ def _made(kind: str, fields: Fields, planned: dict[str, Any]) -> dict[str, Any]:
 def _computed(kind: str, name: str, type_: Any, planned: dict[str, Any]) -> Any:
     if type_ != "string":
         return {"number": 0, "bool": False}.get(type_) if isinstance(type_, str) else None
-    if name in {"id", "self_link"}:
-        known = {key: value for key, value in planned.items() if isinstance(value, str)}
-        group = f"/subscriptions/s/resourceGroups/{known.get('resource_group_name')}/providers/{kind}/{{name}}"
-        return _PATHS.get(kind, group).format(**{"name": "unnamed"} | known)
+    if name in {"id", "self_link"} and kind in _PATHS:  # a block within has no kind
+        return _PATHS[kind].format(**{key: value for key, value in planned.items() if isinstance(value, str)})
     return f"<{name}>"
 
 

@@ -21,7 +21,7 @@ from kyc.domain.deployment import Deployment, DeploymentState
 from kyc.domain.ids import AccountId, DeploymentId, InstanceId
 from kyc.domain.launch import NO_OPTIONS, LaunchOptions
 from kyc.domain.offer import Offer
-from kyc.ports.account import Account, CloudProvider
+from kyc.ports.account import Account, CloudProvider, OpenCloud
 from kyc.ports.module import CloudModule
 from kyc.ports.provisioner import LogLine
 
@@ -30,7 +30,7 @@ PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMMDr2coQ9X1ACLcNf1hzQBLJS/LD7
 SECRET = "planted-secret-0001"
 USER_DATA = "#!/bin/sh\n# planted-user-data\n"
 PROVIDERS = {"gcp": "google", "azure": "azurerm"}
-_SECRETS = {"gcp": {"access_token": SECRET}, "azure": {"client_secret": SECRET}}
+_SECRETS = {"gcp": "access_token", "azure": "client_secret"}
 _SETTINGS = {
     "gcp": {"project": "p", "ssh_from": "198.51.100.0/24"},
     "azure": {
@@ -50,6 +50,7 @@ class Stand:
     home: Path
     log: Path
     provisioner: TerraformProvisioner
+    opened: OpenCloud
     module: CloudModule
     lines: list[str] = field(default_factory=list)
 
@@ -71,14 +72,19 @@ class Stand:
 
 
 @asynccontextmanager
-async def standing(cloud: str, home: Path, engine: str, **settings: str) -> AsyncIterator[Stand]:
+async def standing(
+    cloud: str, home: Path, engine: str, *, secret: str = SECRET, **settings: str
+) -> AsyncIterator[Stand]:
     """Open the modules of a cloud's account with these settings."""
     log = home / "told.jsonl"
     with _serving(PROVIDERS[cloud], home, log) as reattach:
         account = Account(
-            id=AccountId(f"{cloud}:default"), settings={**_SETTINGS[cloud], **settings}, secrets=_SECRETS[cloud]
+            id=AccountId(f"{cloud}:default"),
+            settings={**_SETTINGS[cloud], **settings},
+            secrets={_SECRETS[cloud]: secret},
         )
-        module = _provider(cloud).open(account).module
+        opened = _provider(cloud).open(account)
+        module = opened.module
 
         async def environment() -> Mapping[str, str]:
             return {**await module.environment(), "TF_REATTACH_PROVIDERS": reattach}
@@ -90,7 +96,7 @@ async def standing(cloud: str, home: Path, engine: str, **settings: str) -> Asyn
             modules={cloud: attached},
             env=engine_environment(os.environ, plugin_cache=home / "plugins"),
         )
-        yield Stand(cloud, home, log, provisioner, attached)
+        yield Stand(cloud, home, log, provisioner, opened, attached)
 
 
 def deployment(offer: Offer, *ids: str, options: LaunchOptions = NO_OPTIONS) -> Deployment:
@@ -109,7 +115,7 @@ def _provider(cloud: str) -> CloudProvider:
     clock = SystemClock()
     if cloud == "gcp":
         return GcpProvider(master_id=MASTER, public_key=lambda: PUBLIC_KEY, admit_ssh=False, clock=clock)
-    return AzureProvider(master_id=MASTER, public_key=lambda: PUBLIC_KEY, admit_ssh=False, clock=clock)
+    return AzureProvider(master_id=MASTER, public_key=lambda: PUBLIC_KEY, admit_ssh=False, clock=clock, poll_s=0.01)
 
 
 @contextmanager

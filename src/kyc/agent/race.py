@@ -26,6 +26,19 @@ async def first_of(**runners: Awaitable[Any]) -> tuple[str, Any]:
         await asyncio.gather(*tasks.values(), return_exceptions=True)
 
 
+async def to_the_end(work: Awaitable[Any]) -> None:
+    """Run the work to its end, however often we are cancelled meanwhile; be cancelled then."""
+    task, cancelled = asyncio.ensure_future(work), False
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        raise asyncio.CancelledError
+    task.result()
+
+
 @asynccontextmanager
 async def together() -> AsyncIterator[asyncio.TaskGroup]:
     """A task group that raises what went wrong first as it is, so that callers can name it in `except`."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kyc.agent.lines import Lines
 from kyc.agent.probe import probe
-from kyc.agent.race import first_of, together
+from kyc.agent.race import first_of, to_the_end, together
 from kyc.agent.shared import SharedFiles
 from kyc.agent.world import World
 from kyc.domain.errors import KycError
@@ -131,7 +131,7 @@ class ReplicaLife:
             self._world.tell(ReplicaStarted(at=self._world.clock.now(), replica=self._order.replica, port=running.port))
             return await self._see_through(running)
         finally:
-            await running.kill()
+            await to_the_end(running.kill())
             self._running = None
             self._lines.flush()
 
@@ -232,6 +232,9 @@ async def _start(runtime: ReplicaRuntime, command: ReplicaCommand) -> RunningRep
     try:
         return await asyncio.shield(starting)
     except asyncio.CancelledError:
-        running = await starting
-        await running.kill()
+        await to_the_end(_kill_once_started(starting))
         raise
+
+
+async def _kill_once_started(starting: asyncio.Future[RunningReplica]) -> None:
+    await (await starting).kill()

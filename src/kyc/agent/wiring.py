@@ -71,7 +71,13 @@ class ReplicaRuntimes:
         return ProcessReplicas(self._processes, self._rng)
 
     def _containers(self) -> ReplicaRuntime:
-        raise InvalidInputError("this version runs no containers", next_step="Take `image` out, and use `run`.")
+        try:
+            from kyc.adapters.docker.replica import DockerReplicas  # noqa: PLC0415  # aiohttp is most of an agent
+        except ImportError as error:
+            raise InvalidInputError(
+                "this instance's kyc runs no containers", next_step="Install keep-your-cost[docker] on it."
+            ) from error
+        return DockerReplicas(instance_id=self._settings.instance_id, address=self._settings.address)
 
 
 def notices_from(protocol: str | None, url: str | None, clock: Clock) -> NoticeSource:

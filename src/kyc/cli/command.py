@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from kyc.cli.admin_options import add_alert_options, add_notify_options, add_token_options, add_user_options
+
 Adder = Callable[[argparse.ArgumentParser], None]
 
 
@@ -24,6 +26,7 @@ class Command:
 
 def _up(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-d", "--detach", action="store_true", help="return when the master is healthy")
+    parser.add_argument("--open", action="store_true", help="open the dashboard in a browser, signed in")
     parser.add_argument("--host", metavar="HOST", help="the address to listen at (default 127.0.0.1)")
     parser.add_argument("--port", metavar="PORT", help="the port, 0 for any free one (default 7070)")
     parser.add_argument("--public-url", metavar="URL", help="how agents of other machines reach this master")
@@ -264,6 +267,7 @@ def _completion(parser: argparse.ArgumentParser) -> None:
 
 
 _HERE, _WORK, _SEE, _BUY = "This machine's master", "Work", "See", "Machines and money"
+_PEOPLE = "People"
 
 COMMANDS = (
     Command(name="up", group=_HERE, handler="up:up", add=_up, help="start the master"),
@@ -321,6 +325,16 @@ COMMANDS = (
         handler="cloud:cloud",
         add=_cloud,
         help="add, check, list and remove accounts of clouds",
+    ),
+    Command(name="alert", group=_BUY, handler="admin:alert", add=add_alert_options, help="watch spot prices"),
+    Command(name="user", group=_PEOPLE, handler="admin:user", add=add_user_options, help="who may sign in"),
+    Command(name="token", group=_PEOPLE, handler="admin:token", add=add_token_options, help="tokens for programs"),
+    Command(
+        name="notify",
+        group=_PEOPLE,
+        handler="admin:notify",
+        add=add_notify_options,
+        help="tell people, where they read",
     ),
 )
 BY_NAME = {command.name: command for command in COMMANDS}

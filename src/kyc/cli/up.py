@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -38,15 +38,29 @@ def up(args: argparse.Namespace, out: Output) -> int:
     running = healthy_master(home)
     if running is not None:
         _tell(out, home, running, already=True)
+        _open_if_asked(args, out, home)
         if options:
             ignored = " ".join(word for word in options if word.startswith("--"))
             out.note(f"warning: {ignored} has no effect on a master that runs; `kyc down` first, then `kyc up`.")
         return 0
     if not args.detach:
-        return _attached(home, options, out)
+        return _attached(home, options, out, lambda: _open_if_asked(args, out, home))
     master, ours = start_detached(home, options, out)
     _tell(out, home, master, already=not ours)
+    _open_if_asked(args, out, home)
     return 0
+
+
+def _open_if_asked(args: argparse.Namespace, out: Output, home: Path) -> None:
+    """Open the dashboard in a browser that is signed in by a link for once; without a browser, show the link."""
+    if not args.open:
+        return
+    import webbrowser  # noqa: PLC0415  # only --open needs it
+
+    with Client(home=home) as client:
+        link = client.sign_in_link()
+    if not webbrowser.open(link.url):
+        out.note(f"No browser can be opened here. This link signs one in, once, for ten minutes: {link.url}")
 
 
 def start_detached(home: Path, options: Sequence[str], out: Output) -> tuple[MasterFile, bool]:
@@ -92,7 +106,7 @@ def healthy_master(home: Path) -> MasterFile | None:
         return None
 
 
-def _attached(home: Path, options: Sequence[str], out: Output) -> int:
+def _attached(home: Path, options: Sequence[str], out: Output, then: Callable[[], None]) -> int:
     """Run the master in the foreground; return its exit code. What tells us to end tells it."""
     _log_file(home)  # says so if this home cannot be used
     # Not of the terminal's foreground, so that Ctrl-C asks what lives before it ends the one who knows.
@@ -102,6 +116,7 @@ def _attached(home: Path, options: Sequence[str], out: Output) -> int:
             master = _wait_until_healthy(process, home, out)
             if master is not None:
                 _tell(out, home, master, already=False)
+                then()
             return process.wait()
         except _ToldToEndError:
             return _end(process, home, out)
@@ -198,7 +213,7 @@ def _tell(out: Output, home: Path, master: MasterFile, *, already: bool) -> None
         return
     verb = "runs already" if already else "runs"
     out.line(f"The master {verb} at {out.paint(Cell(master.url, 'bold'))} (process {master.pid}).")
-    out.line(f"Sign in to it with the token in {token}; commands on this machine find it by themselves.")
+    out.line(f"Sign in to its dashboard by `kyc up --open`, or with the token in {token}; commands find it themselves.")
     out.line("Next: `kyc offers`, `kyc run FILE`, `kyc events -f`. Stop it with `kyc down`.")
 
 

@@ -30,6 +30,7 @@ from kyc.control.signal import Signal
 from kyc.control.stream import StreamKeeper
 from kyc.control.sweep import Sweeper
 from kyc.control.traffic import Traffic
+from kyc.control.tunnels import TunnelKeeper
 from kyc.planning.liveness import Patience
 from kyc.ports.edge import Edge
 
@@ -53,6 +54,7 @@ class Engine:
     prices: Prices | None = None
     accounts: Accounts | None = None
     notifications: Notifications | None = None
+    tunnels: TunnelKeeper | None = None
     moves: Moves | None = None
     patience: Patience = field(default_factory=Patience)
     pulses: Pulses = field(init=False)
@@ -98,6 +100,8 @@ class Engine:
             if self.notifications is not None:
                 tick, due = self.notifications.tick, NOTIFICATIONS_PERIOD_S
                 loops.create_task(run_loop("notifications", tick, signal=Signal(), period_s=due))
+            if self.tunnels is not None:
+                loops.create_task(run_loop("tunnels", self.tunnels.tick, signal=signal, period_s=1))
             loops.create_task(run_loop("alerts", self.alerts.tick, signal=Signal(), period_s=ALERTS_PERIOD_S))
             loops.create_task(run_loop("budgets", self.budgets.tick, signal=Signal(), period_s=BUDGETS_PERIOD_S))
             loops.create_task(run_loop("observe", observer.tick, signal=doubt, period_s=1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
@@ -24,7 +24,7 @@ from kyc.ports.store import Record
 
 log = logging.getLogger(__name__)
 
-UserData = Callable[[Deployment, InstanceId, str], str]
+UserData = Callable[[Deployment, InstanceId, str], Awaitable[str]]
 
 _S = InstanceState
 _COMING = frozenset({_S.REQUESTED, _S.PROVISIONING})
@@ -147,7 +147,7 @@ class Fleet:
         if cloud is None:
             raise CredentialError(f"there is no account of {deployment.offer.cloud} any more", next_step=_ADD)
         master_url = await cloud.reach(self.context.master_url)
-        return {instance_id: self.user_data(deployment, instance_id, master_url) for instance_id in wanted}
+        return {instance_id: await self.user_data(deployment, instance_id, master_url) for instance_id in wanted}
 
     async def _mark_provisioning(self, deployment: Deployment, wanted: tuple[InstanceId, ...]) -> None:
         instances = [i for i in await self._instances(deployment) if i.id in wanted]

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import os
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from kyc.control.context import Context, write_fresh
 from kyc.control.launch import Launches
@@ -20,11 +21,13 @@ from kyc.domain.ids import InstanceId, WorkloadName
 from kyc.domain.instance import Instance, InstanceState
 from kyc.domain.job import AttemptState, Job, JobState
 from kyc.domain.launch import LaunchWish
+from kyc.domain.replica import ReplicaState
 from kyc.domain.workload import JobSpec
 from kyc.planning.market import Ranking, WorkAhead
 from kyc.ports.secrets import Secrets
 
 KEY_BYTES = 32
+ENROL_WITHIN = timedelta(hours=2)  # well over what any boot takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +117,25 @@ class Intents:
         await write_fresh(lambda: self._enrol(instance_id, token, secret))
 
     async def _enrol(self, instance_id: InstanceId, token: str, secret: str) -> None:
-        instance = await self.context.store.instance(instance_id)
-        expected = enrolment_token(self.context.secrets, instance_id)
-        if instance is None or instance.is_over or not hmac.compare_digest(token, expected):
-            raise NotAllowedError(f"no instance {instance_id} waits for an agent with this token")
+        instance = await self.expect(instance_id, token)
         if instance.agent_hash:
             if hmac.compare_digest(instance.agent_hash, _hash(secret)):
                 return
             raise NotAllowedError(f"the token of instance {instance_id} has been used")
         await self.context.store.save(replace(instance, agent_hash=_hash(secret)))
+
+    async def expect(self, instance_id: InstanceId, token: str) -> Instance:
+        """Return the instance that this token was made for; raise NotAllowedError for any other, or when it is too old.
+
+        It is good for `ENROL_WITHIN` of the request, and as long as the instance lives once its agent has used it.
+        """
+        instance = await self.context.store.instance(instance_id)
+        expected = enrolment_token(self.context.secrets, instance_id)
+        if instance is None or instance.is_over or not hmac.compare_digest(token.encode(), expected.encode()):
+            raise NotAllowedError(f"no instance {instance_id} waits for an agent with this token")
+        if not instance.agent_hash and self.context.clock.now() - instance.requested_at > ENROL_WITHIN:
+            raise NotAllowedError(f"the token of instance {instance_id} has expired")
+        return instance
 
     async def authenticate(self, instance_id: InstanceId, secret: str) -> Instance:
         """Return the instance whose agent has this secret; raise NotAllowedError for any other."""
@@ -152,6 +165,9 @@ class Intents:
     async def _is_working(self, instance: Instance) -> bool:
         if instance.workload is None or instance.state is not InstanceState.READY:
             return False
+        replicas = await self.context.store.replicas(workload=instance.workload, live_only=True)
+        if any(r.instance_id == instance.id and r.state is ReplicaState.READY for r in replicas):
+            return True
         attempts = await self.context.store.attempts(workload=instance.workload, live_only=True)
         return any(a.instance_id == instance.id and a.state is AttemptState.RUNNING for a in attempts)
 

@@ -50,6 +50,7 @@ class Routing:
     edge: Edge
     host: str = "127.0.0.1"
     hurried: Signal = field(default_factory=Signal)
+    applied_s: float = 0.0  # when the edge was told something new last (monotonic)
     _scene: _Scene = field(default_factory=_Scene)
     _routes: dict[WorkloadName, tuple[Route, ...]] = field(default_factory=dict)
     _applied: list[EdgeService] | None = None
@@ -125,7 +126,7 @@ class Routing:
         if wanted == self._applied and not anew:
             return
         await self._tell_edge(wanted)
-        self._applied = wanted
+        self._applied, self.applied_s = wanted, self.context.clock.monotonic_s()
         self._routes = {name: plan.routes for name, plan in planned.items()}
         self._out = {
             name: frozenset(r.id for r in scene.replicas[name]) - _up(plan.routes) for name, plan in planned.items()

@@ -25,7 +25,6 @@ from kyc.planning.serving import ServiceRecords, drained_replicas, gone_replicas
 from kyc.ports.edge import EdgeLoad
 
 ENDED_KEPT = 20  # of the replicas that are over: the newest tell how starts went
-READ_EVERY_S = 0.1  # however often something changes
 _SECOND_S = 0.95  # a tick may come a little early
 
 
@@ -52,7 +51,7 @@ class Services:
         self.scaling.forget(over)
         if not services:
             return
-        loads = await self.traffic.read(not_before_s=READ_EVERY_S)
+        loads = await self.traffic.read(since_s=self.routing.applied_s)  # else what has just come would be missed
         now_s = self.context.clock.monotonic_s()
         noted = now_s - self._noted_s >= _SECOND_S
         if noted:

@@ -29,6 +29,8 @@ class ServiceStep:
         self.service = seen.service
         self.events: list[Event] = []
         self._records: dict[str, Record] = {}
+        self._now_seen: tuple[int, ServiceRecords] | None = None
+        self._changes = 0
 
     @property
     def records(self) -> list[Record]:
@@ -37,6 +39,15 @@ class ServiceStep:
 
     def current(self) -> ServiceRecords:
         """Return the records as they are after what was collected so far."""
+        if self._now_seen is None or self._now_seen[0] != self._changes:
+            self._now_seen = (self._changes, self._merged())
+        return self._now_seen[1]
+
+    def _put(self, key: str, record: Record) -> None:
+        self._records[key] = record
+        self._changes += 1
+
+    def _merged(self) -> ServiceRecords:
         replicas = {replica.id: replica for replica in self.seen.replicas}
         instances = dict(self.seen.instances)
         ended = list(self.seen.ended)
@@ -61,13 +72,13 @@ class ServiceStep:
         changed = replace(self.service, **changes)  # type: ignore[arg-type]  # names are the fields'
         if changed != self.service:
             self.service = changed
-            self._records["service"] = changed
+            self._put("service", changed)
 
     def move(self, state: ServiceState, kind: EventKind, reason: str, **data: object) -> None:
         """Move the service on and tell it."""
         over = {"ended_at": self.now} if state in {ServiceState.STOPPED, ServiceState.FAILED} else {}
         self.service = self.service.to(state, reason=reason, **over)
-        self._records["service"] = self.service
+        self._put("service", self.service)
         self.tell(kind, reason, **data)
 
     def decided(self, decision: ScaleDecision, reason: str | None = None, **data: object) -> None:
@@ -92,7 +103,7 @@ class ServiceStep:
             replaces=action.replaces,
             reason=action.reason,
         )
-        self._records[replica.id] = replica
+        self._put(replica.id, replica)
         about = {"instance": replica.instance_id, "revision": replica.revision, "replaces": replica.replaces}
         self.tell(EventKind.REPLICA_REQUESTED, action.reason, replica=replica.id, **about)
         return replica.id
@@ -106,19 +117,19 @@ class ServiceStep:
         served = replica.state is _R.READY
         drained_at = None if served else self.now
         draining = replica.to(_R.DRAINING, draining_at=self.now, drained_at=drained_at, reason=action.reason)
-        self._records[replica.id] = draining
+        self._put(replica.id, draining)
         self.tell(EventKind.REPLICA_DRAINING, action.reason, replica=replica.id, instance=replica.instance_id)
 
     def drained(self, replica: Replica, reason: str) -> None:
         """Note that a replica may be stopped now."""
-        self._records[replica.id] = replace(replica, drained_at=self.now, reason=f"{replica.reason}; {reason}")
+        self._put(replica.id, replace(replica, drained_at=self.now, reason=f"{replica.reason}; {reason}"))
 
     def lose(self, replica: Replica, reason: str) -> None:
         """Note that a replica went with its instance."""
         self._end(replica.to(_R.FAILED, ended_at=self.now, reason=reason))
 
     def _end(self, replica: Replica) -> None:
-        self._records[replica.id] = replica
+        self._put(replica.id, replica)
         failed = replica.state is _R.FAILED
         kind = EventKind.REPLICA_FAILED if failed else EventKind.REPLICA_STOPPED
         self.tell(kind, replica.reason, replica=replica.id, instance=replica.instance_id)
@@ -137,7 +148,7 @@ class ServiceStep:
         if instance.state is InstanceState.TERMINATING or instance.is_over:
             return
         reason = instance.end_reason or action.reason
-        self._records[instance.id] = instance.to(InstanceState.TERMINATING, end_reason=reason)
+        self._put(instance.id, instance.to(InstanceState.TERMINATING, end_reason=reason))
 
     def release_all(self, reason: str) -> None:
         """Give every instance back."""
@@ -147,9 +158,9 @@ class ServiceStep:
 
     def buy(self, deployment: Deployment, instances: Iterable[Instance], **data: object) -> None:
         """Store a purchase before it is made."""
-        self._records[deployment.id] = deployment
+        self._put(deployment.id, deployment)
         for instance in instances:
-            self._records[instance.id] = instance
+            self._put(instance.id, instance)
             about = {
                 "deployment": deployment.id,
                 "offer": instance.offer.id,

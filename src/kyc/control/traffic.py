@@ -30,6 +30,7 @@ from kyc.wire.replica import ReplicaLoad
 log = logging.getLogger(__name__)
 MEMORY_S = 1800
 DAY_MIN = 1600  # what a forecast looks back, and a little
+READ_EVERY_S = 0.1  # however often something changes
 STALE_S = 5.0  # a heartbeat older than this says nothing about now
 _NOTHING = EndpointLoad(requests=0, failed=0, in_flight=0)
 
@@ -106,10 +107,10 @@ class Traffic:
         for name in names & self._known.keys():
             del self._known[name]
 
-    async def read(self, *, not_before_s: float) -> Mapping[WorkloadName, EdgeLoad] | None:
-        """Ask the edge, unless that was done so lately; None if it does not answer."""
+    async def read(self, *, since_s: float) -> Mapping[WorkloadName, EdgeLoad] | None:
+        """Ask the edge, unless that was done since this time (monotonic) and just now; None if it does not answer."""
         now_s = self.clock.monotonic_s()
-        if self._read is None or now_s - self._read[0] >= not_before_s:
+        if self._read is None or self._read[0] <= max(since_s, now_s - READ_EVERY_S):
             self._read = (now_s, await self._ask())
         return self._read[1]
 

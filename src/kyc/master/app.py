@@ -9,13 +9,14 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
 from kyc.master import pages, problem
-from kyc.master.auth import permit, require_admin
+from kyc.master.auth import caller_of, permit, require_admin
 from kyc.master.guard import SecurityHeaders
 from kyc.master.routes import (
     agents,
     archives,
     budgets,
     catalog,
+    check,
     clouds,
     costs,
     deployments,
@@ -32,6 +33,7 @@ from kyc.master.routes import (
     services,
     session,
     shutdown,
+    simulate,
     snapshots,
     streams,
     sweep,
@@ -60,6 +62,7 @@ _FOR_PEOPLE = (  # administrators do all of it, viewers only what reads
     catalog,
     market,
     notifications,
+    simulate,
     events,
     costs,
     overview,
@@ -116,7 +119,8 @@ def _api() -> APIRouter:
     documented = Depends(HTTPBearer(auto_error=False, description="The operator's token, or one of `/tokens`."))
     for module in _FOR_PEOPLE:
         api.include_router(module.router, dependencies=[documented, Depends(permit)])
-    api.include_router(notifications.own, dependencies=[documented])
+    for router in (notifications.own, simulate.asking, check.router):  # what viewers may, though it is a POST
+        api.include_router(router, dependencies=[documented, Depends(caller_of)])
     for module in _FOR_ADMINS:
         api.include_router(module.router, dependencies=[documented, Depends(require_admin)])
     return api

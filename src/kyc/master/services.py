@@ -31,6 +31,7 @@ from kyc.domain.service import Service, ServiceSpec
 from kyc.domain.snapshot import SnapshotSummary
 from kyc.domain.workload import JobSpec
 from kyc.master.archives import Archives
+from kyc.master.whatif import WhatIf
 from kyc.planning.autoscale import ScaleDecision
 from kyc.planning.budget import Meter
 from kyc.planning.coverage import Coverage
@@ -46,6 +47,7 @@ from kyc.ports.provisioner import Provisioner
 from kyc.ports.store import Store
 from kyc.snapshot.history import Difference, OnProgress, Verification
 from kyc.wire.agent import Pulse
+from kyc.wire.api import DoctorRow
 
 
 class Intents(Protocol):
@@ -62,6 +64,8 @@ class Intents(Protocol):
     async def interrupt(self, instance_id: InstanceId, notice_s: float) -> Instance: ...
 
     async def enrol(self, instance_id: InstanceId, token: str, secret: str) -> None: ...
+
+    async def expect(self, instance_id: InstanceId, token: str) -> Instance: ...
 
     async def authenticate(self, instance_id: InstanceId, secret: str) -> Instance: ...
 
@@ -198,6 +202,19 @@ class Accounts(Protocol):
     async def remove(self, cloud: str, name: str) -> None: ...
 
 
+class BundleFile(Protocol):
+    """A bundle on the disk."""
+
+    @property
+    def path(self) -> Path: ...
+
+
+class Bundles(Protocol):
+    """The agent as instances fetch it; raises NotFoundError for a tag that is not one of them."""
+
+    async def get(self, tag: str) -> BundleFile: ...
+
+
 class Operations(Protocol):
     """The master as a whole. `shutdown` asks for its end and returns; with `everything`, of all that it runs."""
 
@@ -247,6 +264,9 @@ class Services:
     archives: Archives
     prices: Prices
     tables: Archives
+    bundles: Bundles
+    whatif: WhatIf
+    doctor: Callable[[], Sequence[DoctorRow]]
     signal: Signal
     closing: asyncio.Event
     freshness: Freshness = field(default_factory=Freshness)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -18,6 +19,7 @@ DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 7070
 DEFAULT_ARCHIVE_LIMIT_MIB = 4096
 LOCAL_MODES = ("process", "isolated")
+MACHINES = ("x86_64", "aarch64")
 EDGES = ("auto", "envoy", "haproxy", "python")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -42,6 +44,7 @@ class Settings:
     log_level: str = "info"
     archive_limit_bytes: int = DEFAULT_ARCHIVE_LIMIT_MIB << 20
     fetch_prices: bool = True
+    agent_tags: tuple[str, ...] = ()
     session_lasts: timedelta = timedelta(hours=12)
     freshness: Freshness = field(default_factory=Freshness)
     retention: Retention = field(default_factory=Retention)
@@ -73,6 +76,7 @@ def read_settings(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
         )
         << 20,
         fetch_prices=_one_of("price-feeds", of("price_feeds", "on"), ("on", "off")) == "on",
+        agent_tags=_tags(of("agent_pythons", "3.12,3.14")),
         session_lasts=_lasts(of("session", "12h")),
         freshness=_freshness(of("stale_after", "")),
         retention=Retention(last=_number("keep-snapshots", of("keep_snapshots", str(Retention().last)), least=1)),
@@ -105,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     option("--archive-limit-mib", metavar="N", help="how large a workdir may be, packed (KYC_ARCHIVE_LIMIT_MIB)")
     option("--price-feeds", metavar="on|off", help="whether prices are fetched in the background (KYC_PRICE_FEEDS)")
     option("--keep-snapshots", metavar="N", help="of a workload, besides older ones (KYC_KEEP_SNAPSHOTS; default 10)")
+    option("--agent-pythons", metavar="LIST", help="of clouds' images (KYC_AGENT_PYTHONS; default 3.12,3.14)")
     option("--session", metavar="TIME", help="how long a browser stays signed in (KYC_SESSION; default 12h)")
     option(
         "--stale-after",
@@ -112,6 +117,16 @@ def _parser() -> argparse.ArgumentParser:
         help="from which age on prices are marked as stale: spot=6h,on-demand=30d,SOURCE=2h (KYC_STALE_AFTER)",
     )
     return parser
+
+
+def _tags(text: str | None) -> tuple[str, ...]:
+    versions = [version.strip() for version in (text or "").split(",") if version.strip()]
+    for version in versions:
+        if re.fullmatch(r"3\.(1[1-9]|[2-9]\d)", version) is None:
+            raise InvalidInputError(
+                f"agent-pythons: {version!r} is no Python of 3.11 or newer", next_step="Write it as 3.12,3.14."
+            )
+    return tuple(f"cp{version.replace('.', '')}-{machine}" for version in versions for machine in MACHINES)
 
 
 def _lasts(text: str | None) -> timedelta:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import shlex
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -18,7 +17,9 @@ from kyc.adapters.notify.notifier import AppriseNotifier
 from kyc.adapters.offerbook.catalog import OfferBook
 from kyc.adapters.offerbook.keeper import BookKeeper
 from kyc.adapters.sql.store import SqlStore
+from kyc.adapters.system.bundle import Bundles
 from kyc.adapters.system.clock import SystemClock
+from kyc.adapters.system.doctor import machine_checks
 from kyc.adapters.system.passwords import Scrypt
 from kyc.adapters.system.secrets import KeyFile
 from kyc.adapters.terraform.engine import engine_environment, find_engine
@@ -27,7 +28,6 @@ from kyc.control.accounts import Accounts
 from kyc.control.clouds import LiveClouds
 from kyc.control.context import Context
 from kyc.control.engine import Engine
-from kyc.control.intent import enrolment_token
 from kyc.control.launch import Launches
 from kyc.control.move import Moves
 from kyc.control.notifications import Notifications
@@ -36,10 +36,10 @@ from kyc.control.serve import Servings
 from kyc.control.signal import Signal
 from kyc.control.users import Users
 from kyc.domain.errors import KycError
-from kyc.domain.ids import InstanceId
 from kyc.domain.snapshot import StreamAccess
 from kyc.master.archives import Archives
-from kyc.master.cloud_wiring import make_providers
+from kyc.master.boot import BootScripts
+from kyc.master.cloud_wiring import make_providers, make_tunnels
 from kyc.master.edges import make_edge, port_giver
 from kyc.master.home import Home
 from kyc.master.main import Start
@@ -48,6 +48,7 @@ from kyc.master.services import CloudStatus, Services
 from kyc.master.settings import Settings
 from kyc.master.snapshots import Snapshots
 from kyc.master.stream import NamedStream, Streams
+from kyc.master.whatif import WhatIf
 from kyc.ports.clock import Clock
 from kyc.ports.cloud import Cloud
 from kyc.ports.module import CloudModule
@@ -57,7 +58,6 @@ from kyc.ports.stream import StreamHost
 from kyc.snapshot.maintain import Maintainer
 from kyc.streams import check, connect
 
-LOCAL = LocalCloud.name
 MOST_TABLE_BYTES = 256 << 20
 
 
@@ -94,10 +94,11 @@ async def build(start: Start) -> AsyncIterator[Services]:
     prices = Prices(context, make_keeper(home, clock), background=settings.fetch_prices)
     moves = Moves(context, streams, Maintainer(home.path / "moves", settings.retention), check)
     notifications = Notifications(context, AppriseNotifier())
+    bundles = Bundles(home.path / "bundles", settings.agent_tags)
     edge = make_edge(settings.edge, home.path / "edge", clock)
     engine = Engine(
         context,
-        lambda deployment, instance_id, master_url: user_data(deployment.offer.cloud, instance_id, master_url, secrets),
+        BootScripts(secrets, bundles.hashes),
         edge=edge,
         prices=prices,
         accounts=accounts,
@@ -109,6 +110,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
         await local.ensure()
         await accounts.tick()
         await streams.ensure()
+        engine.tunnels = make_tunnels(settings, home, context, start.url)
         loops = asyncio.create_task(engine.run())
         try:
             yield Services(
@@ -136,6 +138,9 @@ async def build(start: Start) -> AsyncIterator[Services]:
                 archives=archives,
                 prices=prices,
                 tables=tables,
+                bundles=bundles,
+                whatif=WhatIf(home.path / "traces"),
+                doctor=lambda: [check() for check in machine_checks(home.path)],
                 freshness=settings.freshness,
                 signal=context.signal,
                 closing=operations.closing,
@@ -144,6 +149,8 @@ async def build(start: Start) -> AsyncIterator[Services]:
             loops.cancel()
             with suppress(asyncio.CancelledError):
                 await loops
+            if engine.tunnels is not None:
+                await engine.tunnels.tunnels.close()
     finally:
         await store.close()
         if operations.everything:
@@ -181,19 +188,6 @@ def make_keeper(home: Home, clock: Clock) -> BookKeeper:
     """Return what brings prices in, each time in a process of its own."""
     argv = [sys.executable, "-m", "kyc.master.pricing", str(home.catalog)]
     return BookKeeper(home.catalog, argv=argv, env=os.environ, kinds=FEED_KINDS, clock=clock)
-
-
-def user_data(cloud: str, instance_id: InstanceId, master_url: str, secrets: Secrets) -> str:
-    """Return the script that an instance of this machine runs when it boots: the agent, told where it belongs."""
-    told = {
-        "KYC_MASTER_URL": master_url,
-        "KYC_INSTANCE_ID": instance_id,
-        "KYC_ENROL_TOKEN": enrolment_token(secrets, instance_id),
-    }
-    if cloud != LOCAL:  # which says itself where its notices are
-        told["KYC_NOTICES"] = cloud
-    exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in told.items())
-    return f"#!/bin/sh\n{exports}\nexec {shlex.quote(sys.executable)} -m kyc.agent\n"
 
 
 @dataclass(slots=True)

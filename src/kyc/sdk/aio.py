@@ -15,6 +15,7 @@ from typing import TypeVar, Unpack, cast
 
 from kyc.domain.errors import NotFoundError, UnreachableError
 from kyc.sdk import calls, flows
+from kyc.sdk.admin import AsyncAdminCalls
 from kyc.sdk.aio_files import AsyncFileCalls
 from kyc.sdk.aio_serving import AsyncServiceCalls
 from kyc.sdk.archive import pack
@@ -30,7 +31,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class AsyncClient(AsyncFileCalls, AsyncCloudCalls, AsyncServiceCalls):
+class AsyncClient(AsyncAdminCalls, AsyncFileCalls, AsyncCloudCalls, AsyncServiceCalls):
     """All that a master does, as coroutines; several may run at once. See `Client` for what each does and raises.
 
     async with AsyncClient() as client:

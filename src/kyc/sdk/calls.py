@@ -321,3 +321,6 @@ def _pairs(query: Query) -> list[tuple[str, str]]:
             case _:
                 pairs += [(key, item) for item in value]
     return pairs
+
+
+get_call, post_call, path_of = _get, _post, _path  # for the modules that hold more calls

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar, Unpack, cast
 
 from kyc.domain.errors import NotFoundError, UnreachableError
 from kyc.sdk import calls, flows
+from kyc.sdk.admin import AdminCalls
 from kyc.sdk.clouds import CloudCalls
 from kyc.sdk.discovery import Address, locator
 from kyc.sdk.files import FileCalls
@@ -29,7 +30,7 @@ R = TypeVar("R")
 OnStep = Callable[[str], None]
 
 
-class Client(FileCalls, CloudCalls, ServiceCalls):
+class Client(AdminCalls, FileCalls, CloudCalls, ServiceCalls):
     """All that a master does, as plain calls. One thread at a time, but for iterators, which have their own connection.
 
         with Client() as client:

@@ -36,6 +36,8 @@ _KINDS = (
     _Kind(error=errors.StaleWriteError, slug="stale-write", status=409, title="Somebody wrote in between"),
     _Kind(error=errors.FencedError, slug="fenced", status=409, title="A newer writer took over"),
     _Kind(error=errors.UnreachableError, slug="unreachable", status=503, title="A part does not answer"),
+    _Kind(error=errors.UnsupportedOfferError, slug="unsupported-offer", status=503, title="Not sold there"),
+    _Kind(error=errors.PriceTooLowError, slug="price-too-low", status=503, title="Capacity costs more"),
     _Kind(error=errors.CapacityUnavailableError, slug="capacity-unavailable", status=503, title="No capacity"),
     _Kind(error=errors.OutOfSpaceError, slug="out-of-space", status=507, title="A disk is full"),
     _Kind(error=errors.QuotaError, slug="quota", status=403, title="The account's quota is used up"),

@@ -191,9 +191,9 @@ def test_down_says_that_something_is_left(kyc: Kyc, home: Path) -> None:
 
 def test_doctor_tells_what_is_missing(kyc: Kyc, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    monkeypatch.setattr("kyc.cli.doctor._ENGINES", ("no-such-engine",))
-    monkeypatch.setattr("kyc.cli.doctor._PACKAGE", "no-such-package")
-    monkeypatch.setattr("kyc.cli.doctor._DOCKER_SOCKET", home / "none")
+    monkeypatch.setattr("kyc.adapters.system.doctor._ENGINES", ("no-such-engine",))
+    monkeypatch.setattr("kyc.adapters.system.doctor._PACKAGE", "no-such-package")
+    monkeypatch.setattr("kyc.adapters.system.doctor._DOCKER_SOCKET", home / "none")
     done = kyc("doctor", "--json")
     checks = {check["name"]: check for check in done.json["checks"]}  # type: ignore[index]
     assert done.code == 1

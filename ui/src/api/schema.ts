@@ -24,6 +24,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/agents/{instance_id}/bundle/{tag}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Bundle
+         * @description Download the agent for a Python and a processor, with the one-time token of the user data.
+         */
+        get: operations["get_bundle"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/agents/{instance_id}/enrol": {
         parameters: {
             query?: never;
@@ -404,6 +424,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/doctor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Doctor
+         * @description Try what works on the master's machine, and say what to do about the rest.
+         */
+        get: operations["get_doctor"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -478,6 +518,26 @@ export interface paths {
         get: operations["list_instances"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/instances/terminate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Terminate Instances
+         * @description Give several back; where work runs on one, another takes over first. With an unknown id nothing is done.
+         */
+        post: operations["terminate_instances"];
         delete?: never;
         options?: never;
         head?: never;
@@ -872,6 +932,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/schema/workload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Schema
+         * @description Return the JSON Schema of a workload file, for editors.
+         */
+        get: operations["get_schema"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/services": {
         parameters: {
             query?: never;
@@ -1059,6 +1139,90 @@ export interface paths {
          */
         post: operations["shut_down"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/simulate/job": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Simulate Job
+         * @description Run a job with a deadline on a recording of spot availability, by each policy.
+         */
+        post: operations["simulate_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/simulate/service": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Simulate Service
+         * @description Run a service on a recording of requests, by each policy.
+         */
+        post: operations["simulate_service"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/simulate/traces": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Traces
+         * @description List the recordings.
+         */
+        get: operations["list_traces"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/simulate/traces/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Put Trace
+         * @description Upload a recording.
+         */
+        put: operations["put_trace"];
+        post?: never;
+        /**
+         * Remove Trace
+         * @description Remove a recording.
+         */
+        delete: operations["remove_trace"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1256,6 +1420,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/workloads/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check File
+         * @description Read a workload file, and say what is wrong with it and where; nothing is stored.
+         */
+        post: operations["check_file"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/workloads/{name}": {
         parameters: {
             query?: never;
@@ -1310,6 +1494,26 @@ export interface paths {
         get: operations["stream_logs"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workloads/{name}/rerun": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rerun Workload
+         * @description Submit a job's file anew, with the same workdir, under the next free name; its deadline and budget begin anew.
+         */
+        post: operations["rerun_workload"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1657,6 +1861,14 @@ export interface components {
             rows: number;
         };
         /**
+         * CheckRequest
+         * @description `POST /workloads/check`: the file's text.
+         */
+        CheckRequest: {
+            /** File */
+            file: string;
+        };
+        /**
          * CloudForm
          * @description `GET /clouds/forms`: what an account of the cloud needs; a form is made of it.
          */
@@ -1857,6 +2069,32 @@ export interface components {
          */
         DeploymentState: "requested" | "applied" | "failed" | "destroyed";
         /**
+         * DoctorReport
+         * @description `GET /doctor`.
+         */
+        DoctorReport: {
+            /** Checks */
+            checks: components["schemas"]["DoctorRow"][];
+            /** Ok */
+            ok: boolean;
+        };
+        /**
+         * DoctorRow
+         * @description One finding of `kyc doctor` on the master's machine. `needed`: without it nothing runs.
+         */
+        DoctorRow: {
+            /** Advice */
+            advice: string;
+            /** Found */
+            found: string;
+            /** Name */
+            name: string;
+            /** Needed */
+            needed: boolean;
+            /** Ok */
+            ok: boolean;
+        };
+        /**
          * EventKind
          * @enum {string}
          */
@@ -1915,6 +2153,38 @@ export interface components {
             state: string;
             /** Tried At */
             tried_at: string | null;
+        };
+        /**
+         * FileCheck
+         * @description What a file means: `kind` is job or service; a name where it is right, else the first problem.
+         */
+        FileCheck: {
+            /** Kind */
+            kind: string;
+            /** Name */
+            name: string | null;
+            /** Ok */
+            ok: boolean;
+            /** Problems */
+            problems: components["schemas"]["FileProblem"][];
+            /** Warnings */
+            warnings: string[];
+        };
+        /**
+         * FileProblem
+         * @description What is wrong and where: line and column from 1; `key` is its path, empty where none is named.
+         */
+        FileProblem: {
+            /** Column */
+            column: number;
+            /** Key */
+            key: string;
+            /** Line */
+            line: number;
+            /** Message */
+            message: string;
+            /** Next Step */
+            next_step: string;
         };
         /**
          * FindingRow
@@ -2059,6 +2329,32 @@ export interface components {
             warnings: string[];
         };
         /**
+         * JobPolicyResult
+         * @description What a policy did: means over all runs, and what it ran when in the run that is shown (spot, on_demand, wait).
+         *
+         *     `bound_usd` is the least that it could have cost, knowing everything ahead; None where it cannot be done in time.
+         */
+        JobPolicyResult: {
+            /** Bound Usd */
+            bound_usd: number | null;
+            /** Cost Over On Demand */
+            cost_over_on_demand: number | null;
+            /** Cost Usd */
+            cost_usd: number;
+            /** Finished S */
+            finished_s: number | null;
+            /** Interruptions */
+            interruptions: number;
+            /** Late */
+            late: number;
+            /** Policy */
+            policy: string;
+            /** Runs */
+            runs: number;
+            /** Spans */
+            spans: components["schemas"]["TimeSpan"][];
+        };
+        /**
          * JobRequest
          * @description `POST /jobs`: the workload file's text, and the SHA-256 of the archive uploaded before (None: no workdir).
          */
@@ -2074,6 +2370,22 @@ export interface components {
             name?: string | null;
             /** Workdir */
             workdir?: string | null;
+        };
+        /**
+         * JobSimulation
+         * @description The policies beside each other; `available` is when spot could be had in the zone that is shown.
+         */
+        JobSimulation: {
+            /** Available */
+            available: components["schemas"]["TimeSpan"][];
+            /** Deadline S */
+            deadline_s: number;
+            /** Policies */
+            policies: components["schemas"]["JobPolicyResult"][];
+            /** Tick S */
+            tick_s: number;
+            /** Zone */
+            zone: string;
         };
         /**
          * JobState
@@ -2744,6 +3056,20 @@ export interface components {
             total: number;
         };
         /**
+         * ServiceChange
+         * @description A decision of the policy that is shown.
+         */
+        ServiceChange: {
+            /** Instances */
+            instances: number;
+            /** Reason */
+            reason: string;
+            /** Replicas */
+            replicas: number;
+            /** T S */
+            t_s: number;
+        };
+        /**
          * ServiceDetail
          * @description `GET /services/{name}`: the row, the file as understood, what runs where, and the replicas that ended last.
          */
@@ -2804,6 +3130,42 @@ export interface components {
             updates: boolean;
             /** Warnings */
             warnings: string[];
+        };
+        /**
+         * ServicePoint
+         * @description Means of a stretch of the recording that begins at `t_s`.
+         */
+        ServicePoint: {
+            /** Instances */
+            instances: number;
+            /** Ready Replicas */
+            ready_replicas: number;
+            /** Requests Per S */
+            requests_per_s: number;
+            /** T S */
+            t_s: number;
+        };
+        /**
+         * ServicePolicyResult
+         * @description What a policy did. Shares are of all requests: above the ready capacity, and waiting for over a second.
+         */
+        ServicePolicyResult: {
+            /** Instance Hours */
+            instance_hours: number;
+            /** Late Share */
+            late_share: number;
+            /** Launches */
+            launches: number;
+            /** Max Instances */
+            max_instances: number;
+            /** Max Replicas */
+            max_replicas: number;
+            /** Over Share */
+            over_share: number;
+            /** Policy */
+            policy: string;
+            /** Replica Hours */
+            replica_hours: number;
         };
         /**
          * ServiceRequest
@@ -2892,6 +3254,24 @@ export interface components {
             waiting: number | null;
         };
         /**
+         * ServiceSimulation
+         * @description The policies beside each other, the least instance hours (knowing everything ahead), and the first over time.
+         */
+        ServiceSimulation: {
+            /** Changes */
+            changes: components["schemas"]["ServiceChange"][];
+            /** Oracle Instance Hours */
+            oracle_instance_hours: number;
+            /** Points */
+            points: components["schemas"]["ServicePoint"][];
+            /** Policies */
+            policies: components["schemas"]["ServicePolicyResult"][];
+            /** Requests */
+            requests: number;
+            /** Seconds */
+            seconds: number;
+        };
+        /**
          * ServiceState
          * @enum {string}
          */
@@ -2963,6 +3343,63 @@ export interface components {
              * @default
              */
             password?: string;
+        };
+        /**
+         * SimulateJobRequest
+         * @description `POST /simulate/job`: times in seconds. `zone` None: every recording of the trace is run, and the first shown.
+         */
+        SimulateJobRequest: {
+            /** Deadline S */
+            deadline_s: number;
+            /** On Demand Usd Per Hour */
+            on_demand_usd_per_hour?: number | null;
+            /**
+             * Overhead S
+             * @default 600
+             */
+            overhead_s?: number;
+            /** Policies */
+            policies?: string[];
+            /** Spot Usd Per Hour */
+            spot_usd_per_hour?: number | null;
+            /** Trace */
+            trace: string;
+            /** Work S */
+            work_s: number;
+            /** Zone */
+            zone?: string | null;
+        };
+        /**
+         * SimulateServiceRequest
+         * @description `POST /simulate/service`: `capacity_rps` is what one replica serves; the first policy is shown over time.
+         */
+        SimulateServiceRequest: {
+            /** Capacity Rps */
+            capacity_rps: number;
+            /**
+             * Instance Start S
+             * @default 60
+             */
+            instance_start_s?: number;
+            /** Policies */
+            policies?: string[];
+            /**
+             * Replica Start S
+             * @default 2
+             */
+            replica_start_s?: number;
+            /**
+             * Replicas Per Instance
+             * @default 4
+             */
+            replicas_per_instance?: number;
+            /**
+             * Scale
+             * @default 1
+             */
+            scale?: number;
+            /** Trace */
+            trace: string;
         };
         /**
          * SnapshotDifference
@@ -3113,6 +3550,26 @@ export interface components {
             topics: string[];
         };
         /**
+         * TerminateRequest
+         * @description `POST /instances/terminate`: several at once.
+         */
+        TerminateRequest: {
+            /** Ids */
+            ids: string[];
+        };
+        /**
+         * TimeSpan
+         * @description What held from one second of the recording to another.
+         */
+        TimeSpan: {
+            /** Since S */
+            since_s: number;
+            /** Until S */
+            until_s: number;
+            /** What */
+            what: string;
+        };
+        /**
          * TokenRequest
          * @description `POST /tokens`: a token with a name that says what it is for; `expires_s` None: it does not expire.
          */
@@ -3166,6 +3623,23 @@ export interface components {
             kinds: string[];
             /** Topic */
             topic: string;
+        };
+        /**
+         * TraceRow
+         * @description A recording under KYC_HOME/traces. `kind` is job (spot availability), service (requests) or unknown.
+         */
+        TraceRow: {
+            /** Bytes */
+            bytes: number;
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /** Kind */
+            kind: string;
+            /** Name */
+            name: string;
         };
         /**
          * TrafficPoint
@@ -3410,6 +3884,7 @@ export type AttemptState = components['schemas']['AttemptState'];
 export type BudgetRequest = components['schemas']['BudgetRequest'];
 export type BudgetRow = components['schemas']['BudgetRow'];
 export type CatalogReport = components['schemas']['CatalogReport'];
+export type CheckRequest = components['schemas']['CheckRequest'];
 export type CloudForm = components['schemas']['CloudForm'];
 export type CloudRow = components['schemas']['CloudRow'];
 export type CostBy = components['schemas']['CostBy'];
@@ -3421,10 +3896,14 @@ export type CoverageRow = components['schemas']['CoverageRow'];
 export type DecisionRow = components['schemas']['DecisionRow'];
 export type DeploymentRow = components['schemas']['DeploymentRow'];
 export type DeploymentState = components['schemas']['DeploymentState'];
+export type DoctorReport = components['schemas']['DoctorReport'];
+export type DoctorRow = components['schemas']['DoctorRow'];
 export type EventKind = components['schemas']['EventKind'];
 export type EventRow = components['schemas']['EventRow'];
 export type ExportReport = components['schemas']['ExportReport'];
 export type FeedRow = components['schemas']['FeedRow'];
+export type FileCheck = components['schemas']['FileCheck'];
+export type FileProblem = components['schemas']['FileProblem'];
 export type FindingRow = components['schemas']['FindingRow'];
 export type Health = components['schemas']['Health'];
 export type ImportReport = components['schemas']['ImportReport'];
@@ -3432,7 +3911,9 @@ export type InstanceRow = components['schemas']['InstanceRow'];
 export type InstanceState = components['schemas']['InstanceState'];
 export type InterruptRequest = components['schemas']['InterruptRequest'];
 export type JobPlan = components['schemas']['JobPlan'];
+export type JobPolicyResult = components['schemas']['JobPolicyResult'];
 export type JobRequest = components['schemas']['JobRequest'];
+export type JobSimulation = components['schemas']['JobSimulation'];
 export type JobState = components['schemas']['JobState'];
 export type LaunchReport = components['schemas']['LaunchReport'];
 export type LaunchRequest = components['schemas']['LaunchRequest'];
@@ -3464,17 +3945,23 @@ export type ReplicaRow = components['schemas']['ReplicaRow'];
 export type ReplicaState = components['schemas']['ReplicaState'];
 export type RightRow = components['schemas']['RightRow'];
 export type SearchReport = components['schemas']['SearchReport'];
+export type ServiceChange = components['schemas']['ServiceChange'];
 export type ServiceDetail = components['schemas']['ServiceDetail'];
 export type ServiceInstanceRow = components['schemas']['ServiceInstanceRow'];
 export type ServicePlan = components['schemas']['ServicePlan'];
+export type ServicePoint = components['schemas']['ServicePoint'];
+export type ServicePolicyResult = components['schemas']['ServicePolicyResult'];
 export type ServiceRequest = components['schemas']['ServiceRequest'];
 export type ServiceRow = components['schemas']['ServiceRow'];
+export type ServiceSimulation = components['schemas']['ServiceSimulation'];
 export type ServiceState = components['schemas']['ServiceState'];
 export type SessionState = components['schemas']['SessionState'];
 export type SetupRequest = components['schemas']['SetupRequest'];
 export type ShutdownRequest = components['schemas']['ShutdownRequest'];
 export type SignInLink = components['schemas']['SignInLink'];
 export type SignInRequest = components['schemas']['SignInRequest'];
+export type SimulateJobRequest = components['schemas']['SimulateJobRequest'];
+export type SimulateServiceRequest = components['schemas']['SimulateServiceRequest'];
 export type SnapshotDifference = components['schemas']['SnapshotDifference'];
 export type SnapshotRow = components['schemas']['SnapshotRow'];
 export type StreamCheck = components['schemas']['StreamCheck'];
@@ -3484,10 +3971,13 @@ export type SweepRequest = components['schemas']['SweepRequest'];
 export type TargetChange = components['schemas']['TargetChange'];
 export type TargetRequest = components['schemas']['TargetRequest'];
 export type TargetRow = components['schemas']['TargetRow'];
+export type TerminateRequest = components['schemas']['TerminateRequest'];
+export type TimeSpan = components['schemas']['TimeSpan'];
 export type TokenRequest = components['schemas']['TokenRequest'];
 export type TokenRow = components['schemas']['TokenRow'];
 export type Topic = components['schemas']['Topic'];
 export type TopicRow = components['schemas']['TopicRow'];
+export type TraceRow = components['schemas']['TraceRow'];
 export type TrafficPoint = components['schemas']['TrafficPoint'];
 export type TrialReply = components['schemas']['TrialReply'];
 export type TrialReport = components['schemas']['TrialReport'];
@@ -3506,6 +3996,37 @@ export interface operations {
             header?: never;
             path: {
                 instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_bundle: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance_id: string;
+                tag: string;
             };
             cookie?: never;
         };
@@ -4275,6 +4796,36 @@ export interface operations {
             };
         };
     };
+    get_doctor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DoctorReport"];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_events: {
         parameters: {
             query?: {
@@ -4395,6 +4946,40 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstanceRow"][];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    terminate_instances: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TerminateRequest"];
+            };
+        };
         responses: {
             /** @description Successful Response */
             200: {
@@ -5164,6 +5749,38 @@ export interface operations {
             };
         };
     };
+    get_schema: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_services: {
         parameters: {
             query?: never;
@@ -5544,6 +6161,170 @@ export interface operations {
         responses: {
             /** @description Successful Response */
             202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    simulate_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SimulateJobRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobSimulation"];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    simulate_service: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SimulateServiceRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceSimulation"];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_traces: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TraceRow"][];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_trace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/octet-stream": unknown;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TraceRow"];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_trace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5947,6 +6728,40 @@ export interface operations {
             };
         };
     };
+    check_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileCheck"];
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_workload: {
         parameters: {
             query?: never;
@@ -6042,6 +6857,38 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": unknown;
+                };
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rerun_workload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkloadRow"];
                 };
             };
             /** @description A problem, with what to do next */

@@ -59,7 +59,8 @@ class AzureCloud:
         found = {**self._ended, **self._running}
         if everywhere:
             left = await asyncio.to_thread(self._left_over)
-            found |= {key: one for key, one in left.items() if key not in self._running}
+            found |= {key: one for key, one in left.items() if key not in found or not found[key].leftover}
+            found |= self._running
         return list(found.values())
 
     def _note(self, listed: Mapping[str, CloudInstance]) -> None:
@@ -73,7 +74,7 @@ class AzureCloud:
                 self._ended.setdefault(provider_id, replace(one, ended_at=now))
         self._running = {key: one for key, one in listed.items() if one.running}
         self._ended = {
-            key: one
+            key: replace(one, leftover=one.leftover and key in listed)
             for key, one in self._ended.items()
             if key not in self._running and now - (one.ended_at or now) < _REMEMBERED
         }

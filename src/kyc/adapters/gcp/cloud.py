@@ -61,7 +61,7 @@ class GceCloud:
             self._ended[one.provider_id] = await self._with_fate(one)
         self._running = {key: one for key, one in listed.items() if one.running}
         self._ended = {
-            key: one
+            key: replace(one, leftover=one.leftover and key in listed)
             for key, one in self._ended.items()
             if key not in self._running and now - (one.ended_at or now) < _REMEMBERED
         }

@@ -37,6 +37,7 @@ class Scan:
             fetch_wait_max_ms=10,
             fetch_message_max_bytes=8_000_000,
             queued_max_messages_kbytes=_PREFETCH_KB,
+            fetch_queue_backoff_ms=5,  # by default it rests for a second whenever we are the slower ones
             error_cb=self._trouble,
             **consumer_settings(address),
         )

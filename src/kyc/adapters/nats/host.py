@@ -79,7 +79,7 @@ class NatsHost:
 
     async def stream(self, workload: str = "") -> NatsStream:
         """Return a connection with the rights to everything."""
-        return NatsStream(address_of(self._master_access()))
+        return NatsStream(address_of(self.master_access()))
 
     async def access(self, workload: str) -> StreamAccess:
         """Grant one workload's part, for `access_lasts`."""
@@ -120,7 +120,7 @@ class NatsHost:
 
     async def _answers(self) -> UnreachableError | None:
         """Return None if the server takes our credential and its JetStream answers."""
-        address = address_of(self._master_access())
+        address = address_of(self.master_access())
         try:
             connection = await Connection.open(address, timeout_s=2)
             reply = await connection.request("$JS.API.INFO", timeout_s=2)
@@ -155,7 +155,8 @@ class NatsHost:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return Keys.kept_in(self._folder / "keys.json")
 
-    def _master_access(self) -> StreamAccess:
+    def master_access(self) -> StreamAccess:
+        """Return the credential for everything."""
         host = "127.0.0.1" if self._options.host in _EVERYWHERE else self._options.host
         token = self._keys().master_token(issued=self._now())
         return StreamAccess(url=self._url(host), workload="master", token=token)

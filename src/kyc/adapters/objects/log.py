@@ -28,15 +28,23 @@ async def tail(bucket: Bucket, place: Place) -> tuple[int, Record | None]:
             continue  # discarded since: then there is a later one
 
 
-async def entries(bucket: Bucket, place: Place) -> list[tuple[int, Record]]:
-    """Return all entries that are there, in order."""
+async def entries(bucket: Bucket, place: Place, known: dict[str, Record]) -> list[tuple[int, Record]]:
+    """Return all entries that are there, in order. `known` spares reading again what cannot have changed.
+
+    An entry is only ever removed, but for the last one, which may be emptied in its place: that one is not kept.
+    """
 
     async def one(name: str) -> tuple[int, Record] | None:
         try:
-            return place.sequence(name), decode_record(await bucket.get(name))
+            record = known.get(name) or decode_record(await bucket.get(name))
         except NotFoundError:
             return None  # discarded since
+        if name != found[-1]:
+            known[name] = record
+        return place.sequence(name), record
 
     found = [name async for name in bucket.names(place.log)]
+    for name in known.keys() - set(found):
+        del known[name]
     read = await together((one(name) for name in found), at_once=_READS_AT_ONCE)
     return [entry for entry in read if entry is not None]

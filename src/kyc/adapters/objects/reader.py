@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 
 from kyc.adapters.objects.bucket import Bucket
-from kyc.adapters.objects.layout import Place, decode_record
+from kyc.adapters.objects.layout import Place, Record, decode_record
 from kyc.adapters.objects.log import entries, require
 from kyc.domain.errors import DamagedDataError, NotFoundError
 from kyc.domain.snapshot import ChunkId, ChunkRef
@@ -24,12 +24,13 @@ class ObjectsReader:
     def __init__(self, bucket: Bucket, place: Place) -> None:
         self._bucket = bucket
         self._place = place
+        self._known: dict[str, Record] = {}  # entries of the log that cannot change any more
 
     async def manifests(self) -> list[ManifestRef]:
         """List the committed manifests, oldest first."""
         return [
             ManifestRef(sequence=sequence, epoch=record.epoch, stored_bytes=record.size)
-            for sequence, record in await entries(self._bucket, self._place)
+            for sequence, record in await entries(self._bucket, self._place, self._known)
             if record.is_manifest
         ]
 

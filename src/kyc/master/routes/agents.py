@@ -8,7 +8,7 @@ from fastapi.responses import FileResponse
 
 from kyc.domain.errors import InvalidInputError, NotAllowedError, NotFoundError, UnreachableError
 from kyc.domain.ids import InstanceId
-from kyc.master.auth import Agent, Served, agent_of, bearer
+from kyc.master.auth import Agent, Bearer, Served, agent_of, bearer
 from kyc.wire.api import EnrolRequest
 
 router = APIRouter(prefix="/agents/{instance_id}", tags=["agents"])
@@ -21,6 +21,13 @@ async def enrol_agent(instance_id: str, request: Request, served: Served) -> Res
     wanted = await _read_enrolment(request)
     await served.intents.enrol(InstanceId(instance_id), wanted.token, wanted.secret)
     return Response(status_code=status.HTTP_204_NO_CONTENT)
+
+
+@router.get("/bundle/{tag}", response_class=FileResponse)
+async def get_bundle(instance_id: str, tag: str, token: Bearer, served: Served) -> FileResponse:
+    """Download the agent for a Python and a processor, with the one-time token of the user data."""
+    await served.intents.expect(InstanceId(instance_id), token)
+    return FileResponse((await served.bundles.get(tag)).path, media_type="application/gzip")
 
 
 @router.get("/archive", response_class=FileResponse)

@@ -10,7 +10,7 @@ from kyc.domain.errors import InvalidInputError, NotFoundError
 from kyc.domain.ids import InstanceId
 from kyc.master.auth import Served
 from kyc.master.views import instance_row
-from kyc.wire.api import InstanceRow, InterruptRequest
+from kyc.wire.api import InstanceRow, InterruptRequest, TerminateRequest
 
 router = APIRouter(prefix="/instances", tags=["instances"])
 _LONGEST_NOTICE_S = 86_400
@@ -24,6 +24,18 @@ async def list_instances(
     """List the instances, the newest last."""
     now = served.clock.now()
     return [instance_row(found, now=now) for found in await served.store.instances(live_only=not everything)]
+
+
+@router.post("/terminate")
+async def terminate_instances(request: TerminateRequest, served: Served) -> list[InstanceRow]:
+    """Give several back; where work runs on one, another takes over first. With an unknown id nothing is done."""
+    known = {instance.id for instance in await served.store.instances()}
+    unknown = [wanted for wanted in request.ids if wanted not in known]
+    if unknown:
+        raise NotFoundError(f"no instance has the id {unknown[0][:80]!r}", next_step="`kyc instances` lists them.")
+    ended = [await served.intents.terminate(InstanceId(wanted)) for wanted in dict.fromkeys(request.ids)]
+    now = served.clock.now()
+    return [instance_row(instance, now=now) for instance in ended]
 
 
 @router.get("/{instance_id}")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+import re
+from dataclasses import replace
+
+from fastapi import APIRouter, status
 
 from kyc.domain.errors import NotFoundError
 from kyc.domain.ids import WorkloadName
@@ -16,6 +19,7 @@ from kyc.wire.agent import Pulse
 from kyc.wire.api import WorkloadDetail, WorkloadRow
 
 router = APIRouter(prefix="/workloads", tags=["workloads"])
+_NUMBERED = re.compile(r"-\d+$")
 _WORKING = {AttemptState.RUNNING, AttemptState.RELEASING}
 
 
@@ -51,6 +55,17 @@ async def stop_workload(name: str, served: Served) -> WorkloadRow:
     if await served.store.service(WorkloadName(name)) is not None:
         return await _service_row(served, await served.servings.stop(WorkloadName(name)))
     return await job_row(served, await served.intents.stop(WorkloadName(name)))
+
+
+@router.post("/{name}/rerun", status_code=status.HTTP_201_CREATED)
+async def rerun_workload(name: str, served: Served) -> WorkloadRow:
+    """Submit a job's file anew, with the same workdir, under the next free name; its deadline and budget begin anew."""
+    job = await find_job(served, name)
+    if job.spec.workdir is not None:
+        served.archives.path(job.spec.workdir)  # raises if it is gone
+    base = _NUMBERED.sub("", job.name)
+    first = job.name if await served.store.job(WorkloadName(base)) is None else WorkloadName(base)
+    return await job_row(served, await served.intents.submit_job(replace(job.spec, name=first)))
 
 
 async def find_name(served: Services, name: str) -> WorkloadName:

@@ -134,6 +134,13 @@ class DeploymentRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TerminateRequest:
+    """`POST /instances/terminate`: several at once."""
+
+    ids: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InterruptRequest:
     """`POST /instances/{id}/interrupt`: seconds of notice; 0 kills without one."""
 

@@ -96,10 +96,9 @@ output "provider_ids" {
 
 output "addresses" {
   value = {
-    for key, instance in google_compute_instance.instance : key => (
-      var.public_ip
-      ? instance.network_interface[0].access_config[0].nat_ip
-      : instance.network_interface[0].network_ip
+    for key, instance in google_compute_instance.instance : key => try(
+      instance.network_interface[0].access_config[0].nat_ip, # without a public address there is no access_config
+      instance.network_interface[0].network_ip,
     )
   }
 }

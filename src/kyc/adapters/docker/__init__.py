@@ -1,0 +1,1 @@
+"""Replicas in containers of a Docker Engine."""

@@ -1,0 +1,1 @@
+"""Reaching instances by SSH, with asyncssh."""

@@ -1,0 +1,144 @@
+"""A disk that is full, on either side: said so, nothing torn, and it goes on once there is room.
+
+A small file system in memory, in a user namespace of the test's own, is a disk that really fills up.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.needs import need
+
+_COMMON = """
+import asyncio, os, random, subprocess, sys
+from contextlib import suppress
+from pathlib import Path
+from kyc.adapters.system.clock import SystemClock
+from kyc.domain.errors import OutOfSpaceError
+from kyc.domain.snapshot import StreamAccess
+from kyc.snapshot.history import list_snapshots, verify
+from kyc.snapshot.replicate import Replicator
+from kyc.snapshot.restore import Restorer
+from kyc.snapshot.workload import Tell, WorkloadFiles
+from kyc.streams import connect
+
+MB = 1_000_000
+KEY = bytes(range(32))
+big, small = Path(sys.argv[1]), Path(sys.argv[2])
+rng = random.Random(1)
+
+def files(root):
+    return WorkloadFiles(name="train", root=root, key=KEY)
+
+def room(mib):
+    subprocess.run(["mount", "-o", f"remount,size={mib}m", str(small)], check=True)
+
+async def opened(folder):
+    stream = connect(StreamAccess(url=f"file://{folder}/stream", workload="train"))
+    await stream.create("train")
+    return stream
+"""
+
+STREAM_FULL = (
+    _COMMON
+    + """
+async def main():
+    stream = await opened(small)
+    source = big / "source"
+    source.mkdir()
+    (source / "a").write_bytes(rng.randbytes(2 * MB))
+    told = asyncio.Queue()
+    writer = await stream.open_writer("train", 1)
+    replicator = Replicator(files(source), writer, clock=SystemClock(), tell=Tell(trouble=told.put))
+    first = await replicator.flush()
+    (source / "b").write_bytes(rng.randbytes(20 * MB))
+    flushing = asyncio.create_task(replicator.flush())
+    error = await told.get()
+    assert isinstance(error, OutOfSpaceError) and error.next_step, error
+    reader = await stream.open_reader("train")
+    assert (await verify(reader, KEY, "train")).is_whole
+    assert [one.sequence for one in await list_snapshots(reader, KEY, "train")] == [first.sequence]
+    room(64)
+    second = await flushing
+    assert second.missed == ()
+    copy = Restorer(files(big / "copy"), reader, clock=SystemClock())
+    await copy.restore()
+    assert (big / "copy" / "b").read_bytes() == (source / "b").read_bytes()
+    copy.close(); replicator.close(); await stream.close()
+
+asyncio.run(main())
+"""
+)
+
+TARGET_FULL = (
+    _COMMON
+    + """
+async def main():
+    stream = await opened(big)
+    source = big / "source"
+    source.mkdir()
+    for number in range(8):
+        (source / f"f{number}").write_bytes(rng.randbytes(3 * MB))
+    replicator = Replicator(files(source), await stream.open_writer("train", 1), clock=SystemClock())
+    await replicator.flush()
+    ballast, filled = small / "ballast", []
+
+    def fill(progress):  # somebody else writes there when some of it has come
+        if progress.bytes > 5 * MB and not filled:
+            filled.append(True)
+            with ballast.open("wb") as file, suppress(OSError):
+                while True:
+                    file.write(bytes(MB))
+
+    reader = await stream.open_reader("train")
+    restorer = Restorer(files(small / "copy"), reader, clock=SystemClock(), on_progress=fill)
+    for _ in range(2):  # found out in the middle; then, before anything is fetched
+        try:
+            await restorer.restore()
+        except OutOfSpaceError as error:
+            assert error.next_step
+        else:
+            raise AssertionError("it fitted")
+    assert ballast.exists()
+    for path in (small / "copy").glob("f*"):  # what has its name is whole
+        assert path.read_bytes() == (source / path.name).read_bytes(), path
+    ballast.unlink()
+    done = await restorer.restore()
+    assert done.fetched_bytes < 24 * MB, "what was there was fetched again"
+    for path in source.iterdir():
+        assert (small / "copy" / path.name).read_bytes() == path.read_bytes()
+    restorer.close(); replicator.close(); await stream.close()
+
+asyncio.run(main())
+"""
+)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    ("script", "size"), [(STREAM_FULL, "8m"), (TARGET_FULL, "28m")], ids=["the stream", "the instance"]
+)
+def test_a_full_disk_is_said_so_and_costs_nothing_that_was_safe(tmp_path: Path, script: str, size: str) -> None:
+    need("userns")
+    small = tmp_path / "small"
+    small.mkdir()
+    (tmp_path / "script.py").write_text(script)
+    inside = 'mount -t tmpfs -o size="$4" tmpfs "$3" && exec "$0" "$1" "$2" "$3"'
+    command = [
+        "unshare",
+        "-Urm",
+        "sh",
+        "-c",
+        inside,
+        sys.executable,
+        str(tmp_path / "script.py"),
+        str(tmp_path),
+        str(small),
+        size,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]

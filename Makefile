@@ -60,7 +60,7 @@ demo: $(READY) $(ENGINE) dashboard-if-possible ## a training job loses its insta
 demo-service: $(READY) $(ENGINE) ## a service follows 20 users up and down, loses two instances, fails no request
 	@$(BIN)/python -m bench.demo_service
 
-bench-%: $(READY) $(ENGINE) ## measure one thing: recovery, data, market, services, autoscale
+bench-%: $(READY) $(ENGINE) ## measure one thing: recovery, data, market, clouds, services, autoscale
 	@$(BIN)/python -m bench.$*
 
 bench-edge: $(READY) ## the edge beside bare proxies and SkyServe's balancer; drains and kills under load (5 minutes)

@@ -22,9 +22,9 @@ from typing import Any
 from urllib.parse import parse_qs
 
 IMAGES = {
-    "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20260401": ("099720109477", "x86_64"),
-    "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20251001": ("099720109477", "x86_64"),
-    "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-arm64-server-20260401": ("099720109477", "arm64"),
+    "ubuntu/images/hvm-ssd-gp3/ubuntu-resolute-26.04-amd64-server-20260401": ("099720109477", "x86_64"),
+    "ubuntu/images/hvm-ssd-gp3/ubuntu-resolute-26.04-amd64-server-20251001": ("099720109477", "x86_64"),
+    "ubuntu/images/hvm-ssd-gp3/ubuntu-resolute-26.04-arm64-server-20260401": ("099720109477", "arm64"),
     "Deep Learning Base OSS Nvidia Driver GPU AMI (Ubuntu 24.04) 20260401": ("amazon", "x86_64"),
 }
 _ERROR = (

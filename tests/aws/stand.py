@@ -49,6 +49,15 @@ class Aws:
         self._post("/moto-api/reset", None)
         self._post("/test/faults", None)
 
+    @contextmanager
+    def checking_credentials(self) -> Iterator[None]:
+        """Hold keys and rights against IAM, which is not done otherwise."""
+        self._send("/moto-api/reset-auth", b"0")
+        try:
+            yield
+        finally:
+            self._send("/moto-api/reset-auth", b"inf")
+
     def forget_faults(self) -> None:
         """Fail at nothing any more, and count calls from now on."""
         self._post("/test/faults", None)
@@ -81,7 +90,11 @@ class Aws:
         return found
 
     def _post(self, path: str, body: object) -> None:
-        request = urllib.request.Request(f"{self.url}{path}", json.dumps(body).encode(), method="POST")
+        self._send(path, json.dumps(body).encode())
+
+    def _send(self, path: str, body: bytes) -> None:
+        kind = {"Content-Type": "application/octet-stream"}  # else what is sent is taken for a form
+        request = urllib.request.Request(f"{self.url}{path}", body, kind, method="POST")
         urllib.request.urlopen(request, timeout=60).close()
 
 

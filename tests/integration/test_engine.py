@@ -102,7 +102,7 @@ async def no_line(_line: LogLine) -> None:
 
 
 async def until_journal(home: Path, line: str) -> None:
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(60):
         while line not in journal(home):
             await asyncio.sleep(0.01)
 

@@ -95,6 +95,20 @@ async def test_it_comes_up_follows_the_load_and_gives_back() -> None:
         assert len(scaled) < 20, "it flaps"
 
 
+async def test_a_port_that_is_taken_is_tried_again() -> None:
+    world = World()
+    world.edge.taken.add(8080)
+    async with world.running() as master:
+        await master.servings.submit(web())
+        await world.run_for(15)
+        assert world.edge.services == {}
+        refused = await world.events(EventKind.EDGE_UPDATED)
+        assert len([event for event in refused if event.data.get("refused")]) == 1, "told once"
+        world.edge.taken.clear()
+        await world.run_for(1)
+        assert len(up(world)) == 2
+
+
 async def test_stopping_leaves_nothing() -> None:
     world = World()
     async with world.running() as master:

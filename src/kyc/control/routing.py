@@ -123,7 +123,8 @@ class Routing:
         for service in scene.services:
             planned[service.name] = self._plan(service, instances, silent)
         wanted = [edge_service(service, planned[service.name].routes, self.host) for service in scene.services]
-        if wanted == self._applied and not anew:
+        changed = wanted != self._applied
+        if not (changed or anew or self._refused):  # what was refused may be had now: a port that is free again
             return
         await self._tell_edge(wanted)
         self._applied, self.applied_s = wanted, self.context.clock.monotonic_s()
@@ -133,7 +134,8 @@ class Routing:
         }
         took_ms = round((self.context.clock.monotonic_s() - begun_s) * 1000, 1)
         await self._tell(planned, instances, took_ms)
-        self.context.signal.notify()
+        if changed:
+            self.context.signal.notify()
 
     def _instances(self) -> dict[InstanceId, Instance]:
         """Return the instances, those just noticed as noticed."""

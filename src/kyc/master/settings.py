@@ -20,6 +20,8 @@ DEFAULT_PORT = 7070
 DEFAULT_ARCHIVE_LIMIT_MIB = 4096
 LOCAL_MODES = ("process", "isolated")
 MACHINES = ("x86_64", "aarch64")
+DEFAULT_AGENT_PYTHONS = "3.12,3.14"
+DEFAULT_AGENT_TAGS = ("cp312-x86_64", "cp312-aarch64", "cp314-x86_64", "cp314-aarch64")
 EDGES = ("auto", "envoy", "haproxy", "python")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -44,7 +46,7 @@ class Settings:
     log_level: str = "info"
     archive_limit_bytes: int = DEFAULT_ARCHIVE_LIMIT_MIB << 20
     fetch_prices: bool = True
-    agent_tags: tuple[str, ...] = ()
+    agent_tags: tuple[str, ...] = DEFAULT_AGENT_TAGS
     session_lasts: timedelta = timedelta(hours=12)
     freshness: Freshness = field(default_factory=Freshness)
     retention: Retention = field(default_factory=Retention)
@@ -76,7 +78,7 @@ def read_settings(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
         )
         << 20,
         fetch_prices=_one_of("price-feeds", of("price_feeds", "on"), ("on", "off")) == "on",
-        agent_tags=_tags(of("agent_pythons", "3.12,3.14")),
+        agent_tags=_tags(of("agent_pythons", DEFAULT_AGENT_PYTHONS)),
         session_lasts=_lasts(of("session", "12h")),
         freshness=_freshness(of("stale_after", "")),
         retention=Retention(last=_number("keep-snapshots", of("keep_snapshots", str(Retention().last)), least=1)),

@@ -38,7 +38,10 @@ class AsyncTransport:
         address = self._locate()
         headers = {"Content-Type": call.content_type} | ({"Content-Length": str(size)} if body else {})
         content = call.body if body is None else _pieces(body)
-        async with _translated(address), self._stream(address, call, headers, ANSWER_S, content) as answer:
+        async with (
+            _translated(address),
+            self._stream(address, call, headers, call.patience_s or ANSWER_S, content) as answer,
+        ):
             return answer.status_code, await answer.aread()
 
     @asynccontextmanager

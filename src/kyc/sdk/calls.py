@@ -23,18 +23,23 @@ Query = Mapping[str, str | int | float | Decimal | bool | Sequence[str] | None]
 
 PREFIX = "/api/v1"
 PAGE = 1000
+PROVIDER_S = 600.0  # a plan starts Terraform, a check asks a provider for each right
 _JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call(Generic[T]):
-    """One request and the type of its reply; `repeatable`: a second one changes nothing more than the first."""
+    """One request and the type of its reply; `repeatable`: a second one changes nothing more than the first.
+
+    `patience_s`: how long the answer may take, where a provider has to be asked first; None: as long as usual.
+    """
 
     method: str
     path: str
     reply: type[T]
     body: bytes | None = None
     content_type: str = _JSON
+    patience_s: float | None = None
 
     @property
     def repeatable(self) -> bool:
@@ -165,7 +170,10 @@ def launch(request: api.LaunchRequest) -> Call[api.DeploymentRow]:
 
 
 def plan_launch(request: api.LaunchRequest) -> Call[api.LaunchReport]:
-    return _post("/deployments/plan", api.LaunchReport, request)
+    body = msgspec.json.encode(request)
+    return Call(
+        method="POST", path=f"{PREFIX}/deployments/plan", reply=api.LaunchReport, body=body, patience_s=PROVIDER_S
+    )
 
 
 def export_deployments() -> Call[api.ExportReport]:
@@ -173,7 +181,8 @@ def export_deployments() -> Call[api.ExportReport]:
 
 
 def sweep(request: api.SweepRequest) -> Call[api.SweepReply]:
-    return _post("/sweep", api.SweepReply, request)
+    body = msgspec.json.encode(request)
+    return Call(method="POST", path=f"{PREFIX}/sweep", reply=api.SweepReply, body=body, patience_s=PROVIDER_S)
 
 
 def deployments() -> Call[list[api.DeploymentRow]]:
@@ -239,11 +248,12 @@ def cloud_forms() -> Call[list[api.CloudForm]]:
 
 def add_account(cloud: str, name: str, request: api.AccountRequest) -> Call[api.AccountReport]:
     path, body = PREFIX + _path("clouds", cloud, "accounts", name), msgspec.json.encode(request)
-    return Call(method="PUT", path=path, reply=api.AccountReport, body=body)
+    return Call(method="PUT", path=path, reply=api.AccountReport, body=body, patience_s=PROVIDER_S)
 
 
 def check_account(cloud: str, name: str) -> Call[api.AccountReport]:
-    return _post(_path("clouds", cloud, "accounts", name, "check"), api.AccountReport)
+    path = PREFIX + _path("clouds", cloud, "accounts", name, "check")
+    return Call(method="POST", path=path, reply=api.AccountReport, body=b"", patience_s=PROVIDER_S)
 
 
 def remove_account(cloud: str, name: str) -> Call[None]:

@@ -135,10 +135,10 @@ class Transport:
         if self._kept is None:
             self._kept = _connect(address)
             self._kept.timeout = self._answer_s
-            if self._kept.sock is not None:
-                self._kept.sock.settimeout(self._answer_s)
         try:
             headers = {**_headers(address), "Content-Type": call.content_type}
+            if self._kept.sock is not None:
+                self._kept.sock.settimeout(call.patience_s or self._answer_s)
             self._kept.request(
                 call.method, _target(address, call), body=call.body if body is None else body, headers=headers
             )

@@ -19,7 +19,7 @@ CLOUD = "aws"
 AT_ONCE = 8  # regions
 _RUNNING = frozenset({"pending", "running"})
 _STOPPED = frozenset({"stopping", "stopped"})
-_WHEN = re.compile(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) GMT\)")
+_WHEN = re.compile(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)")
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StateReason.html
 _REASONS: Mapping[str, str] = {
     "Server.SpotInstanceTermination": "AWS took the spot instance away",

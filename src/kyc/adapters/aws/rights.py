@@ -20,7 +20,7 @@ Arguments = Mapping[str, Any]
 _NONE: Arguments = {}
 _GRANTED = "DryRunOperation"
 _DENIED = frozenset({"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"})
-AT_ONCE = 8
+AT_ONCE = 4
 _NO_ID = "0123456789abcdef0"  # of nothing
 
 
@@ -44,7 +44,13 @@ _SEE = "to see what runs"
 _NETWORK = "to find and make the security group"
 PROBES = (
     _describe("DescribeInstances", _SEE),
-    _describe("DescribeInstanceTypes", "to know the instance types"),
+    Probe(
+        right="ec2:DescribeInstanceTypes",
+        purpose="to know the instance types",
+        method="describe_instance_types",
+        arguments={"InstanceTypes": ["t3.micro"]},
+        required=False,
+    ),
     Probe(
         right="ec2:DescribeInstanceAttribute",
         purpose=_SEE,
@@ -54,7 +60,12 @@ PROBES = (
     _describe("DescribeInstanceCreditSpecifications", _SEE),
     _describe("DescribeVolumes", "to see the instances' disks"),
     _describe("DescribeTags", _SEE),
-    _describe("DescribeImages", "to find the newest image"),
+    Probe(
+        right="ec2:DescribeImages",
+        purpose="to find the newest image",
+        method="describe_images",
+        arguments={"Owners": ["self"]},
+    ),
     _describe("DescribeRegions", "to look for forgotten instances in every region"),
     _describe("DescribeAvailabilityZones", "to know the zones"),
     _describe("DescribeVpcs", _NETWORK),

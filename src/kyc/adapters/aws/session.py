@@ -101,7 +101,7 @@ class AwsSession:
 
         config = Config(
             connect_timeout=5,
-            read_timeout=30,
+            read_timeout=60,
             retries={"mode": "standard", "max_attempts": 3},
             ignore_configured_endpoint_urls=True,
         )

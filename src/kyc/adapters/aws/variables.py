@@ -15,7 +15,7 @@ GPU_DISK_GIB = 100  # the GPU image alone takes 60
 # Owners and names: https://documentation.ubuntu.com/aws/aws-how-to/instances/find-ubuntu-images/ and
 # https://docs.aws.amazon.com/dlami/latest/devguide/find-dlami-id.html
 _CANONICAL, _AMAZON = "099720109477", "amazon"
-_UBUNTU = "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-{arch}-server-*"
+_UBUNTU = "ubuntu/images/hvm-ssd-gp3/ubuntu-*-26.04-{arch}-server-*"
 _GPU = {
     Arch.X86_64: "Deep Learning Base OSS Nvidia Driver GPU AMI (Ubuntu 24.04)*",
     Arch.ARM64: "Deep Learning ARM64 Base OSS Nvidia Driver GPU AMI (Ubuntu 24.04)*",

@@ -64,18 +64,24 @@ class Runner:
             await self._init(session)
         code, report = await self._attempt(session, command)
         if code != 0 and needs_init(report):
-            await self._init(session)
+            await self._init(session, anew=True)
             code, report = await self._attempt(session, command)
         if code != 0:
             raise diagnose(report, command=f"{self.engine.name} {command[0]}", exit_code=code)
         return report
 
-    async def _init(self, session: Session) -> None:
-        """Run `init`; one at a time over all workspaces, since the plug-in cache bears no two writers."""
+    async def _init(self, session: Session, *, anew: bool = False) -> None:
+        """Run `init`; one at a time over all workspaces, since the plug-in cache bears no two writers.
+
+        What it made for the same module and engine before is taken over, unless that turned out not to do (`anew`).
+        """
+        made = self.plugin_cache.with_name("initialised") / session.mark
         async with file_lock(self.plugin_cache.with_suffix(".lock"), timeout_s=self.limits.command_s) as fd:
-            code, report = await self._attempt(replace(session, fds=(*session.fds, fd)), _INIT)
-        if code != 0:
-            raise diagnose(report, command=f"{self.engine.name} init", exit_code=code)
+            if anew or not session.workspace.take_over(made):
+                code, report = await self._attempt(replace(session, fds=(*session.fds, fd)), _INIT)
+                if code != 0:
+                    raise diagnose(report, command=f"{self.engine.name} init", exit_code=code)
+                session.workspace.hand_on(made)
         session.workspace.set_initialised(session.mark)
 
     async def _attempt(self, session: Session, command: tuple[str, ...]) -> tuple[int, Report]:

@@ -15,6 +15,7 @@ from typing import Any
 STATE = "terraform.tfstate"
 VARIABLES = "terraform.tfvars.json"
 _OUTPUTS = "outputs.json"  # what a deployment that lasts put out, and for which module and variables
+_MADE_BY_INIT = (".terraform", ".terraform.lock.hcl")
 _INITIALISED = "initialised"  # holds the fingerprint of what `init` was last run for
 
 
@@ -23,7 +24,7 @@ class Workspace:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.lock_path = folder.with_suffix(".lock")
+        self.lock_path = folder.with_name(f"{folder.name}.lock")
         self.log = folder / "engine.log"
 
     def prepare(self, module: Path, files: Iterable[str], variables: Mapping[str, object]) -> None:
@@ -42,6 +43,27 @@ class Workspace:
     def set_initialised(self, fingerprint: str) -> None:
         """Remember that `init` was run for this."""
         _write(self.folder / _INITIALISED, fingerprint.encode())
+
+    def hand_on(self, made: Path) -> None:
+        """Keep what `init` made here (links into the plug-in cache, a lock file) for other workspaces."""
+        beside = made.with_name(f".{made.name}.new")
+        for path in (beside, made):
+            shutil.rmtree(path, ignore_errors=True)
+        make_folder(beside)
+        for name in _MADE_BY_INIT:
+            source = self.folder / name
+            if source.is_dir():
+                shutil.copytree(source, beside / name, symlinks=True)
+            elif source.exists():
+                shutil.copy2(source, beside / name)
+        beside.replace(made)
+
+    def take_over(self, made: Path) -> bool:
+        """Take what `init` made in another workspace of the same module; False if there is nothing."""
+        if not made.is_dir():
+            return False
+        shutil.copytree(made, self.folder, symlinks=True, dirs_exist_ok=True)
+        return True
 
     def has_state(self) -> bool:
         """Say whether the engine knows of anything that it made; what it only looked up does not count."""

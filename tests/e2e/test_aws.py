@@ -1,0 +1,105 @@
+"""A whole master with an AWS account: real Terraform and provider, moto for AWS, agents as processes right here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from kyc.wire.api import InstanceRow
+from tests.aws.stand import Aws, aws_running
+from tests.e2e.conftest import Kyc, living
+from tests.e2e.processes import kill, master_pid
+from tests.needs import need
+
+KEY_ID, SECRET = "AKIAPLANTED7KEY7ID77", "pLaNtEd/SeCrEt+7f3a9b1c2d4e5f60718293a4b"
+TABLE = """cloud,region,zone,instance_type,arch,vcpus,memory_gib,on_demand_usd_h,spot_usd_h,as_of
+aws,us-east-1,use1-az4,m5.large,x86_64,2,8,0.096,0.0011,2026-11-20
+aws,us-west-2,usw2-az1,m5.large,x86_64,2,8,0.096,0.0012,2026-11-20
+"""
+PATIENT_S = 600.0  # Terraform's provider takes some seconds of a free machine to start, each time
+pytestmark = pytest.mark.timeout(1800)
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Aws]:
+    need("aws-provider")
+    with aws_running() as running:
+        yield running
+
+
+@pytest.fixture
+def kyc(aws: Aws, tmp_path: Path) -> Iterator[Kyc]:
+    aws.reset()
+    with living(tmp_path / "home", env={"KYC_PRICE_FEEDS": "off"}) as made:
+        (tmp_path / "secret").write_text(SECRET)
+        (tmp_path / "prices.csv").write_text(TABLE)
+        made.run("catalog", "import", str(tmp_path / "prices.csv"))
+        yield made
+
+
+def add_account(kyc: Kyc, aws: Aws, folder: Path) -> None:
+    fields = (f"access_key_id={KEY_ID}", f"secret_access_key=@{folder / 'secret'}", f"endpoint={aws.url}")
+    options = [part for field in fields for part in ("--set", field)]
+    added = json.loads(kyc.run("cloud", "add", "aws", *options, "--json", timeout_s=PATIENT_S).stdout)
+    assert added["accepted"]
+    assert added["identity"].startswith("arn:")
+    aws.forget_faults()  # and the calls of the check: it asks for a dry run of everything
+
+
+def test_a_killed_master_leaves_nothing_unknown_and_no_secret_anywhere(kyc: Kyc, aws: Aws, tmp_path: Path) -> None:
+    add_account(kyc, aws, tmp_path)
+    plan = json.loads(kyc.run("launch", "--plan", "--cloud", "aws", "--json", timeout_s=PATIENT_S).stdout)
+    assert [row["address"].split("[")[0] for row in plan["resources"] if not row["shared"]] == ["aws_instance.this"]
+    assert plan["total_usd_per_hour"] == 0.0011
+    assert aws.calls("RunInstances") == 0
+    kyc.run("launch", "--cloud", "aws", "--detach")
+    kyc.eventually("an instance at AWS", lambda: aws.running() or None, timeout_s=PATIENT_S)
+    handed_over = environments(kyc.home, engines=True)
+    assert any(SECRET.encode() in one for one in handed_over)  # that is how the provider gets it: by nothing else
+    kill(master_pid(kyc.home) or 0)
+    kyc.up()
+    [there] = kyc.eventually("the record", lambda: recorded(kyc), timeout_s=PATIENT_S)
+    assert set(aws.running()) == {there.provider_id}
+    sweep = json.loads(kyc.run("sweep", "--json", timeout_s=PATIENT_S).stdout)
+    assert (sweep["seen"], sweep["orphans"], sweep["silent"]) == (1, [], {})
+    kyc.run("export", "tf", str(tmp_path / "out"))
+    exported = {path.name for path in (tmp_path / "out").rglob("*")}
+    assert {"main.tf", "terraform.tfstate", "terraform.tfvars.json"} <= exported
+    assert not any(SECRET.encode() in one for one in environments(kyc.home, engines=False))
+    log = kyc.run("logs", f"deployment/{there.deployment}").stdout
+    assert "aws_instance.this" in log
+    kyc.run("terminate", there.id, timeout_s=PATIENT_S)
+    assert aws.running() == {}
+    told = [*kyc.client.events(after=0, limit=1000), *kyc.client.clouds(), *kyc.client.deployments()]
+    for secret in (SECRET, KEY_ID):
+        assert secret not in str(told) + log
+        assert found_in(kyc.home, secret) == found_in(tmp_path / "out", secret) == []
+
+
+def recorded(kyc: Kyc) -> list[InstanceRow] | None:
+    rows = [row for row in kyc.client.instances() if row.state == "booting" and row.provider_id]
+    return rows or None
+
+
+def environments(home: Path, *, engines: bool) -> list[bytes]:
+    """Return the environments of the processes of this home: those of Terraform and its plug-ins, or all others."""
+    found = []
+    for process in psutil.process_iter(["pid", "cmdline"]):
+        line = " ".join(process.info["cmdline"] or ())
+        try:
+            environ = Path(f"/proc/{process.pid}/environ").read_bytes()
+            inside = str(home) in line or str(home).encode() in environ or str(home) in process.cwd()
+        except (OSError, psutil.Error):
+            continue
+        is_engine = "terraform" in line.split(" ", maxsplit=1)[0]
+        if inside and is_engine == engines:
+            found.append(environ)
+    return found
+
+
+def found_in(folder: Path, text: str) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]

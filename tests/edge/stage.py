@@ -135,11 +135,12 @@ class Stage:
         """Return how often each replica answered, of so many requests in a row."""
         return Counter([(await self.ask())["replica"] for _ in range(count)])
 
-    def kill(self) -> None:
-        """End the edge's process as a machine short of memory does."""
+    def kill(self) -> int:
+        """End the edge's process as a machine short of memory does; return its id."""
         pid = self.edge.pid()  # type: ignore[attr-defined]  # all that are a process have it
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
+        return int(pid)
 
     def again(self) -> Edge:
         """Return the edge as a master that starts on the same folder has it."""

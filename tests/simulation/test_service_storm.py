@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from tests.simulation.test_services import NAME, held, ready, rule, service_of, 
 from tests.simulation.test_storm import calm, strike
 from tests.simulation.world import World
 
+pytestmark = pytest.mark.timeout(400)  # a shrinking failure takes long
 FAULTS = (
     "notice",
     "short notice",
@@ -30,7 +32,7 @@ LEAST = 3
 
 
 @given(storm=storms, seed=st.integers(0, 2**16))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 async def test_any_storm_ends_well(storm: list[tuple[str, int]], seed: int) -> None:
     world = World(seed=seed)
     spec = web(scaling=rule(min_replicas=LEAST, max_replicas=8, max_instances=4), max_per_instance=2)
@@ -66,7 +68,7 @@ async def test_any_storm_ends_well(storm: list[tuple[str, int]], seed: int) -> N
 
 
 @given(loads=st.lists(st.tuples(st.integers(0, 120), st.integers(2, 20)), max_size=6), seed=st.integers(0, 2**16))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 async def test_by_its_own_doing_it_never_goes_below_the_minimum(loads: list[tuple[int, int]], seed: int) -> None:
     world = World(seed=seed)
     async with world.running() as master:

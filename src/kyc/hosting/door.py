@@ -12,6 +12,8 @@ from pathlib import Path
 from kyc.domain.errors import InvalidInputError
 from kyc.ports.edge import Certificate
 
+_CONNECT_S = 1.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pem:
@@ -41,8 +43,9 @@ def why_taken(host: str, port: int) -> str | None:
 async def answers(host: str, port: int) -> bool:
     """Say whether somebody takes connections there."""
     try:
-        _, writer = await asyncio.open_connection(host, port)
-    except OSError:
+        async with asyncio.timeout(_CONNECT_S):
+            _, writer = await asyncio.open_connection(host, port)
+    except (OSError, TimeoutError):
         return False
     writer.close()
     return True

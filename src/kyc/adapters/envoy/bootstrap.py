@@ -15,7 +15,7 @@ ADMIN_SOCKET, ROOM_SOCKET = "admin.sock", "room.sock"
 _COUNTED = (
     r"(cluster_manager\.cds|listener_manager\.lds|http\.[^.]+\.rds\.[^.]+|cluster\.[^.]+|sds\..+)"
     r"\.(version_text|update_rejected)",
-    r"http\.[^.]+\.downstream_rq_(completed|5xx|active|time)",
+    r"http\.[^.]+\.downstream_rq_(total|5xx|active|time)",
     r"(cluster_manager\.warming_clusters|listener_manager\.total_listeners_warming)",
 )
 

@@ -152,7 +152,7 @@ class EnvoyEdge:
         for each in wanted:
             if each.service.is_up:
                 self._room.open_door(each.service.name)
-        await self._settled(wanted, addresses)
+        await self._settled(wanted)
         if kept:
             await publish.put([layout.clusters(wanted)])
         layout.sweep(wanted)
@@ -162,12 +162,13 @@ class EnvoyEdge:
             bounds = Bounds(wait_s=service.wait.total_seconds(), most=service.most_waiting)
             self._room.close_door(service.name, bounds)
 
-    async def _settled(self, wanted: Sequence[Wanted], before: Mapping[str, tuple[str, int]]) -> None:
+    async def _settled(self, wanted: Sequence[Wanted]) -> None:
         """Return when what is new can be connected to and what is gone cannot: Envoy's workers lag behind its word."""
-        now = {each.service.name: (each.service.host, each.service.port) for each in wanted}
-        for host, port in set(now.values()) - set(before.values()):
+        now = {(each.service.host, each.service.port) for each in wanted}
+        before = {(each.service.host, each.service.port) for each in self._applied or ()}
+        for host, port in now - before:
             await self._publisher.until(partial(answers, host, port), f"port {port}")
-        for host, port in set(before.values()) - set(now.values()):
+        for host, port in before - now:
             await self._publisher.until(partial(refused, host, port), f"the end of port {port}")
 
     def _start(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from kyc.domain.ids import ReplicaId, WorkloadName
 from kyc.ports.edge import EdgeLoad, EdgeService, EndpointLoad
 
-COUNTED = ("downstream_rq_completed", "downstream_rq_5xx", "downstream_rq_active")
+COUNTED = ("downstream_rq_total", "downstream_rq_5xx", "downstream_rq_active")
 TIMED = "downstream_rq_time"
 
 
@@ -31,7 +31,7 @@ def loads(
 def _load(
     service: EdgeService, stats: Mapping[str, str], p95_ms: float | None, hosts: Sequence[Mapping[str, Any]]
 ) -> EdgeLoad:
-    requests, failed, in_flight = (int(stats.get(f"http.{service.name}.{what}", "0")) for what in COUNTED)
+    begun, failed, in_flight = (int(stats.get(f"http.{service.name}.{what}", "0")) for what in COUNTED)
     at = {(each.endpoint.host, each.endpoint.port): each.endpoint.replica_id for each in service.endpoints}
     known: dict[ReplicaId, EndpointLoad] = {}
     for host in hosts:
@@ -39,7 +39,9 @@ def _load(
         replica = at.get((address.get("address", ""), address.get("port_value", 0)))
         if replica is not None:
             known[replica] = _endpoint(host)
-    return EdgeLoad(requests=requests, failed=failed, in_flight=in_flight, p95_ms=p95_ms, endpoints=known)
+    return EdgeLoad(
+        requests=max(0, begun - in_flight), failed=failed, in_flight=in_flight, p95_ms=p95_ms, endpoints=known
+    )
 
 
 def _endpoint(host: Mapping[str, Any]) -> EndpointLoad:

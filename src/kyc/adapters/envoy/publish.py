@@ -70,7 +70,9 @@ class Publisher:
         unknown = [each.subscription for each in documents if each.subscription not in self._rejected]
         if unknown:
             await self._look(unknown)
-        pending = [each for each in documents if self._held.get(each.subscription) != each.version]
+        pending = [
+            each for each in documents if self._held.get(each.subscription) != each.version or not each.path.exists()
+        ]
         for document in pending:
             write_private(document.path, document.content, durable=False)
         return pending
@@ -119,7 +121,9 @@ class Publisher:
         dump = await self.admin.json("/config_dump?resource=dynamic_listeners")
         found = dump.get("configs", [])
         assert isinstance(found, list)
-        errors = {each["name"]: each["error_state"].get("details", "") for each in found if "error_state" in each}
+        states = [each["error_state"] for each in found if "error_state" in each]
+        errors = {each["failed_configuration"]["name"]: each.get("details", "") for each in states}
         if not errors:
             return InvalidInputError(f"Envoy refuses {', '.join(subscriptions)}", next_step=_SEE_LOG)
-        return RefusedError("; ".join(errors.values()), listeners=frozenset(errors))
+        said = "; ".join(f"{name}: {why}" for name, why in errors.items())
+        return RefusedError(said, listeners=frozenset(errors))

@@ -52,7 +52,7 @@ global
     description {structure}
     stats socket unix@{STATS_SOCKET} mode 600 level admin expose-fd listeners
     nbthread {threads}
-    tune.bufsize 131072
+    tune.bufsize 32768
     tune.http.maxhdr 500
     lua-load wait.lua
     hard-stop-after 1h
@@ -83,7 +83,7 @@ def service_section(service: EdgeService, certificate: str | None) -> str:
     at = f"[{service.host}]" if ":" in service.host else service.host
     scheme = "https" if certificate else "http"
     again_s = max(1, min(30, round(service.wait.total_seconds())))
-    empty = f"{{ nbsrv({name}) eq 0 }}"
+    empty = f"{{ nbsrv({name}) eq 0 }} !{{ stopping }}"  # a worker that ends counts 0 of those it has
     front = [
         f"frontend {name}",
         f"bind {at}:{service.port}{tls}",

@@ -29,6 +29,7 @@ from kyc.ports.clock import Clock
 from kyc.ports.edge import EdgeLoad, EdgeService
 
 _POLL_S = 0.01
+_ASK_AGAIN_S = 3.0
 _PLACES = "/usr/local/sbin:/usr/sbin:/sbin"  # often not on the PATH of a person
 
 
@@ -89,10 +90,11 @@ class HaproxyEdge:
         if not self._applied:
             return {}
         old = await self._runtime.old_workers()
-        self._meter.note(0, rows(await self._runtime.ask("show stat")))
+        present, _ = await self._runtime.who()
+        self._meter.note(present, rows(await self._runtime.ask("show stat")))
         for pid in old:
             self._meter.note(pid, rows(await self._runtime.ask_old(pid, "show stat")))
-        self._meter.forget_flights({0, *old})
+        self._meter.forget_flights({present, *old})
         told = (line.split() for line in (await self._runtime.ask("show kyc-waiting")).splitlines())
         waiting = {words[0]: int(words[1]) for words in told if len(words) == 2}
         return {
@@ -135,7 +137,7 @@ class HaproxyEdge:
 
     async def _converge(self, wanted: tuple[Wanted, ...]) -> None:
         structure = self._layout.write(wanted, self._threads)
-        if await self._runtime.structure() != structure:
+        if (await self._runtime.who())[1] != structure:
             await self._reload(structure)
             self._shown = {path: text for each in wanted for path, text in each.pems}
         await self._show(wanted)
@@ -147,18 +149,23 @@ class HaproxyEdge:
         pid = self._process.pid()
         if pid is None:
             raise UnreachableError("HAProxy does not run", next_step="It is started again.")
-        self._meter.note(-len(await self._runtime.old_workers()) - 1, rows(await self._runtime.ask("show stat")))
-        os.kill(pid, signal.SIGUSR2)
-        deadline = self._clock.monotonic_s() + self._options.start_timeout_s
+        present, _ = await self._runtime.who()
+        self._meter.note(present, rows(await self._runtime.ask("show stat")))  # it may end before it is asked again
+        began, asked_at_s = self._clock.monotonic_s(), -_ASK_AGAIN_S
         while await self._told_structure() != structure:
-            if self._clock.monotonic_s() > deadline:
+            waited_s = self._clock.monotonic_s() - began
+            if waited_s - asked_at_s >= _ASK_AGAIN_S:  # a signal to a process that just begins anew is lost
+                await self._runtime.old_workers()  # it answers when it is ready for one
+                os.kill(pid, signal.SIGUSR2)
+                asked_at_s = waited_s
+            if waited_s > self._options.start_timeout_s:
                 raise UnreachableError(f"HAProxy did not reload: {self._last_words()}", next_step="See its log.")
             await asyncio.sleep(_POLL_S)
         self._has = None
 
     async def _told_structure(self) -> str:
         try:
-            return await self._runtime.structure()
+            return (await self._runtime.who())[1]
         except UnreachableError:
             return ""  # between two workers
 
@@ -204,7 +211,15 @@ class HaproxyEdge:
 
     def _start(self) -> None:
         self._layout.leave_out_taken()
-        argv = ["/usr/bin/env", "-C", str(self._folder), str(self._program), "-W", "-S", f"unix@{MASTER_SOCKET}"]
+        argv = [
+            "/usr/bin/env",
+            "-C",
+            str(self._folder),
+            str(self._program),
+            "-W",
+            "-S",
+            f"unix@{MASTER_SOCKET},mode,600,level,admin",
+        ]
         env = {"PATH": os.environ.get("PATH", "")}
         for name in (STATS_SOCKET, MASTER_SOCKET):
             (self._folder / name).unlink(missing_ok=True)
@@ -221,7 +236,7 @@ class HaproxyEdge:
         deadline = self._clock.monotonic_s() + self._options.start_timeout_s
         while True:
             try:
-                if await self._runtime.structure():
+                if (await self._runtime.who())[1]:
                     return True
             except UnreachableError:
                 if self._clock.monotonic_s() > deadline:

@@ -74,7 +74,9 @@ class Meter:
     _last: dict[int, dict[tuple[str, str], Counts]] = field(default_factory=dict)
 
     def note(self, worker: int, rows: Sequence[Row]) -> None:
-        """Take down a worker's statistics."""
+        """Take down a worker's statistics; none if it is just ending."""
+        if not rows:
+            return
         found: dict[tuple[str, str], Counts] = {}
         for row in rows:
             key = row["pxname"], row["svname"]

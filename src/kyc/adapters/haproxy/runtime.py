@@ -34,10 +34,11 @@ class Runtime:
         self._master = master
         self._timeout_s = timeout_s
 
-    async def structure(self) -> str:
-        """Return the name of the configuration that the present worker runs by."""
-        info = await self.ask("show info")
-        return next((line.partition(": ")[2] for line in info.splitlines() if line.startswith("description:")), "")
+    async def who(self) -> tuple[int, str]:
+        """Return the present worker's id, and the name of the configuration that it runs by."""
+        pairs = (line.partition(": ") for line in (await self.ask("show info")).splitlines())
+        info = {name: value for name, _, value in pairs}
+        return int(info.get("Pid", "0")), info.get("description", "")
 
     async def servers(self) -> dict[str, dict[str, Present]]:
         """Return the servers of the present worker, by backend and name."""

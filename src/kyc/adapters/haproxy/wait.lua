@@ -21,7 +21,12 @@ local function count(room)
   return room.count
 end
 
-core.register_action("kyc_wait", { "http-req" }, function(txn, backend, wait_s, most)
+-- Not the fetch nbsrv: a worker that ends says by it of all its servers that none is usable.
+local function is_served(backend)
+  return tonumber(core.backends[backend]:get_stats().act or 0) > 0
+end
+
+core.register_action("kyc_wait", { "http-req" }, function(_, backend, wait_s, most)
   local room = room_of(backend)
   if count(room) >= tonumber(most) then return end
   turn = turn + 1
@@ -33,7 +38,7 @@ core.register_action("kyc_wait", { "http-req" }, function(txn, backend, wait_s, 
     deadline = deadline or at + tonumber(wait_s)
     room.seen[id] = at
     core.msleep(20)
-  until txn.f:nbsrv(backend) > 0 or at > deadline
+  until is_served(backend) or at > deadline
   room.seen[id] = nil
   room.counted = 0
 end, 3)

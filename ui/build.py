@@ -54,8 +54,9 @@ def build() -> None:
     if folder is None:
         raise RuntimeError(f"there is no Node {_OLDEST_NODE[0]} or newer: install it, or pip install '{NODE_WHEEL}'")
     install(folder)
+    built_of = tree_hash()  # before: what changes meanwhile is not in it
     _npm(folder, "run", "build")
-    _STAMP.write_text(tree_hash(), encoding="ascii")
+    _STAMP.write_text(built_of, encoding="ascii")
 
 
 def install(folder: Path) -> None:

@@ -7,6 +7,8 @@ export const paths = {
   launch: () => "/launch",
   jobs: () => "/jobs",
   job: (name: string) => `/jobs/${part(name)}`,
+  services: () => "/services",
+  service: (name: string) => `/services/${part(name)}`,
   instances: () => "/instances",
   instance: (id: string) => `/instances/${part(id)}`,
   events: () => "/events",
@@ -15,4 +17,4 @@ export const paths = {
 } as const;
 
 /** The same, as patterns for the router. */
-export const patterns = { job: "/jobs/:name", instance: "/instances/:id" } as const;
+export const patterns = { job: "/jobs/:name", service: "/services/:name", instance: "/instances/:id" } as const;

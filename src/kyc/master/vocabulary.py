@@ -15,6 +15,8 @@ from kyc.domain.deployment import DeploymentState
 from kyc.domain.event import EventKind
 from kyc.domain.instance import InstanceState
 from kyc.domain.job import AttemptState, JobState
+from kyc.domain.replica import ReplicaState
+from kyc.domain.service import ServiceState
 
 _REF = "#/components/schemas/"
 _WORDS: dict[tuple[str, str], type[StrEnum]] = {
@@ -23,6 +25,8 @@ _WORDS: dict[tuple[str, str], type[StrEnum]] = {
     ("WorkloadRow", "state"): JobState,
     ("AttemptRow", "state"): AttemptState,
     ("EventRow", "kind"): EventKind,
+    ("ServiceRow", "state"): ServiceState,
+    ("ReplicaRow", "state"): ReplicaState,
 }
 
 

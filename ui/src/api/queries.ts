@@ -2,22 +2,40 @@
 import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { ask, call, type Query } from "@/api/call";
 import type {
+  AlertRow,
   BudgetRow,
   CatalogReport,
+  CloudForm,
   CloudRow,
   CostBy,
   CostReport,
+  CostSeries,
   DeploymentRow,
   EventRow,
   Health,
   InstanceRow,
+  MetricSeries,
   OfferRow,
+  PriceHistory,
   SearchReport,
+  ServiceDetail,
+  ServiceRow,
   SnapshotRow,
+  TokenRow,
+  TrafficPoint,
+  UserRow,
   WorkloadDetail,
   WorkloadRow,
 } from "@/api/schema";
 
+/** One machine's spot price in one region. */
+export interface Market {
+  readonly cloud: string;
+  readonly region: string;
+  readonly type: string;
+}
+
+const TRAFFIC_MS = 1_500;
 const RUNNING_COSTS_MS = 5_000; // costs and unsafe seconds grow without an event
 
 export const queries = {
@@ -72,6 +90,65 @@ export const queries = {
       queryKey: ["offers", "explanation", query],
       queryFn: ({ signal }) => call<SearchReport>("/offers/explanation", { query, signal }),
     }),
+  services: () =>
+    queryOptions({
+      queryKey: ["services"],
+      queryFn: ({ signal }) => call<ServiceRow[]>("/services", { signal }),
+      refetchInterval: TRAFFIC_MS,
+    }),
+  service: (name: string) =>
+    queryOptions({
+      queryKey: ["services", name],
+      queryFn: ({ signal }) => call<ServiceDetail>(`/services/${encodeURIComponent(name)}`, { signal }),
+      refetchInterval: TRAFFIC_MS,
+    }),
+  traffic: (name: string) =>
+    queryOptions({
+      queryKey: ["traffic", name],
+      queryFn: ({ signal }) =>
+        call<TrafficPoint[]>(`/services/${encodeURIComponent(name)}/traffic`, { query: { limit: 600 }, signal }),
+      refetchInterval: TRAFFIC_MS,
+    }),
+  metrics: (id: string) =>
+    queryOptions({
+      queryKey: ["metrics", id],
+      queryFn: ({ signal }) => call<MetricSeries>(`/instances/${encodeURIComponent(id)}/metrics`, { signal }),
+      refetchInterval: RUNNING_COSTS_MS,
+    }),
+  costSeries: () =>
+    queryOptions({
+      queryKey: ["cost", "series"],
+      queryFn: ({ signal }) => call<CostSeries>("/cost/series", { signal }),
+      refetchInterval: RUNNING_COSTS_MS,
+    }),
+  prices: (query: Query) =>
+    queryOptions({
+      queryKey: ["offers", "spot", query],
+      queryFn: ({ signal }) => call<OfferRow[]>("/market/prices", { query, signal }),
+      placeholderData: keepPreviousData,
+      refetchInterval: 30_000,
+    }),
+  history: (market: Market) =>
+    queryOptions({
+      queryKey: ["offers", "history", market],
+      queryFn: ({ signal }) => call<PriceHistory>("/market/history", { query: { ...market }, signal }),
+      refetchInterval: 30_000,
+    }),
+  alerts: () =>
+    queryOptions({
+      queryKey: ["alerts"],
+      queryFn: ({ signal }) => call<AlertRow[]>("/alerts", { signal }),
+      refetchInterval: 15_000,
+    }),
+  forms: () =>
+    queryOptions({
+      queryKey: ["clouds", "forms"],
+      queryFn: ({ signal }) => call<CloudForm[]>("/clouds/forms", { signal }),
+    }),
+  users: () =>
+    queryOptions({ queryKey: ["people", "users"], queryFn: ({ signal }) => call<UserRow[]>("/users", { signal }) }),
+  tokens: () =>
+    queryOptions({ queryKey: ["people", "tokens"], queryFn: ({ signal }) => call<TokenRow[]>("/tokens", { signal }) }),
   catalog: () =>
     queryOptions({ queryKey: ["catalog"], queryFn: ({ signal }) => call<CatalogReport>("/catalog", { signal }) }),
   clouds: () =>

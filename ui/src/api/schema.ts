@@ -3015,9 +3015,13 @@ export interface components {
             revision: number;
             /** Started At */
             started_at: string | null;
-            /** State */
-            state: string;
+            state: components["schemas"]["ReplicaState"];
         };
+        /**
+         * ReplicaState
+         * @enum {string}
+         */
+        ReplicaState: "pending" | "starting" | "ready" | "draining" | "stopped" | "failed";
         /**
          * RightRow
          * @description Something the account must be allowed to do. `granted` null: the provider does not say.
@@ -3243,8 +3247,7 @@ export interface components {
             saved_usd: number;
             /** Started At */
             started_at: string | null;
-            /** State */
-            state: string;
+            state: components["schemas"]["ServiceState"];
             /** Url */
             url: string;
             /** Waiting */
@@ -3268,6 +3271,11 @@ export interface components {
             /** Seconds */
             seconds: number;
         };
+        /**
+         * ServiceState
+         * @enum {string}
+         */
+        ServiceState: "starting" | "running" | "stopping" | "stopped" | "failed";
         /**
          * SessionState
          * @description `GET /session`, open to all: who this browser is (None: nobody), and whether there is no user yet.
@@ -3934,6 +3942,7 @@ export type RefreshRequest = components['schemas']['RefreshRequest'];
 export type RegionRow = components['schemas']['RegionRow'];
 export type RemovalRow = components['schemas']['RemovalRow'];
 export type ReplicaRow = components['schemas']['ReplicaRow'];
+export type ReplicaState = components['schemas']['ReplicaState'];
 export type RightRow = components['schemas']['RightRow'];
 export type SearchReport = components['schemas']['SearchReport'];
 export type ServiceChange = components['schemas']['ServiceChange'];
@@ -3945,6 +3954,7 @@ export type ServicePolicyResult = components['schemas']['ServicePolicyResult'];
 export type ServiceRequest = components['schemas']['ServiceRequest'];
 export type ServiceRow = components['schemas']['ServiceRow'];
 export type ServiceSimulation = components['schemas']['ServiceSimulation'];
+export type ServiceState = components['schemas']['ServiceState'];
 export type SessionState = components['schemas']['SessionState'];
 export type SetupRequest = components['schemas']['SetupRequest'];
 export type ShutdownRequest = components['schemas']['ShutdownRequest'];

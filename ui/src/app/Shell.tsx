@@ -1,6 +1,20 @@
 /** What stands around every page: where one can go, whether data is live, language and theme. */
 import { useQueryClient } from "@tanstack/react-query";
-import { Activity, Boxes, Cpu, LayoutDashboard, LogOut, Menu, Moon, Rocket, Sun, X } from "lucide-react";
+import {
+  Activity,
+  Boxes,
+  ChartLine,
+  Cpu,
+  LayoutDashboard,
+  LogOut,
+  Menu,
+  Moon,
+  Network,
+  Rocket,
+  Settings as SettingsIcon,
+  Sun,
+  X,
+} from "lucide-react";
 import { Suspense, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, NavLink, Outlet, useLocation } from "react-router";
@@ -16,8 +30,11 @@ const PLACES = [
   { key: "overview", to: paths.overview(), Icon: LayoutDashboard },
   { key: "launch", to: paths.launch(), Icon: Rocket },
   { key: "jobs", to: paths.jobs(), Icon: Boxes },
+  { key: "services", to: paths.services(), Icon: Network },
   { key: "instances", to: paths.instances(), Icon: Cpu },
   { key: "events", to: paths.events(), Icon: Activity },
+  { key: "market", to: paths.market(), Icon: ChartLine },
+  { key: "settings", to: paths.settings(), Icon: SettingsIcon },
 ] as const;
 
 export function Shell() {

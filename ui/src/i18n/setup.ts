@@ -18,6 +18,7 @@ export async function setUpLanguage(): Promise<void> {
   await i18next.use(initReactI18next).init({
     lng: "en",
     fallbackLng: "en",
+    showSupportNotice: false,
     resources: { en: { translation: en } },
     interpolation: { escapeValue: false }, // React escapes
   });

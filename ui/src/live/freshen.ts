@@ -1,5 +1,5 @@
 /** Which queries an event makes stale. A new kind of event does not compile until it is placed here. */
-import type { QueryClient } from "@tanstack/react-query";
+import type { Query, QueryClient } from "@tanstack/react-query";
 import type { EventKind, EventRow } from "@/api/schema";
 
 type Subject =
@@ -105,12 +105,24 @@ export const STALE: Record<EventKind, readonly Subject[]> = {
 /** Ask anew for what these events changed, and only for what a page shows now. */
 export function freshen(client: QueryClient, events: readonly EventRow[]): void {
   const subjects = new Set(events.flatMap((event) => STALE[event.kind] ?? nothing));
-  for (const subject of subjects) void client.invalidateQueries({ queryKey: [subject] });
-  const about = new Set(events.map((event) => event.subject));
-  for (const subject of about) {
-    const added = events.filter((event) => event.subject === subject);
-    client.setQueryData<EventRow[]>(["about", subject], (known) => known && joined(known, added));
+  for (const subject of subjects) askAnew(client, [subject]);
+  for (const subject of new Set(events.map((event) => event.subject))) {
+    const queryKey = ["about", subject];
+    const state = client.getQueryState(queryKey);
+    if (!state) continue;
+    if (state.fetchStatus === "fetching") {
+      askAnew(client, queryKey);
+    } else {
+      const added = events.filter((event) => event.subject === subject);
+      client.setQueryData<EventRow[]>(queryKey, (known) => known && joined(known, added));
+    }
   }
+}
+
+/** A first answer that is on its way may have been made before the events: it is not waited for. */
+function askAnew(client: QueryClient, queryKey: readonly string[]): void {
+  const first = { queryKey, predicate: (query: Query) => query.state.data === undefined };
+  void client.cancelQueries(first, { silent: true }).then(() => client.invalidateQueries({ queryKey }));
 }
 
 /** Return both lists as one without repeats; each is in order of `seq`. */

@@ -1,7 +1,7 @@
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
-import type { AttemptState, DeploymentState, InstanceState, JobState } from "@/api/schema";
-import { ATTEMPT_TONE, DEPLOYMENT_TONE, INSTANCE_TONE, JOB_TONE, type Tone } from "@/tone/tone";
+import type { AttemptState, DeploymentState, InstanceState, JobState, ServiceState } from "@/api/schema";
+import { ATTEMPT_TONE, DEPLOYMENT_TONE, INSTANCE_TONE, JOB_TONE, SERVICE_TONE, type Tone } from "@/tone/tone";
 
 export function Badge({ tone, children }: { readonly tone: Tone; readonly children: ReactNode }) {
   return (
@@ -30,4 +30,9 @@ export function AttemptBadge({ state }: { readonly state: AttemptState }) {
 export function DeploymentBadge({ state }: { readonly state: DeploymentState }) {
   const { t } = useTranslation();
   return <Badge tone={DEPLOYMENT_TONE[state]}>{t(`deploymentState.${state}`)}</Badge>;
+}
+
+export function ServiceBadge({ state }: { readonly state: ServiceState }) {
+  const { t } = useTranslation();
+  return <Badge tone={SERVICE_TONE[state]}>{t(`serviceState.${state}`)}</Badge>;
 }

@@ -58,7 +58,7 @@ export function Stat({
     <div className="stat">
       <dt>{label}</dt>
       <dd className="num">{value}</dd>
-      <div className="stat-note">{note}</div>
+      <dd className="stat-note">{note}</dd>
     </div>
   );
 }

@@ -1,7 +1,7 @@
 import { useSyncExternalStore } from "react";
 
-const WIDE = "(min-width: 1200px)";
-const MIDDLE = "(min-width: 720px)";
+const WIDE = "(min-width: 1420px)";
+const MIDDLE = "(min-width: 1120px)";
 
 /** How many priorities of columns there is room for: 1 on a phone, 3 on a wide screen. */
 export function useRoom(): 1 | 2 | 3 {

@@ -1,5 +1,5 @@
 /** What a state means for what may be done, and under which tab a row is found. */
-import type { InstanceRow, InstanceState, JobState } from "@/api/schema";
+import type { InstanceRow, InstanceState, JobState, ServiceState } from "@/api/schema";
 
 export type InstanceGroup = "healthy" | "interrupted" | "ended";
 
@@ -33,3 +33,13 @@ export const isInstanceOver = (row: InstanceRow): boolean => row.ended_at !== nu
 export const isInterruptible = (row: InstanceRow): boolean =>
   row.provider_id !== null && INSTANCE_GROUP[row.state] !== "ended";
 export const isTerminable = (row: InstanceRow): boolean => INSTANCE_GROUP[row.state] !== "ended";
+
+const SERVICE_OVER: Record<ServiceState, boolean> = {
+  starting: false,
+  running: false,
+  stopping: true,
+  stopped: true,
+  failed: true,
+};
+
+export const isServiceOver = (state: ServiceState): boolean => SERVICE_OVER[state];

@@ -1,5 +1,13 @@
 /** Which colour a state has. A state that the API gains does not compile until it has one. */
-import type { AttemptState, DeploymentState, EventKind, InstanceState, JobState } from "@/api/schema";
+import type {
+  AttemptState,
+  DeploymentState,
+  EventKind,
+  InstanceState,
+  JobState,
+  ReplicaState,
+  ServiceState,
+} from "@/api/schema";
 
 /** quiet: over or not begun; busy: on its way; good: works; warn: going away; bad: lost. */
 export type Tone = "quiet" | "busy" | "good" | "warn" | "bad";
@@ -44,6 +52,23 @@ export const DEPLOYMENT_TONE: Record<DeploymentState, Tone> = {
   applied: "good",
   failed: "bad",
   destroyed: "quiet",
+};
+
+export const SERVICE_TONE: Record<ServiceState, Tone> = {
+  starting: "busy",
+  running: "good",
+  stopping: "warn",
+  stopped: "quiet",
+  failed: "bad",
+};
+
+export const REPLICA_TONE: Record<ReplicaState, Tone> = {
+  pending: "quiet",
+  starting: "busy",
+  ready: "good",
+  draining: "warn",
+  stopped: "quiet",
+  failed: "bad",
 };
 
 export const EVENT_TONE: Record<EventKind, Tone> = {

@@ -6,6 +6,7 @@ import type { InstanceRow } from "@/api/schema";
 import { saving } from "@/format/money";
 import { useFormat } from "@/format/useFormat";
 import { Interrupt } from "@/pages/instances/Interrupt";
+import { Metrics } from "@/pages/instances/Metrics";
 import { Recovery } from "@/pages/instances/Recovery";
 import { Terminate } from "@/pages/instances/Terminate";
 import { Age, Until } from "@/parts/Age";
@@ -86,6 +87,7 @@ function Shown({ row }: { readonly row: InstanceRow }) {
         />
       </dl>
       <Recovery row={row} />
+      <Metrics id={row.id} />
       <div className="columns">
         <Card title={t("instance.spec")}>
           <Facts

@@ -1,0 +1,71 @@
+import { QueryClient, QueryObserver } from "@tanstack/react-query";
+import { expect, test, vi } from "vitest";
+import type { EventKind, EventRow } from "@/api/schema";
+import { freshen, joined } from "@/live/freshen";
+
+const event = (seq: number, kind: EventKind, subject: string): EventRow => ({
+  seq,
+  kind,
+  subject,
+  at: "",
+  data: {},
+  reason: "",
+});
+
+test("an event makes stale what it changed and nothing else", () => {
+  const client = new QueryClient();
+  client.setQueryData(["instances"], []);
+  client.setQueryData(["budgets"], []);
+  freshen(client, [event(1, "instance.ready", "i-1")]);
+  expect(client.getQueryState(["instances"])?.isInvalidated).toBe(true);
+  expect(client.getQueryState(["budgets"])?.isInvalidated).toBe(false);
+});
+
+test("what is open about a subject gets its events, once", () => {
+  const client = new QueryClient();
+  client.setQueryData(["about", "i-1"], [event(1, "instance.requested", "i-1")]);
+  const news = [
+    event(1, "instance.requested", "i-1"),
+    event(2, "instance.ready", "i-1"),
+    event(3, "job.started", "train"),
+  ];
+  freshen(client, news);
+  freshen(client, news);
+  expect(client.getQueryData<EventRow[]>(["about", "i-1"])?.map((row) => row.seq)).toEqual([1, 2]);
+  expect(client.getQueryData(["about", "train"])).toBeUndefined();
+});
+
+test("an answer on its way that is older than an event is not the last word", async () => {
+  const client = new QueryClient();
+  const answers = [
+    [event(1, "instance.requested", "i-1")],
+    [event(1, "instance.requested", "i-1"), event(2, "instance.ready", "i-1")],
+  ];
+  let asked = 0;
+  let answer: (() => void) | undefined;
+  const observer = new QueryObserver<EventRow[]>(client, {
+    queryKey: ["about", "i-1"],
+    queryFn: () => {
+      const mine = answers[asked++] ?? [];
+      return new Promise((resolve) => {
+        answer = () => resolve(mine);
+      });
+    },
+  });
+  const end = observer.subscribe(() => undefined);
+  const first = answer;
+  freshen(client, [event(2, "instance.ready", "i-1")]);
+  first?.();
+  await vi.waitFor(() => expect(asked).toBe(2));
+  answer?.();
+  await vi.waitFor(() => expect(observer.getCurrentResult().data?.map((row) => row.seq)).toEqual([1, 2]));
+  end();
+});
+
+test("joined lists have no repeats", () => {
+  expect(
+    joined([event(1, "job.queued", "a")], [event(1, "job.queued", "a"), event(2, "job.placed", "a")]).map(
+      (row) => row.seq,
+    ),
+  ).toEqual([1, 2]);
+});

@@ -1,0 +1,25 @@
+import { useQuery } from "@tanstack/react-query";
+import { useTranslation } from "react-i18next";
+import { queries } from "@/api/queries";
+import { Lines } from "@/chart/Lines";
+import { useFormat } from "@/format/useFormat";
+import { Bones } from "@/parts/layout";
+
+export function Sums() {
+  const { t } = useTranslation();
+  const { usd } = useFormat();
+  const { data } = useQuery(queries.costSeries());
+  if (!data) return <Bones lines={6} />;
+  const points = data.points;
+  return (
+    <Lines
+      label={t("overview.sums")}
+      at={points.map((point) => Date.parse(point.at))}
+      show={usd}
+      lines={[
+        { name: t("overview.onDemand"), values: points.map((point) => point.on_demand_usd), colour: "quiet" },
+        { name: t("overview.spent"), values: points.map((point) => point.spent_usd), colour: "accent", filled: true },
+      ]}
+    />
+  );
+}

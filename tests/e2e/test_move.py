@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from kyc.adapters.nats.host import NatsHost
+from kyc.adapters.system.clock import SystemClock
 from kyc.wire.api import MigrationRow
 from tests.e2e.conftest import Kyc
 from tests.e2e.processes import kill, master_pid
@@ -68,3 +70,5 @@ def test_a_job_goes_on_from_another_stream(kyc: Kyc, tmp_path: Path) -> None:
     kyc.run("verify", name, "--all")
     kyc.run("restore", name, "--to", str(tmp_path / "restored"))
     assert int((tmp_path / "restored" / "out" / "n").read_text()) == row.step
+    kyc.run("down", "--all")
+    assert NatsHost(kyc.home / "nats", clock=SystemClock()).pid() is None, "a stream server is left running"

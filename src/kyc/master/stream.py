@@ -110,7 +110,8 @@ class Streams:
         return await (await self._host_of(workload)).access(workload)
 
     async def stop(self) -> None:
-        """End what is embedded."""
+        """End what is embedded, also if only an earlier master used it."""
+        self._host_at(EMBEDDED)
         for host in self._hosts.values():
             await host.stop()
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from kyc.wire.api import InstanceRow
+from kyc.wire.api import EventRow, InstanceRow
+from tests.aws.boot import Boots, booting
 from tests.aws.stand import Aws, aws_running
 from tests.e2e.conftest import Kyc, living
 from tests.e2e.processes import kill, master_pid
@@ -19,6 +20,23 @@ KEY_ID, SECRET = "AKIAPLANTED7KEY7ID77", "pLaNtEd/SeCrEt+7f3a9b1c2d4e5f60718293a
 TABLE = """cloud,region,zone,instance_type,arch,vcpus,memory_gib,on_demand_usd_h,spot_usd_h,as_of
 aws,us-east-1,use1-az4,m5.large,x86_64,2,8,0.096,0.0011,2026-11-20
 aws,us-west-2,usw2-az1,m5.large,x86_64,2,8,0.096,0.0012,2026-11-20
+"""
+JOB = """
+name: count
+resources:
+  any_of: [{cloud: aws}, {cloud: local}]
+run: |
+  mkdir -p out
+  echo "$KYC_ATTEMPT" >> out/attempts
+  n=$(wc -l < out/steps 2>/dev/null || echo 0)
+  left=20
+  while [ $left -gt 0 ]; do
+    sleep 0.2; n=$((n+1)); echo "$n $KYC_ATTEMPT" >> out/steps; echo "step $n"
+    [ $(wc -l < out/attempts) -lt 3 ] || left=$((left-1))
+  done
+keep: [out/]
+progress: 'step (?P<step>\\d+)'
+snapshot_interval: 0.5s
 """
 PATIENT_S = 600.0  # Terraform's provider takes some seconds of a free machine to start, each time
 pytestmark = pytest.mark.timeout(1800)
@@ -80,9 +98,63 @@ def test_a_killed_master_leaves_nothing_unknown_and_no_secret_anywhere(kyc: Kyc,
         assert found_in(kyc.home, secret) == found_in(tmp_path / "out", secret) == []
 
 
+def test_a_job_moves_to_another_region_and_home(
+    kyc: Kyc, aws: Aws, tmp_path: Path, record_property: pytest.RecordProperty
+) -> None:
+    add_account(kyc, aws, tmp_path)
+    (tmp_path / "job.yaml").write_text(JOB)
+    with booting(aws, tmp_path / "machines", "us-east-1", "us-west-2") as boots:
+        name = kyc.client.run_job(tmp_path / "job.yaml").name
+        places = []
+        for number in (1, 2):
+            one = kyc.eventually(f"attempt {number}", lambda n=number: working(kyc, name, n), timeout_s=PATIENT_S)
+            places.append((one.cloud, one.region))
+            assert one.provider_id is not None
+            noticed(boots, one.provider_id)
+        row = kyc.client.wait(name, timeout_s=PATIENT_S)
+        assert row.state == "succeeded"
+        last = kyc.client.workload(name).attempts[-1]
+        assert [*places, (kyc.client.instance(last.instance).cloud, "")][2][0] == "local"
+        assert {place[1] for place in places} == {"us-east-1", "us-west-2"}
+        kyc.eventually("the end at AWS", lambda: True if not aws.running() else None, timeout_s=PATIENT_S)
+    kyc.run("restore", name, "--to", str(tmp_path / "back"))
+    steps = [line.split() for line in (tmp_path / "back" / "out" / "steps").read_text().splitlines()]
+    assert [int(number) for number, _ in steps] == list(range(1, len(steps) + 1))  # nothing lost, nothing twice
+    attempts = [attempt for _, attempt in steps]
+    assert attempts == sorted(attempts, key=lambda one: int(one.rsplit(".")[-1]))  # one at a time
+    assert len(set(attempts)) == 3
+    events = kyc.client.events(after=0, limit=10_000, kinds=["instance.noticed", "job.resumed"])
+    record_property("rto_s", recovery_times(events))
+    assert len(recovery_times(events)) == 2
+
+
 def recorded(kyc: Kyc) -> list[InstanceRow] | None:
     rows = [row for row in kyc.client.instances() if row.state == "booting" and row.provider_id]
     return rows or None
+
+
+def working(kyc: Kyc, name: str, number: int) -> InstanceRow | None:
+    attempts = kyc.client.workload(name).attempts
+    if len(attempts) < number or attempts[-1].state != "running" or not (kyc.client.workload(name).row.step or 0):
+        return None
+    row = kyc.client.instance(attempts[-1].instance)
+    return row if row.state == "ready" and sum(one.state == "running" for one in attempts) == 1 else None
+
+
+def noticed(boots: Boots, provider_id: str) -> None:
+    boots.give_notice(provider_id)
+
+
+def recovery_times(events: list[EventRow]) -> list[float]:
+    """Return the seconds from each notice to the work going on."""
+    times, since = [], None
+    for event in events:
+        if event.kind == "instance.noticed":
+            since = event.at
+        elif since is not None:
+            times.append(round((event.at - since).total_seconds(), 1))
+            since = None
+    return times
 
 
 def environments(home: Path, *, engines: bool) -> list[bytes]:

@@ -80,14 +80,14 @@ def test_never_late_whatever_spot_does(terms: JobTerms, bits: list[tuple[bool, i
     assert run.finished_s is not None
     ticks = math.floor(terms.deadline_s / terms.tick_s)
     if ticks * terms.tick_s >= terms.work_s + terms.restart_overhead_s:
-        assert not run.is_late(terms)
+        assert not run.is_late(terms.deadline_s)
 
 
 @slow
 @given(bits=st.lists(st.booleans(), min_size=60, max_size=60), overhead=st.sampled_from(sorted(GUARDED)))
 def test_never_late_under_the_published_guard(bits: list[bool], overhead: float) -> None:
     policy = GUARDED[overhead].afresh()
-    assert not replay(policy.terms, Guarded(policy), np.array(bits)).is_late(policy.terms)
+    assert not replay(policy.terms, Guarded(policy), np.array(bits)).is_late(policy.terms.deadline_s)
 
 
 @slow
@@ -164,7 +164,7 @@ def test_spot_no_cheaper_than_on_demand_saves_nothing(spot: float) -> None:
 def test_free_or_negative_prices_end_on_time(spot: float, on_demand: float) -> None:
     free = terms(spot_price=spot, on_demand_price=on_demand)
     run = replay(free, DeadlinePolicy.plan(free), np.arange(60) % 7 > 2)
-    assert not run.is_late(free)
+    assert not run.is_late(free.deadline_s)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_prior_survives_json() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["{}", "[]", '{"step_s": 0, "ages": [1], "weights": [1], "stay": [[[0.5], [0.5]]]}', "nope"]
+    "text", ["{}", "[]", '{"step_s": 0, "ages": [1], "weights": [1], "stay": [[[[0.5]], [[0.5]]]]}', "nope"]
 )
 def test_what_is_no_prior_is_refused(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - each has its own words
@@ -211,11 +211,46 @@ def test_what_is_no_prior_is_refused(text: str) -> None:
 
 
 def test_belief_leans_to_the_regime_that_explains_what_was_seen() -> None:
-    prior = AvailabilityPrior(step_s=600, ages=(1,), weights=(0.5, 0.5), stay=(((0.5,), (0.99,)), ((0.99,), (0.5,))))
+    prior = AvailabilityPrior(
+        step_s=600, ages=(1,), weights=(0.5, 0.5), stay=((((0.5,),), ((0.99,),)), (((0.99,),), ((0.5,),)))
+    )
     belief = Belief(prior=prior)
     for _ in range(20):
         belief.observe(True, 600)
     assert belief.weights[0] > 0.99
-    assert belief.age_s == 20 * 600
+    assert belief.age_s == 25 * 600  # what is seen first began an hour before
     belief.observe(False, 600)
     assert (belief.there, belief.age_s) == (False, 600)
+
+
+def test_belief_tells_long_spells_from_short_ones_and_survives_being_kept() -> None:
+    stay = (((0.9,), (0.9,)), ((0.5,), (0.95,)))
+    prior = AvailabilityPrior(step_s=600, ages=(1,), spells=(2,), weights=(1.0,), stay=(stay,), source="test")
+    belief = Belief(prior=prior)
+    for there in (False, True, True, False, True):
+        belief.observe(there, 600)
+    assert belief.stays(600).tolist() == [0.5]  # the last spell was short
+    assert belief.expected_stay_s() == pytest.approx(1200)
+    for there in (True, True, False, True):
+        belief.observe(there, 600)  # a spell of three
+    assert belief.stays(600).tolist() == [0.95]
+    kept = belief.learned()
+    assert kept is not None
+    again = Belief(prior=prior)
+    assert again.recall(kept)
+    assert again.learned() == kept
+    assert not Belief(prior=AvailabilityPrior.default()).recall(kept)
+
+
+def test_nothing_seen_is_nothing_to_keep() -> None:
+    assert Belief(prior=AvailabilityPrior.default()).learned() is None
+
+
+def test_expected_stay_grows_with_what_the_prior_says_of_age() -> None:
+    prior = AvailabilityPrior(step_s=600, ages=(1, 3), weights=(1.0,), stay=((((0.5, 0.5),), ((0.5, 0.9),)),))
+    belief = Belief(prior=prior)
+    belief.observe(True, 600)
+    assert belief.expected_stay_s() == pytest.approx(6000)
+    belief.observe(False, 600)
+    belief.observe(True, 600)
+    assert belief.expected_stay_s() < 6000

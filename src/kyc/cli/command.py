@@ -199,7 +199,7 @@ def _budget(parser: argparse.ArgumentParser) -> None:
 
 
 def _simulate(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="job|service")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="job|fleet|sweep|fit|service")
     job = verbs.add_parser("job", help="a job with a deadline, on a recording of spot availability")
     job.add_argument("--traces", metavar="FILE", required=True, help="the recording (docs/simulate.md)")
     job.add_argument("--work", metavar="TIME", required=True, help="how long the work takes: 48h")
@@ -207,6 +207,25 @@ def _simulate(parser: argparse.ArgumentParser) -> None:
     job.add_argument("--overhead", metavar="TIME", required=True, help="what each start costs: 12m")
     job.add_argument("--policy", metavar="NAME", default="ours", help="ours (default), greedy, uniform ...")
     job.add_argument("--zone", metavar="ZONE", help="one zone of the recording (default: all)")
+    job.add_argument("--prior", metavar="FILE", help="what is believed of spot capacity before, as fit wrote it")
+    job.add_argument("--every", metavar="TIME", help="start another run each TIME of a recording")
+    fleet = verbs.add_parser("fleet", help="a job that may run in several zones, on recordings of all of them")
+    sweep = verbs.add_parser("sweep", help="a job on every combination of terms and policies, on all cores")
+    for verb, several in ((fleet, ""), (sweep, "; several with commas between")):
+        many = {"nargs": "+"} if verb is sweep else {}
+        verb.add_argument("--traces", metavar="FILE", required=True, help="the recordings", **many)
+        verb.add_argument("--work", metavar="TIME", required=True, help=f"how long the work takes: 24h{several}")
+        verb.add_argument("--deadline", metavar="TIME", required=True, help=f"when it must have ended: 36h{several}")
+        verb.add_argument("--overhead", metavar="TIME", required=True, help=f"what each start costs: 12m{several}")
+        verb.add_argument("--policy", metavar="NAME", default="ours", help=f"ours (default), greedy, uniform{several}")
+        verb.add_argument("--cores", metavar="N", type=int, help="use so many processes (default: as many as cores)")
+    fleet.add_argument("--zones", metavar="ZONE,ZONE", help="these zones of the recording only (default: all)")
+    fleet.add_argument("--on-demand-price", metavar="USD", type=float, help="an hour on demand (default: the file's)")
+    sweep.add_argument("--every", metavar="TIME", help="start another run each TIME of a recording")
+    fit = verbs.add_parser("fit", help="learn what to believe of spot capacity, from recordings")
+    fit.add_argument("--traces", metavar="FILE", required=True, nargs="+", help="the recordings")
+    fit.add_argument("--regimes", metavar="N", type=int, default=5, help="kinds of zones to tell apart (default 5)")
+    fit.add_argument("--out", metavar="FILE", required=True, help="where to write it, for simulate job --prior")
     service = verbs.add_parser("service", help="a service, on a recording of requests")
     service.add_argument("--requests", metavar="FILE", required=True, help="CSV with t_seconds,requests")
     service.add_argument("--capacity-rps", metavar="RPS", type=float, required=True, help="what one replica serves")
@@ -215,8 +234,9 @@ def _simulate(parser: argparse.ArgumentParser) -> None:
     service.add_argument("--replica-start", metavar="TIME", default="2s", help="(default 2s)")
     service.add_argument("--instance-start", metavar="TIME", default="60s", help="(default 60s)")
     service.add_argument("--policy", metavar="NAME", default="ours", help="ours (default), hpa, kpa, skyserve, aws ...")
-    for verb in (job, service):
+    for verb in (job, fleet, service):
         verb.add_argument("--chart", metavar="FILE.svg", help="draw the run")
+    for verb in (job, fleet, sweep, fit, service):
         verb.add_argument("--json", action="store_true", help="print one JSON document")
 
 

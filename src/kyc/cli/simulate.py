@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import msgspec
@@ -13,10 +15,18 @@ from kyc.cli.words import usd
 from kyc.domain.errors import InvalidInputError
 from kyc.wire.quantity import duration
 
+_TERMS = ("work", "deadline", "overhead")
+
 
 def simulate(args: argparse.Namespace, out: Output) -> int:
     """Replay a recording through the code that decides live."""
-    verbs: dict[str, Callable[[argparse.Namespace, Output], None]] = {"job": _job, "service": _service}
+    verbs: dict[str, Callable[[argparse.Namespace, Output], None]] = {
+        "job": _job,
+        "fleet": _fleet,
+        "sweep": _sweep,
+        "fit": _fit,
+        "service": _service,
+    }
     verbs[args.verb](args, out)
     return 0
 
@@ -32,6 +42,8 @@ def _job(args: argparse.Namespace, out: Output) -> None:
             overhead_s=duration(args.overhead).total_seconds(),
             policy=args.policy,
             zone=args.zone,
+            prior=_file(args.prior) if args.prior else None,
+            every_s=duration(args.every).total_seconds() if args.every else None,
             chart=Path(args.chart) if args.chart else None,
         )
     )
@@ -50,6 +62,102 @@ def _job(args: argparse.Namespace, out: Output) -> None:
             "interruptions": f"{report.interruptions:.1f}",
         }
     )
+
+
+def _fleet(args: argparse.Namespace, out: Output) -> None:
+    from kyc.simulate.fleet import Options, run  # noqa: PLC0415  # numpy, which no other command needs
+
+    report = run(
+        Options(
+            traces=_file(args.traces),
+            work_s=duration(args.work).total_seconds(),
+            deadline_s=duration(args.deadline).total_seconds(),
+            overhead_s=duration(args.overhead).total_seconds(),
+            policy=args.policy,
+            zones=tuple(zone for zone in (args.zones or "").split(",") if zone),
+            on_demand_price=args.on_demand_price,
+            chart=Path(args.chart) if args.chart else None,
+            cores=args.cores,
+        ),
+        told=_progress(out),
+    )
+    if out.json:
+        out.document(msgspec.to_builtins(report))
+        return
+    share = "-" if report.cost_over_on_demand is None else f"{report.cost_over_on_demand:.1%}"
+    out.facts(
+        {
+            "policy": report.policy,
+            "zones": ", ".join(report.zones),
+            "runs": str(report.runs),
+            "late": str(report.late),
+            "cost of a run": usd(report.cost_usd),
+            "of on-demand": share,
+            "knowing all ahead": usd(report.bound_usd),
+            "interruptions": f"{report.interruptions:.1f}",
+        }
+    )
+
+
+def _sweep(args: argparse.Namespace, out: Output) -> None:
+    from kyc.simulate.job import Options, sweep_row  # noqa: PLC0415  # numpy, which no other command needs
+    from kyc.simulate.sweep import run_all  # noqa: PLC0415
+
+    times = [[duration(one).total_seconds() for one in getattr(args, name).split(",")] for name in _TERMS]
+    every_s = duration(args.every).total_seconds() if args.every else None
+    tasks = [
+        Options(traces=traces, work_s=work, deadline_s=deadline, overhead_s=overhead, policy=policy, every_s=every_s)
+        for traces, work, deadline, overhead, policy in product(
+            [_file(name) for name in args.traces], *times, args.policy.split(",")
+        )
+    ]
+    rows = run_all(sweep_row, tasks, cores=args.cores, told=_progress(out))
+    if out.json:
+        out.document(msgspec.to_builtins(rows))
+        return
+    columns = ("TRACES", "POLICY", ">WORK h", ">DEADLINE h", ">OVERHEAD h", ">RUNS", ">LATE", ">COST", ">OF ON-DEMAND")
+    out.table(
+        columns,
+        [
+            [
+                Path(row.traces).name,
+                row.policy,
+                *(f"{seconds / 3600:g}" for seconds in (row.work_s, row.deadline_s, row.overhead_s)),
+                str(row.runs),
+                str(row.late),
+                usd(row.cost_usd),
+                "-" if row.cost_over_on_demand is None else f"{row.cost_over_on_demand:.1%}",
+            ]
+            for row in rows
+        ],
+    )
+
+
+def _fit(args: argparse.Namespace, out: Output) -> None:
+    from kyc.simulate.fit import fit_prior, save_prior  # noqa: PLC0415  # numpy, which no other command needs
+    from kyc.simulate.recording import read_recordings  # noqa: PLC0415
+
+    recordings = [one for name in args.traces for one in read_recordings(_file(name))]
+    names = ", ".join(sorted({Path(name).name for name in args.traces}))
+    prior = fit_prior(recordings, regimes=args.regimes, source=names)
+    save_prior(prior, Path(args.out))
+    if out.json:
+        out.document({"out": args.out, "recordings": len(recordings), "regimes": args.regimes, "source": names})
+        return
+    out.line(f"Learned {args.regimes} kinds of zones from {len(recordings)} recordings; written to {args.out}.")
+
+
+def _progress(out: Output) -> Callable[[int, int], None] | None:
+    """Return what draws a progress bar on the terminal's error stream; nothing for those who only want the result."""
+    if out.json or not sys.stderr.isatty():
+        return None
+    from kyc.simulate.sweep import bar  # noqa: PLC0415
+
+    def told(done: int, total: int) -> None:
+        sys.stderr.write(f"\r{bar(done, total)}" + ("\n" if done == total else ""))
+        sys.stderr.flush()
+
+    return told
 
 
 def _service(args: argparse.Namespace, out: Output) -> None:

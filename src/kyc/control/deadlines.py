@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from kyc.control.context import Context, write_fresh
-from kyc.domain.course import Course
+from kyc.domain.course import Course, Learned
 from kyc.domain.event import Event, EventKind
 from kyc.domain.ids import WorkloadName
 from kyc.domain.instance import Instance
@@ -30,16 +31,23 @@ from kyc.planning.market import WorkAhead
 from kyc.planning.overhead import restart_overhead
 from kyc.planning.progress import WorkLeft, work_left
 from kyc.planning.recovery import JobView
+from kyc.planning.zones import LONGEST_RUN_S
 
+log = logging.getLogger(__name__)
+KEPT_EVERY_TICKS = 10  # what was learned since then is lost with the master
 _NEAR = 0.10  # terms that differ by less are the same: the plan is not made anew for every cent
 
 
 @dataclass(slots=True)
 class _Minded:
-    """A job's policy, when (monotonic) it is to decide again, and what ran when it decided last."""
+    """A job's policy, when (monotonic) it is to decide again, what ran when it decided last.
+
+    `kept_at_s` is when what it learned was stored last.
+    """
 
     policy: DeadlinePolicy | None = None
     again_at_s: float = float("-inf")
+    kept_at_s: float = float("-inf")
     running: Choice | None = None
 
 
@@ -51,7 +59,7 @@ class _Seen:
 
 @dataclass(slots=True)
 class Deadlines:
-    """Keeps a policy for each job with a deadline. They live in memory: after a restart they are planned anew."""
+    """Keeps a policy for each job with a deadline: in memory, but what they learn of spot capacity with the job."""
 
     context: Context
     _minded: dict[WorkloadName, _Minded] = field(default_factory=dict)
@@ -82,7 +90,12 @@ class Deadlines:
         work = work_left(view)
         course = await self._course(situation, minded, work)
         minded.again_at_s, minded.running = clock_s + situation.tick_s, running
-        if word_of(course) != word_of(job.course) or not job.course.reason:
+        learned = minded.policy.belief.learned() if minded.policy else None
+        if learned is not None and clock_s >= minded.kept_at_s + KEPT_EVERY_TICKS * situation.tick_s:
+            await write_fresh(lambda: self._keep(job.name, learned))
+            minded.kept_at_s = clock_s
+        is_same = (word_of(course), course.below_usd_per_hour) == (word_of(job.course), job.course.below_usd_per_hour)
+        if not is_same or not job.course.reason:
             await write_fresh(lambda: self._steer(job.name, situation, work, course))
 
     async def _situation(self, view: JobView, seen: _Seen) -> Situation:
@@ -93,9 +106,13 @@ class Deadlines:
         tick_s = tick_of(spec.deadline, {offer.cloud for offer in offers})
         by_id = {instance.id: instance for instance in seen.instances}
         overhead, samples = restart_overhead(seen.attempts, by_id, cloud=offers[0].cloud if offers else "")
+        spot = available(offers, seen.instances, Purchase.SPOT, tick_s=tick_s, now=now)
+        rates = {one.offer.id: one.interruptions_per_hour for one in ranking.best_first}
+        rate = 0.0 if spot is None else rates[spot.id]
         return Situation(
             view=view,
-            spot=available(offers, seen.instances, Purchase.SPOT, tick_s=tick_s, now=now),
+            spot=spot,
+            spot_stays_s=min(LONGEST_RUN_S, 3600 / rate) if rate > 0 else LONGEST_RUN_S,
             on_demand=available(offers, seen.instances, Purchase.ON_DEMAND, tick_s=tick_s, now=now),
             overhead=overhead,
             samples=samples,
@@ -110,7 +127,7 @@ class Deadlines:
         if terms is None:
             return Course(reason="no offer meets the requirements now")
         # In a thread: a plan may take a second of arithmetic, and agents are to be heard meanwhile.
-        policy = await asyncio.to_thread(_policy, minded.policy, terms)
+        policy = await asyncio.to_thread(_policy, minded.policy, terms, situation.view.job.learned)
         minded.policy = policy
         return await asyncio.to_thread(plan_course, situation, policy, work)
 
@@ -122,6 +139,11 @@ class Deadlines:
         event = Event(kind=EventKind.JOB_STEERED, subject=name, at=situation.now, data=data, reason=course.reason)
         await self.context.store.save(replace(job, course=course), events=[event])
         self.context.signal.notify()
+
+    async def _keep(self, name: WorkloadName, learned: Learned) -> None:
+        job = await self.context.store.job(name)
+        if job is not None and not job.is_over:
+            await self.context.store.save(replace(job, learned=learned))
 
     async def _miss(self, name: WorkloadName, late_s: float) -> None:
         job = await self.context.store.job(name)
@@ -142,13 +164,15 @@ def _view(job: Job, seen: _Seen) -> JobView:
     return JobView(job=job, attempts=attempts, instances={i.id: i for i in seen.instances if i.workload == job.name})
 
 
-def _policy(before: DeadlinePolicy | None, terms: JobTerms) -> DeadlinePolicy:
-    """Return the policy that was, or a new one with its belief where the terms are others."""
+def _policy(before: DeadlinePolicy | None, terms: JobTerms, learned: Learned | None) -> DeadlinePolicy:
+    """Return the policy that was, or where the terms are others a new one with its belief or what was kept of one."""
     if before is not None and _is_near(before.terms, terms):
         return before
     policy = DeadlinePolicy.plan(terms)
     if before is not None:
         policy.belief = before.belief
+    elif learned is not None and not policy.belief.recall(learned):
+        log.info("learned_of_another_prior", extra={"source": learned.source})
     return policy
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from kyc.domain.budget import BudgetStage
-from kyc.domain.course import ANYWHERE, Course, Leave
+from kyc.domain.course import ANYWHERE, Course, Learned, Leave
 from kyc.domain.ids import AttemptId, InstanceId, WorkloadName
 from kyc.domain.machine import advance, is_final
 from kyc.domain.move import StreamMove
@@ -83,6 +83,7 @@ class Job:
     stop_reason: str = ""  # empty: a person asked for it
     course: Course = ANYWHERE
     leave: Leave | None = None
+    learned: Learned | None = None
     budget_stage: BudgetStage = BudgetStage.OPEN
     started_at: datetime | None = None
     ended_at: datetime | None = None

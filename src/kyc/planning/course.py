@@ -20,11 +20,13 @@ from kyc.planning.deadline import Choice, DeadlinePolicy, JobTerms, Observation
 from kyc.planning.overhead import LOCAL
 from kyc.planning.progress import WorkLeft, unknown_because
 from kyc.planning.recovery import AVOID_POOL_FOR, JobView
+from kyc.planning.zones import LONGEST_RUN_S, Candidate, worth_moving
 
 TICKS = 420  # in all: what the policy is planned and measured with
 LOCAL_TICK_S, CLOUD_TICK_S = 1.0, 60.0
 LEAST_COOLING = timedelta(seconds=30)
 COOLING_TICKS = 10
+WORTH_WAITING = 0.05  # while spot is there, waiting has to save this share: people want the work done as well
 _KINDS = {Choice.SPOT: Purchase.SPOT, Choice.ON_DEMAND: Purchase.ON_DEMAND}
 _CHOICES = {purchase: choice for choice, purchase in _KINDS.items()}
 
@@ -33,7 +35,8 @@ _CHOICES = {purchase: choice for choice, purchase in _KINDS.items()}
 class Situation:
     """What is known of a job with a deadline: the best offer of each kind that can be had (None: none can).
 
-    `overhead` is what a replacement takes until it works, found from `samples` of our own (0: a default).
+    `overhead` is what a replacement takes until it works, found from `samples` of our own (0: a default);
+    `spot_stays_s` is how long the best spot offer is expected to last.
     """
 
     view: JobView
@@ -43,6 +46,7 @@ class Situation:
     samples: int
     tick_s: float
     now: datetime
+    spot_stays_s: float = LONGEST_RUN_S
 
     @property
     def left_s(self) -> float:
@@ -131,7 +135,35 @@ def plan_course(situation: Situation, policy: DeadlinePolicy, work: WorkLeft) ->
     """Ask the policy once, and return what its choice means here."""
     seen = situation.observation(policy.terms, work)
     choice = policy.decide(seen)
-    return _lean_safe(situation, choice, _why(policy), slack_s=_slack_s(policy.terms, seen))
+    slack_s, reason = _slack_s(policy.terms, seen), _why(policy)
+    if choice is Choice.WAIT and _is_as_good(policy, Choice.SPOT):
+        choice, reason = Choice.SPOT, f"waiting for better spot capacity would save too little; {reason}"
+    course = _lean_safe(situation, choice, reason, slack_s=slack_s)
+    stays = course.purchase is Purchase.SPOT and seen.running is Choice.SPOT
+    hop = _hop(situation, work, slack_s=slack_s) if stays else None
+    return hop or course
+
+
+def _is_as_good(policy: DeadlinePolicy, choice: Choice) -> bool:
+    """Say whether the choice was open and is expected to cost hardly more than the best one."""
+    costs = policy.expected_usd
+    return choice in costs and costs[choice] <= (1 + WORTH_WAITING) * min(costs.values())
+
+
+def _hop(situation: Situation, work: WorkLeft, *, slack_s: float) -> Course | None:
+    """Return the course to a cheaper pool where the move pays and time enough is left to lose it; else None."""
+    attempt, offer, overhead_s = _current(situation.view), situation.spot, situation.overhead.total_seconds()
+    held = None if attempt is None else situation.view.instances.get(attempt.instance_id)
+    if held is None or offer is None or offer.pool == held.offer.pool or attempt is None or attempt.started_at is None:
+        return None
+    run_s = min(situation.spot_stays_s, work.steps_s)
+    other = Candidate(zone=offer.zone, price=float(offer.price_usd_per_hour), run_s=run_s)
+    price, dearest = held.offer.price_usd_per_hour, _price(situation.on_demand)
+    has_room = slack_s >= 2 * overhead_s + 3 * situation.tick_s
+    if not has_room or not worth_moving(float(price), other, lost_s=overhead_s, on_demand_price=max(dearest, 0.0)):
+        return None
+    reason = f"{offer.zone} costs ${offer.price_usd_per_hour:.4f} an hour, not ${price:.4f}: it pays for the move"
+    return Course(purchase=Purchase.SPOT, below_usd_per_hour=price, reason=reason)
 
 
 def _why(policy: DeadlinePolicy) -> str:

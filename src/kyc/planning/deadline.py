@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from kyc.planning.outlook import Outlook
 
 INSTANT_S = 1e-6  # below this two times are the same
+# The outlook knows in which regime it will be, the job does not: it makes use of less of its slack than the outlook
+# thinks. So a tick of waiting has to save this share of a tick on demand, less where slack exceeds so many ticks.
+SLACK_PREMIUM, SCARCE_TICKS = 0.06, 18
 
 
 class Choice(StrEnum):
@@ -197,7 +200,9 @@ class DeadlinePolicy:
         if room.is_enough_on_demand:
             expected[Choice.ON_DEMAND] = usd * reading.on_demand(room.on_demand_loss_s)
         if room.is_enough_to_wait:
-            expected[Choice.WAIT] = usd * reading.wait()
+            scarce = min(1.0, SCARCE_TICKS * self.terms.tick_s / max(room.slack_s, INSTANT_S))
+            premium = SLACK_PREMIUM * scarce * outlook.costs.on_demand * self.terms.tick_s / outlook.costs.step_s
+            expected[Choice.WAIT] = usd * (reading.wait() + premium)
         return expected
 
 

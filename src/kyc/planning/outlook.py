@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 IMPOSSIBLE = np.float32(1e6)  # in units of one step on demand: more than any job costs
 MOST_STEPS = 450  # longer horizons are planned in steps of several ticks
+FINE_STEPS, KEPT_EVERY = 48, 4  # which of the steps are kept: memory, at no cost in the decisions
 SLACK_CELLS_A_STEP = 5  # resolution of the table where slack is scarce ...
-SLACK_GROWTH = 0.03  # ... and how the cells widen, relative to the slack, where it is not
+SLACK_GROWTH = 0.06  # ... and how the cells widen, relative to the slack, where it is not
 
 
 class Held(IntEnum):
@@ -103,29 +104,49 @@ class Shift:
 
 
 class Outlook:
-    """`values[steps_left, held]` of shape (regimes, 2, ages, slack): expected cost to finish in a known regime."""
+    """What finishing costs in a known regime: `values[kept, held]` of shape (regimes, 2, spells, ages, slack).
+
+    Of the last `FINE_STEPS` before the deadline every step is kept, of those before each `KEPT_EVERY`th.
+    """
 
     def __init__(self, prior: AvailabilityPrior, costs: Costs, *, steps: int, most_slack_s: float) -> None:
         self.costs = costs
         self.ages = Ages.of(prior, costs.step_s)
         self.slack = Slack(most_slack_s, costs.step_s)
-        buckets = (
-            np.searchsorted(np.array(prior.ages), self.ages.steps * costs.step_s / prior.step_s + 1e-9, "right") - 1
-        )
-        chances = prior.table[:, :, buckets] ** (costs.step_s / prior.step_s)
+        at = [prior.at_age(prior.table, age * costs.step_s) for age in self.ages.steps]
+        chances = np.stack(at, axis=-1) ** (costs.step_s / prior.step_s)
+        self.spell = np.array([prior.spell_of(age * costs.step_s) for age in self.ages.steps])
         self.stay: Values = chances.astype(np.float32)[..., None]
-        self.values = np.empty((steps + 1, len(Held), *chances.shape, len(self.slack.points)), dtype=np.float32)
-        self._solve(steps)
+        shape = (len(Held), *chances.shape, len(self.slack.points))
+        self.values = np.empty((_place_of(steps) + 1, *shape), dtype=np.float32)
+        self._solve(steps, shape)
+
+    def after(self, left: int) -> Values:
+        """Return the values with `left` steps left, or as near to that as is kept."""
+        values: Values = self.values[min(_place_of(left), len(self.values) - 1)]
+        return values
 
     def read(self, belief: Belief, *, left_s: float, slack_s: float) -> Reading:
         """Return what the table says of a job with so much time left and slack, under what is believed of the zone."""
         return Reading(self, belief, left_s=left_s, slack_s=slack_s)
 
-    def _solve(self, steps: int) -> None:
-        backup = _Backup(self)
-        self.values[0] = np.where(self.slack.points >= 0, np.float32(0), IMPOSSIBLE)
+    def _solve(self, steps: int, shape: tuple[int, ...]) -> None:
+        backup, after, into = _Backup(self), np.zeros(shape, np.float32), np.empty(shape, np.float32)
+        self.values[0] = after
         for left in range(1, steps + 1):
-            backup.run(self.values[left - 1], self.values[left], left)
+            backup.run(after, into, left)
+            after, into = into, after
+            if _is_kept(left) or left == steps:
+                self.values[_place_of(left)] = after
+
+
+def _is_kept(left: int) -> bool:
+    return left <= FINE_STEPS or (left - FINE_STEPS) % KEPT_EVERY == 0
+
+
+def _place_of(left: int) -> int:
+    """Return where the values with so many steps left are kept, those of the next kept step if they are not."""
+    return left if left <= FINE_STEPS else FINE_STEPS + math.ceil((left - FINE_STEPS) / KEPT_EVERY)
 
 
 class Reading:
@@ -135,8 +156,10 @@ class Reading:
         self.costs, self.slack, self.slack_s = outlook.costs, outlook.slack, slack_s
         step_s = self.costs.step_s
         left = max(0, math.floor(left_s / step_s + 1e-6) - 1)
-        self.after = outlook.values[min(left, len(outlook.values) - 1)]
+        self.after = outlook.after(left)
         self.state, self.weights, self.stay = int(bool(belief.there)), belief.weights, belief.stays(step_s)
+        self.spell = belief.spell
+        self.spell_if_turned = belief.prior.spell_of(belief.age_s) if belief.there else belief.spell
         age, ages = belief.age_s / step_s + 1, outlook.ages.steps
         self.low = max(0, int(ages.searchsorted(age, side="right")) - 1)
         self.high = min(self.low + 1, len(ages) - 1)
@@ -156,16 +179,16 @@ class Reading:
         return self.costs.spot + after
 
     def _expect(self, held: Held, held_if_turned: Held, spent_s: float, spent_if_turned_s: float) -> float:
-        same = self._at(held, self.state, self.low, spent_s)
+        same = self._at(self.after[held, :, self.state, self.spell, self.low], spent_s)
         if self.share:
-            same = same + self.share * (self._at(held, self.state, self.high, spent_s) - same)
-        turned = self._at(held_if_turned, 1 - self.state, 0, spent_if_turned_s)
+            older = self._at(self.after[held, :, self.state, self.spell, self.high], spent_s)
+            same = same + self.share * (older - same)
+        turned = self._at(self.after[held_if_turned, :, 1 - self.state, self.spell_if_turned, 0], spent_if_turned_s)
         return float(self.weights @ (turned + self.stay * (same - turned)))
 
-    def _at(self, held: Held, state: int, age: int, spent_s: float) -> Values:
+    def _at(self, values: Values, spent_s: float) -> Values:
         """Return the values, one a regime, after so much of the slack is spent."""
         low, share = self.slack.place(max(0.0, self.slack_s - spent_s))
-        values = self.after[held, :, state, age]
         read: Values = values[:, low] + share * (values[:, low + 1] - values[:, low])
         return read
 
@@ -177,7 +200,7 @@ class _Backup:
         costs, slack = outlook.costs, outlook.slack
         self.spot, self.on_demand = np.float32(costs.spot), np.float32(costs.on_demand)
         self.step_s, self.points = costs.step_s, slack.points
-        self.stay, self.advance = outlook.stay, outlook.ages.advance[:-1, None]
+        self.stay, self.advance, self.spell = outlook.stay, outlook.ages.advance[:-1, None], outlook.spell
         self.wait, self.launch = slack.shifter(costs.step_s), slack.shifter(costs.overhead_s)
         self.lost_s = min(costs.overhead_s, costs.step_s)  # what a launch has cost if it is lost after one step
         self.launch_lost = slack.shifter(self.lost_s)
@@ -186,11 +209,10 @@ class _Backup:
     def run(self, after: Values, into: Values, left: int) -> None:
         """Fill the values with `left` steps left from those `after` one step."""
         nothing, spot, on_demand = (self._same(after[held]) for held in Held)
-        turned = after[:, :, ::-1, :1]  # the state flips: age 1 in the other one
-        idle = self._expect(nothing, turned[Held.NOTHING])
-        wait = self.wait(idle)
-        demand = self._expect(on_demand, turned[Held.ON_DEMAND])
-        keep, launch = self._spot(spot[:, 1], turned[Held.NOTHING][:, 1], left)
+        turned = self._turned(after[Held.NOTHING])
+        wait = self.wait(self._expect(nothing, turned))
+        demand = self._expect(on_demand, self._turned(after[Held.ON_DEMAND]))
+        keep, launch = self._spot(spot[:, 1], turned[:, 1], left)
         into[Held.NOTHING] = np.minimum(wait, self.on_demand + self.launch(demand))
         into[Held.SPOT] = into[Held.NOTHING]
         into[Held.ON_DEMAND] = np.minimum(wait, self.on_demand + demand)
@@ -208,6 +230,13 @@ class _Backup:
         keep[..., (self.points < self.reserve_s - 1e-6) & ~ends] = IMPOSSIBLE
         launch[..., self.points - self.lost_s < self.reserve_s - 1e-6] = IMPOSSIBLE
         return keep, launch
+
+    def _turned(self, values: Values) -> Values:
+        """Return the values when the state flips: age 1 in the other one; a spell that ends is the last one."""
+        turned = np.empty_like(values)
+        turned[:, 0] = values[:, 1, :, :1]
+        turned[:, 1] = values[:, 0, self.spell, 0][:, None]
+        return turned
 
     def _same(self, values: Values) -> Values:
         """Return the values when the state stays: the age grows by a step."""

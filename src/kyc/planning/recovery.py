@@ -207,7 +207,9 @@ def _place(view: JobView, *, now: datetime, reason: str = "") -> list[Action]:
             barriers=barriers_of(view.instances.values(), now=now),
             replaces=before,
             purchase=view.job.course.purchase,
-            below_usd_per_hour=leave.below_usd_per_hour if leave is not None and leave.instance == before else None,
+            below_usd_per_hour=leave.below_usd_per_hour
+            if leave is not None and leave.instance == before
+            else view.job.course.below_usd_per_hour,
         )
     ]
 

@@ -1,7 +1,9 @@
-"""Learns an availability prior from recordings: a mixture of semi-Markov regimes, by expectation-maximisation.
+"""Learns an availability prior from recordings: a mixture of regimes, by expectation-maximisation.
 
-Each recording is cut into segments of a few days; a segment is in one regime. What counts in a segment is, for both
-states and every age, how often the state stayed and how often it turned. The result goes to `planning.availability`.
+Each recording is cut into segments of a few days; a segment is in one regime. What counts in a segment is how often a
+state stayed and how often it turned, for both states, after each kind of last spell and at every age. A regime's
+chances follow a smooth curve over the age, drawn to that of all recordings where it saw little. All regimes get the
+same weight: how often a few zones were in one says little of another zone. The result goes to `planning.availability`.
 """
 
 from __future__ import annotations
@@ -17,26 +19,30 @@ from kyc.simulate.recording import Bools, Recording
 
 Floats = NDArray[np.float64]
 
-AGES = (1, 2, 3, 5, 9, 17, 33)  # in steps
+AGES = (1, 2, 3, 6, 13, 28, 64, 160)  # in steps
+SPELLS = (3, 12)
 STEP_S = 600.0
 SEGMENT_S = 3 * 86400.0
-PSEUDO_COUNTS = 2.0  # a regime's chance to stay is drawn to that of all recordings by so many observations
-LIMITS = (0.01, 0.9995)
+REGIMES = 5
+OLDEST = 200  # ages beyond are taken as this one
+LIMITS = (0.005, 0.9985)
+ROUNDS = 30
 
 
-def fit_prior(
-    recordings: Iterable[Recording], *, regimes: int = 6, source: str = "", rng: np.random.Generator | None = None
-) -> AvailabilityPrior:
+def fit_prior(recordings: Iterable[Recording], *, regimes: int = REGIMES, source: str = "") -> AvailabilityPrior:
     """Return the prior of the given number of regimes; ValueError where the recordings are too short to learn from."""
-    counts = np.array([count for one in recordings for count in _segments(one)])
-    if not len(counts):
+    looks = [(count, 1 / _offsets(one)) for one in recordings for count in _segments(one)]
+    if not looks:
         raise ValueError(f"nothing to learn from: no recording is {SEGMENT_S / 2 / 3600:.0f} hours long")
-    weights, stay = _best_of(counts, regimes, rng or np.random.default_rng(0))
+    counts, shares = np.array([count for count, _ in looks]), np.array([share for _, share in looks])
+    stay = _maximise(counts.reshape(len(counts), 2, -1, 2), shares, regimes)
+    rows = np.round(stay.reshape(regimes, *counts.shape[1:-1])[..., np.array(AGES) - 1], 4).tolist()
     return AvailabilityPrior(
         step_s=STEP_S,
         ages=AGES,
-        weights=tuple(np.round(weights, 5).tolist()),
-        stay=tuple((tuple(gone), tuple(there)) for gone, there in np.round(stay, 5).tolist()),
+        weights=(1.0,) * regimes,
+        stay=tuple((tuple(map(tuple, gone)), tuple(map(tuple, there))) for gone, there in rows),
+        spells=SPELLS,
         source=source,
     )
 
@@ -51,51 +57,91 @@ def load_prior(path: Path) -> AvailabilityPrior:
     return AvailabilityPrior.from_json(path.read_text())
 
 
-def _segments(recording: Recording) -> Iterable[Floats]:
-    """Yield the counts of each segment, of shape (2, ages, stayed or turned).
+def _offsets(recording: Recording) -> int:
+    """From how many of its ticks within a step a recording is looked at: all of it is used, as so many looks."""
+    return max(1, int(STEP_S // recording.tick_s))
 
-    A recording finer than a step is looked at from each of its ticks within the step in turn, which uses all of it.
-    """
+
+def _segments(recording: Recording) -> Iterable[Floats]:
+    """Yield the counts of each segment, from each offset."""
     length = int(SEGMENT_S / STEP_S)
-    for offset in range(max(1, int(STEP_S // recording.tick_s))):
+    for offset in range(_offsets(recording)):
         bits = recording.at(STEP_S, offset).available
         for start in range(0, len(bits) - length // 2, length):
             yield count_stays(bits[start : start + length])
 
 
 def count_stays(bits: Bools) -> Floats:
-    """Return, by state and age bucket, how often it stayed and how often it turned: shape (2, ages, 2)."""
-    counts = np.zeros((2, len(AGES), 2))
-    same = bits[1:] == bits[:-1]
-    places = np.arange(len(bits))
-    turned_at = np.maximum.accumulate(np.where(np.append(True, ~same), places, 0))
-    buckets = np.searchsorted(AGES, places - turned_at + 1, side="right") - 1
-    np.add.at(counts, (bits[:-1].astype(int), buckets[:-1], 1 - same.astype(int)), 1)
+    """Return how often it stayed and turned, of shape (2 states, spells, OLDEST ages, stayed or turned)."""
+    counts = np.zeros((2, len(SPELLS) + 1, OLDEST, 2))
+    spell, age = len(SPELLS) // 2, 1
+    for here, following in zip(bits[:-1].tolist(), bits[1:].tolist(), strict=True):
+        counts[int(here), spell, min(age, OLDEST) - 1, int(here != following)] += 1
+        if here == following:
+            age += 1
+            continue
+        if here:
+            spell = int(np.searchsorted(SPELLS, age))
+        age = 1
     return counts
 
 
-def _best_of(counts: Floats, regimes: int, rng: np.random.Generator, starts: int = 6) -> tuple[Floats, Floats]:
-    """Return weights and chances of the likeliest of several fits from random starts."""
-    fits = [_maximise(counts, rng.dirichlet(np.full(regimes, 0.3), len(counts))) for _ in range(starts)]
-    _, weights, stay = max(fits, key=lambda fit: fit[0])
-    order = np.argsort(weights)[::-1]
-    return weights[order], stay[order]
+def _curves() -> tuple[Floats, Floats, Floats]:
+    """Return the curves' terms at every spell and age, how firmly each is drawn to the usual one, and that to 0."""
+    ages = np.arange(1, OLDEST + 1)
+    log = np.log2(ages)
+    common = np.stack([np.ones(OLDEST), log, log**2, ages == 1, ages == 2], axis=-1)
+    rows = []
+    for spell in range(len(SPELLS) + 1):
+        own = np.zeros((OLDEST, 2 * (len(SPELLS) + 1)))
+        if spell != len(SPELLS) // 2:
+            own[:, 2 * spell], own[:, 2 * spell + 1] = 1.0, log
+        rows.append(np.concatenate([common, own], axis=-1))
+    firmly = np.array([0.3, 3, 10, 2, 2] + [2.0, 5.0] * (len(SPELLS) + 1))
+    loosely = np.array([0.01] * 5 + [1.0] * 2 * (len(SPELLS) + 1))
+    return np.concatenate(rows), firmly, loosely
 
 
-def _maximise(counts: Floats, members: Floats, rounds: int = 200) -> tuple[float, Floats, Floats]:
-    """Return log-likelihood, weights and chances to stay, from a first guess of each segment's regime."""
-    pooled = counts.sum(0)
-    usual = (pooled[..., 0] + 1) / (pooled.sum(-1) + 2)
-    regimes, total = members.shape[1], 0.0
-    for _ in range(rounds):
+TERMS, FIRMLY, LOOSELY = _curves()
+
+
+def _logistic(counts: Floats, around: Floats, firmness: Floats) -> Floats:
+    """Return the weights of the likeliest curve for counts of shape (spells * ages, stayed or turned), by Newton."""
+    weights, seen = around.copy(), counts.sum(1) > 0
+    terms, looks, stayed = TERMS[seen], counts[seen].sum(1), counts[seen, 0]
+    for _ in range(15):
+        chances = _sigmoid(terms @ weights)
+        slope = terms.T @ (looks * chances - stayed) + firmness * (weights - around)
+        bend = (terms * (looks * chances * (1 - chances))[:, None]).T @ terms + np.diag(firmness)
+        step = np.clip(np.linalg.solve(bend, slope), -2, 2)
+        weights -= step
+        if np.abs(step).max() < 1e-6:
+            break
+    return weights
+
+
+def _maximise(counts: Floats, shares: Floats, regimes: int) -> Floats:
+    """Return the regimes' chances to stay: (regimes, 2, spells * ages). They begin as levels of availability.
+
+    `shares`: how much each segment counts, less than 1 where the same hours are looked at several times.
+    """
+    levels = counts[:, 1].sum((1, 2)) / counts.sum((1, 2, 3))
+    members = np.eye(regimes)[np.minimum((levels * regimes).astype(int), regimes - 1)] * 0.9 + 0.1 / regimes
+    zeros, stay = np.zeros(TERMS.shape[1]), np.empty(0)
+    pooled = np.einsum("n,nsac->sac", shares, counts)
+    usual = [_logistic(pooled[state], zeros, LOOSELY) for state in (0, 1)]
+    for _ in range(ROUNDS):
         weights = (members.sum(0) + 0.5) / (len(counts) + 0.5 * regimes)
-        seen = np.einsum("nk,nbac->kbac", members, counts)
-        stay = (seen[..., 0] + 2 * PSEUDO_COUNTS * usual) / (seen.sum(-1) + 2 * PSEUDO_COUNTS)
-        stay = np.clip(stay, *LIMITS)
-        members = np.log(weights) + np.einsum("nba,kba->nk", counts[..., 0], np.log(stay))
-        members += np.einsum("nba,kba->nk", counts[..., 1], np.log(1 - stay))
-        peak = members.max(1, keepdims=True)
-        total = float((peak[:, 0] + np.log(np.exp(members - peak).sum(1))).sum())
-        members = np.exp(members - peak)
+        seen = np.einsum("nk,nsac->ksac", members * shares[:, None], counts)
+        fits = [[_logistic(kind[state], usual[state], FIRMLY) for state in (0, 1)] for kind in seen]
+        stay = np.clip(_sigmoid(np.array(fits) @ TERMS.T), *LIMITS)
+        members = np.log(weights) + np.einsum("nsa,ksa->nk", counts[..., 0], np.log(stay))
+        members += np.einsum("nsa,ksa->nk", counts[..., 1], np.log(1 - stay))
+        members = np.exp(members - members.max(1, keepdims=True))
         members /= members.sum(1, keepdims=True)
-    return total, weights, stay
+    return stay
+
+
+def _sigmoid(values: Floats) -> Floats:
+    result: Floats = 1 / (1 + np.exp(-values))
+    return result

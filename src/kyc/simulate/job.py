@@ -36,10 +36,18 @@ class Run:
     launches: int = 0
     work_done_s: float = 0.0
     choices: list[Choice] = field(default_factory=list)
+    places: list[str | None] = field(default_factory=list)  # where spot ran, if there was more than one zone
 
-    def is_late(self, terms: JobTerms) -> bool:
+    def is_late(self, deadline_s: float) -> bool:
         """True where the work was not done by the deadline."""
-        return self.finished_s is None or self.finished_s > terms.deadline_s + 1e-6
+        return self.finished_s is None or self.finished_s > deadline_s + 1e-6
+
+    def work(self, work_s: float, tick_s: float, choice: Choice, pending_s: float) -> float:
+        """Do a tick's work; return the overhead that is pending after it."""
+        if choice is Choice.WAIT:
+            return 0.0
+        self.work_done_s = min(work_s, self.work_done_s + max(0.0, tick_s - pending_s))
+        return max(0.0, pending_s - tick_s)
 
 
 def replay(terms: JobTerms, policy: Policy, available: Bools) -> Run:
@@ -69,22 +77,13 @@ def replay(terms: JobTerms, policy: Policy, available: Bools) -> Run:
         if choice is not running and choice is not Choice.WAIT:
             pending = terms.restart_overhead_s
             run.launches += 1
-        pending = _work(run, terms, choice, pending)
+        pending = run.work(terms.work_s, terms.tick_s, choice, pending)
         run.cost_usd += prices[choice] * terms.tick_s / 3600
         run.choices.append(choice)
         running = choice
     if run.work_done_s >= terms.work_s - 1e-6:
         run.finished_s = len(run.choices) * terms.tick_s
     return run
-
-
-def _work(run: Run, terms: JobTerms, choice: Choice, pending_s: float) -> float:
-    """Do a tick's work; return the overhead that is pending after it."""
-    if choice is Choice.WAIT:
-        return 0.0
-    done = max(0.0, terms.tick_s - pending_s)
-    run.work_done_s = min(terms.work_s, run.work_done_s + done)
-    return max(0.0, pending_s - terms.tick_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +106,7 @@ class Options:
     zone: str | None = None
     prior: Path | None = None
     chart: Path | None = None
+    recordings: tuple[Recording, ...] | None = None  # instead of those in the file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +142,9 @@ class Report:
 
 def run(options: Options) -> Report:
     """Replay every recording of the file and report; ValueError where the file or an option is of no use."""
-    recordings = [one for one in read_recordings(options.traces) if options.zone in {None, one.zone}]
+    recordings = [
+        one for one in (options.recordings or read_recordings(options.traces)) if options.zone in {None, one.zone}
+    ]
     if not recordings:
         raise ValueError(f"{options.traces} holds no recording of zone {options.zone}")
     prior = AvailabilityPrior.from_json(options.prior.read_text()) if options.prior else None
@@ -200,6 +202,41 @@ def _terms(options: Options, tick_s: float) -> JobTerms:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepRow:
+    """One combination of terms and policy over all the recordings: what `run` reports of it, without its runs."""
+
+    traces: str
+    policy: str
+    work_s: float
+    deadline_s: float
+    overhead_s: float
+    runs: int
+    late: int
+    cost_usd: float
+    cost_over_on_demand: float | None
+    gap: float | None
+    interruptions: float
+
+
+def sweep_row(options: Options) -> SweepRow:
+    """Return what `run` reports, without its runs."""
+    report = run(options)
+    return SweepRow(
+        traces=str(options.traces),
+        policy=report.policy,
+        work_s=options.work_s,
+        deadline_s=options.deadline_s,
+        overhead_s=options.overhead_s,
+        runs=report.runs,
+        late=report.late,
+        cost_usd=report.cost_usd,
+        cost_over_on_demand=report.cost_over_on_demand,
+        gap=report.gap,
+        interruptions=report.interruptions,
+    )
+
+
 def _row(terms: JobTerms, window: Recording, one: Run) -> RunReport:
     bound = float(omniscient_cost(terms, window.available[None, :])[0])
     on_demand = terms.on_demand_price * max(terms.work_s, 0) / 3600
@@ -210,7 +247,7 @@ def _row(terms: JobTerms, window: Recording, one: Run) -> RunReport:
         cost_over_on_demand=_ratio(one.cost_usd, on_demand),
         bound_usd=bound if math.isfinite(bound) else None,
         gap=_ratio(one.cost_usd - bound, bound),
-        late=one.is_late(terms),
+        late=one.is_late(terms.deadline_s),
         finished_s=one.finished_s,
         interruptions=one.interruptions,
         launches=one.launches,

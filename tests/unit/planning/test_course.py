@@ -300,3 +300,38 @@ def test_an_instance_to_leave_is_left_for_less() -> None:
 def test_a_budget_stops_with_its_reason() -> None:
     stopping = replace(GOING, stop_requested=True, stop_reason="it is spent")
     assert plan(stopping, WORKING) == [Release(attempt=WORKING[0].id, reason="it is spent")]
+
+
+# --- hops to a cheaper pool ---
+
+
+def hop_of(price: str, **changes: object) -> Course:
+    cheap = fake_offer(zone="b", price=price)
+    long = timedelta(hours=40)
+    slow = replace(PACE, last=2, last_at=at(1810))
+    busy = replace(GOING, spec=replace(GOING.spec, deadline=long), step=10, step_total=110, pace=slow)
+    the_view = view(busy, (WORKING[0], replace(WORKING[1], offer=replace(SPOT, price_usd_per_hour=Decimal("0.09")))))
+    return course_of(
+        situation(the_view, now_s=2000, spot=cheap, **changes), WorkLeft(steps_s=timedelta(hours=20).total_seconds())
+    )
+
+
+def test_a_much_cheaper_pool_is_hopped_to_and_only_below_the_price_that_is_paid() -> None:
+    course = hop_of("0.01")
+    assert (course.purchase, course.below_usd_per_hour) == (Purchase.SPOT, Decimal("0.09"))
+    assert "pays for the move" in course.reason
+    assert not course.allows(replace(SPOT, price_usd_per_hour=Decimal("0.09")))
+    assert course.allows(replace(SPOT, price_usd_per_hour=Decimal("0.01")))
+
+
+def test_a_hop_that_saves_less_than_it_costs_is_not_made() -> None:
+    assert hop_of("0.0899").below_usd_per_hour is None
+    assert hop_of("0.01", spot_stays_s=60.0).below_usd_per_hour is None
+
+
+def test_a_course_below_a_price_asks_for_such_an_instance_while_the_old_one_works() -> None:
+    course = Course(purchase=Purchase.SPOT, below_usd_per_hour=SPOT.price_usd_per_hour, reason="it pays for the move")
+    steps = plan_job(view(replace(GOING, course=course), WORKING), now=at(200))
+    (place,) = (step for step in steps if isinstance(step, Place))
+    assert place.below_usd_per_hour == SPOT.price_usd_per_hour
+    assert not [step for step in steps if isinstance(step, Release)]

@@ -12,12 +12,12 @@ const event = (seq: number, kind: EventKind, subject: string): EventRow => ({
   reason: "",
 });
 
-test("an event makes stale what it changed and nothing else", () => {
+test("an event makes stale what it changed and nothing else", async () => {
   const client = new QueryClient();
   client.setQueryData(["instances"], []);
   client.setQueryData(["budgets"], []);
   freshen(client, [event(1, "instance.ready", "i-1")]);
-  expect(client.getQueryState(["instances"])?.isInvalidated).toBe(true);
+  await vi.waitFor(() => expect(client.getQueryState(["instances"])?.isInvalidated).toBe(true));
   expect(client.getQueryState(["budgets"])?.isInvalidated).toBe(false);
 });
 

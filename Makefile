@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dashboard dashboard-if-possible check check-ui openapi test demo demo-service bench-autoscale bench-edge clean
+.PHONY: help setup dashboard dashboard-if-possible check check-ui openapi test demo demo-service bench-autoscale bench-edge screenshots clean
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
@@ -68,6 +68,9 @@ bench-edge: $(READY) ## the edge beside bare proxies and SkyServe's balancer; dr
 
 bench-autoscale: $(READY) ## the autoscaler on recorded requests beside others' (2 minutes; needs no Terraform)
 	@$(BIN)/python -m bench.autoscale
+
+screenshots: $(READY) $(ENGINE) dashboard ## every page of the dashboard, anew, into docs/img
+	@$(BIN)/python -m bench.screens
 
 clean: ## remove what the targets above made
 	rm -rf $(VENV) .cache build dist ui/node_modules src/kyc/master/dashboard

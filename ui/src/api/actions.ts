@@ -35,6 +35,7 @@ export const actions = {
   launch: (body: LaunchRequest) => call<DeploymentRow>("/deployments", { method: "POST", body }),
   submitJob: (body: JobRequest) => call<JobPlan>("/jobs", { method: "POST", body }),
   stop: (name: string) => call<WorkloadRow>(`/workloads/${part(name)}/stop`, { method: "POST" }),
+  rerun: (name: string) => call<WorkloadRow>(`/workloads/${part(name)}/rerun`, { method: "POST" }),
   stopService: (name: string) => call<ServiceRow>(`/services/${part(name)}/stop`, { method: "POST" }),
   tryService: (name: string, body: TrialRequest) =>
     call<TrialReport>(`/services/${part(name)}/test`, { method: "POST", body }),

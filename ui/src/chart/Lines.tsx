@@ -22,6 +22,7 @@ interface LinesProps {
 }
 
 const HEIGHT_PX = 176;
+const DAY_S = 86_400;
 
 export function Lines({ label, at, lines, show }: LinesProps) {
   const { t } = useTranslation();
@@ -85,7 +86,12 @@ function options(
     cursor: { y: false, points: { size: 6 } },
     scales: { y: { range: (_, least, most) => [Math.min(0, least ?? 0), (most ?? 0) > 0 ? (most ?? 1) * 1.08 : 1] } },
     axes: [
-      { ...axis, grid: { show: false }, space: 90, values: "{HH}:{mm}:{ss}" },
+      {
+        ...axis,
+        grid: { show: false },
+        space: 90,
+        values: (_, splits, __, ___, stepS) => splits.map((s) => clock(stepS)(new Date(s * 1000))),
+      },
       { ...axis, size: 64, space: 36, values: (_, splits) => splits.map((value) => show.current(value)) },
     ],
     series: [
@@ -94,12 +100,24 @@ function options(
         label: line.name,
         stroke: colour(line.colour),
         width: 1.75,
-        points: { show: false },
+        points: { show: false, filter: alone },
         ...(line.filled ? { fill: `color-mix(in srgb, ${colour(line.colour)} 12%, transparent)` } : {}),
         ...(line.stepped && uPlot.paths.stepped ? { paths: uPlot.paths.stepped({ align: 1 }) } : {}),
       })),
     ],
   };
+}
+
+const clocks = { days: uPlot.fmtDate("{MM}-{DD}"), seconds: uPlot.fmtDate("{HH}:{mm}:{ss}") };
+const clock = (stepS: number) => (stepS >= DAY_S ? clocks.days : clocks.seconds);
+
+/** A value without neighbours makes no line: it is drawn as a point. */
+function alone(plot: uPlot, series: number): number[] | null {
+  const values = plot.data[series] ?? [];
+  const found = [...values.keys()].filter(
+    (at) => values[at] != null && values[at - 1] == null && values[at + 1] == null,
+  );
+  return found.length > 0 ? found : null;
 }
 
 const lastOf = (values: ReadonlyArray<number | null>): number | null =>

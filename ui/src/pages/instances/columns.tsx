@@ -23,14 +23,14 @@ export function useInstanceColumns(): ReadonlyArray<Column<InstanceRow>> {
             {row.id}
           </Link>
         ),
-        width: "minmax(6.5rem, 1fr)",
+        width: "minmax(5.5rem, 1fr)",
       },
       {
         id: "state",
         label: t("instances.state"),
         value: (row) => row.state,
         cell: (row) => <InstanceBadge state={row.state} />,
-        width: "7.25rem",
+        width: "6.75rem",
       },
       {
         id: "cloud",
@@ -90,7 +90,7 @@ export function useInstanceColumns(): ReadonlyArray<Column<InstanceRow>> {
         label: t("instances.cost"),
         value: (row) => row.cost_usd,
         cell: (row) => usd(row.cost_usd),
-        width: "5.25rem",
+        width: "4.75rem",
         align: "end",
       },
       {

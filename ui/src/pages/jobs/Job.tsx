@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
-import { Square } from "lucide-react";
+import { RotateCcw, Square } from "lucide-react";
 import { useTranslation } from "react-i18next";
-import { Link, useParams } from "react-router";
+import { Link, useNavigate, useParams } from "react-router";
 import { actions } from "@/api/actions";
 import { queries } from "@/api/queries";
 import type { WorkloadDetail } from "@/api/schema";
@@ -62,7 +62,12 @@ function Shown({ job }: { readonly job: WorkloadDetail }) {
           {row.reason ? ` · ${row.reason}` : ""}
         </>
       }
-      actions={<Stop job={job} />}
+      actions={
+        <>
+          <Rerun name={row.name} />
+          <Stop job={job} />
+        </>
+      }
     >
       <dl className="stats">
         <Stat
@@ -107,6 +112,23 @@ function Shown({ job }: { readonly job: WorkloadDetail }) {
         ) : null}
       </Tabs>
     </Page>
+  );
+}
+
+/** The same file and workdir under the next free name. */
+function Rerun({ name }: { readonly name: string }) {
+  const { t } = useTranslation();
+  const navigate = useNavigate();
+  return (
+    <Confirm
+      button={{ children: t("job.rerun"), icon: <RotateCcw size={14} aria-hidden /> }}
+      title={t("job.rerunTitle", { name })}
+      verb={t("job.rerun")}
+      tone="primary"
+      act={() => actions.rerun(name).then((made) => navigate(paths.job(made.name)))}
+    >
+      <p>{t("job.rerunText")}</p>
+    </Confirm>
   );
 }
 

@@ -24,14 +24,14 @@ export function useJobColumns(): ReadonlyArray<Column<WorkloadRow>> {
             {row.name}
           </Link>
         ),
-        width: "minmax(7.5rem, 1.4fr)",
+        width: "minmax(6rem, 1.4fr)",
       },
       {
         id: "state",
         label: t("jobs.state"),
         value: (row) => row.state,
         cell: (row) => <JobBadge state={row.state} />,
-        width: "8rem",
+        width: "7.25rem",
       },
       {
         id: "progress",
@@ -88,7 +88,7 @@ export function useJobColumns(): ReadonlyArray<Column<WorkloadRow>> {
         label: t("jobs.cost"),
         value: (row) => row.cost_usd,
         cell: (row) => usd(row.cost_usd),
-        width: "6rem",
+        width: "5.25rem",
         align: "end",
       },
       {

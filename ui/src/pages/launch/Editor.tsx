@@ -61,7 +61,7 @@ function extensions(label: string, told: { readonly current: (text: string) => v
     syntaxHighlighting(COLOURS),
     autocompletion({ override: [complete] }),
     keymap.of([...completionKeymap, ...defaultKeymap, ...historyKeymap, indentWithTab]),
-    EditorView.contentAttributes.of({ "aria-label": label }),
+    EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0" }),
     EditorView.updateListener.of((update) => {
       if (update.docChanged) told.current(update.state.doc.toString());
     }),

@@ -35,7 +35,7 @@ export function LaunchInstances() {
         label: t("offer.buy"),
         value: () => null,
         cell: (offer) => <Buy offer={offer} onMade={setLaunched} />,
-        width: "6rem",
+        width: "min(6rem, 12vw)",
         align: "end",
       },
     ],

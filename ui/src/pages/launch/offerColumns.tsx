@@ -16,7 +16,7 @@ export function useOfferColumns(): ReadonlyArray<Column<OfferRow>> {
         label: t("offer.type"),
         value: (row) => row.type,
         cell: (row) => <strong>{row.type}</strong>,
-        width: "minmax(6rem, 1fr)",
+        width: "minmax(5.75rem, 1fr)",
       },
       {
         id: "cloud",
@@ -29,7 +29,7 @@ export function useOfferColumns(): ReadonlyArray<Column<OfferRow>> {
         id: "zone",
         label: t("offer.place"),
         value: (row) => (row.zone === "*" ? row.region : row.zone),
-        width: "minmax(6rem, 1fr)",
+        width: "minmax(5.25rem, 1fr)",
       },
       {
         id: "kind",
@@ -67,7 +67,7 @@ export function useOfferColumns(): ReadonlyArray<Column<OfferRow>> {
         label: t("instances.price"),
         value: (row) => row.price_usd_per_hour,
         cell: (row) => price(row.price_usd_per_hour),
-        width: "5rem",
+        width: "4.75rem",
         align: "end",
       },
       {

@@ -27,7 +27,8 @@ export function Overview() {
   const instances = useQuery(queries.instances());
   const timeline = useTimeline();
   const total = cost.data?.total;
-  const running = jobs.data?.filter((row) => !isJobOver(row.state));
+  const known = jobs.data?.filter((row) => row.kind === "job");
+  const running = known?.filter((row) => !isJobOver(row.state));
   const living = instances.data?.filter((row) => INSTANCE_GROUP[row.state] !== "ended");
   const interrupted = living?.filter((row) => INSTANCE_GROUP[row.state] === "interrupted").length ?? 0;
   const latest = timeline?.rows.filter((event) => !ROUTINE.has(event.kind)).slice(-LATEST);
@@ -63,7 +64,7 @@ export function Overview() {
         <Stat
           label={t("overview.running")}
           value={running?.length ?? "–"}
-          note={t("overview.ofJobs", { count: jobs.data?.length ?? 0 })}
+          note={t("overview.ofJobs", { count: known?.length ?? 0 })}
         />
         <Stat
           label={t("nav.instances")}

@@ -22,14 +22,14 @@ export function useServiceColumns(): ReadonlyArray<Column<ServiceRow>> {
             {row.name}
           </Link>
         ),
-        width: "minmax(7rem, 1fr)",
+        width: "minmax(5rem, 1fr)",
       },
       {
         id: "state",
         label: t("jobs.state"),
         value: (row) => row.state,
         cell: (row) => <ServiceBadge state={row.state} />,
-        width: "8rem",
+        width: "7.25rem",
       },
       {
         id: "url",
@@ -90,6 +90,7 @@ export function useServiceColumns(): ReadonlyArray<Column<ServiceRow>> {
         cell: (row) => usd(row.cost_usd),
         width: "5.5rem",
         align: "end",
+        priority: 2,
       },
     ];
   }, [t, usd, number]);

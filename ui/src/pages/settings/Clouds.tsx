@@ -20,7 +20,7 @@ export function Clouds() {
   if (error) return <ProblemNote error={error} />;
   if (!data) return <Bones lines={5} />;
   return (
-    <div className="columns">
+    <div className="columns columns-loose">
       {data.map((cloud) => (
         <Card
           key={cloud.name}

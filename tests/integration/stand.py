@@ -198,7 +198,7 @@ def make_stand(folder: Path, *, store: Store | None = None, limit_bytes: int = 1
         store=used,
         clock=context.clock,
         intents=Intents(context),
-        servings=Servings(context, lambda: 18_080),
+        servings=Servings(context, lambda wanted: wanted or 18_080),
         board=board,
         budgets=Budgets(context),
         links=Links(context, pulses),

@@ -280,7 +280,7 @@ class Master:
         self.routing = Routing(self.context, self.pulses, world.edge)
         self.links = Links(self.context, self.pulses, self.routing)
         self.services = Services(self.context, traffic, self.routing, Scaling(self.context, traffic))
-        self.servings = Servings(self.context, lambda: 8080)
+        self.servings = Servings(self.context, lambda wanted: wanted or 8080)
 
     def ticks(self) -> list[Tick]:
         """Every loop's tick, in the order of a change's way through them."""

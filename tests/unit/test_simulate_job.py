@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kyc.domain.errors import InvalidInputError
 from kyc.planning.baselines import Greedy, UniformProgress
 from kyc.planning.deadline import Choice, DeadlinePolicy, JobTerms, Observation
 from kyc.simulate.bound import omniscient_cost
@@ -163,7 +164,7 @@ def test_fitted_prior_tells_steady_zones_from_flapping_ones(tmp_path: Path) -> N
 
 
 def test_recordings_too_short_to_learn_from_are_refused() -> None:
-    with pytest.raises(ValueError, match="36 hours"):
+    with pytest.raises(InvalidInputError, match="36 hours"):
         fit_prior([recording("101")])
 
 
@@ -197,9 +198,9 @@ def test_what_if_reports_cost_lateness_and_gap(traces: Path, tmp_path: Path) -> 
 
 def test_what_if_refuses_what_it_does_not_know(traces: Path) -> None:
     options = {"traces": traces, "work_s": 3600, "deadline_s": 7200, "overhead_s": 60}
-    with pytest.raises(ValueError, match="uniform"):
+    with pytest.raises(InvalidInputError, match="uniform"):
         run(Options(**options, policy="best"))
-    with pytest.raises(ValueError, match="zone nowhere"):
+    with pytest.raises(InvalidInputError, match="zone nowhere"):
         run(Options(**options, zone="nowhere"))
 
 
@@ -224,5 +225,15 @@ def test_every_known_format_is_read(tmp_path: Path, data: dict[str, object], tic
 def test_a_file_without_recordings_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "z.json"
     path.write_text("[1, 2]")
-    with pytest.raises(ValueError, match="no recording"):
+    with pytest.raises(InvalidInputError, match="no recording"):
         read_recordings(path)
+
+
+@pytest.mark.parametrize("text", ["t_seconds,requests", "", "\x1f\x8bnot gzip"])
+def test_a_file_of_another_form_is_a_persons_error(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "load.csv"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(InvalidInputError, match=r"load\.csv"):
+        read_recordings(path)
+    with pytest.raises(InvalidInputError, match=r"load\.csv"):
+        load_prior(path)

@@ -13,12 +13,14 @@ from kyc.domain.ids import WorkloadName
 from kyc.domain.offer import Offer
 from kyc.domain.service import Service, ServiceSpec, ServiceState
 
-FreePort = Callable[[], int]
+FreePort = Callable[[int], int]
 
 
 @dataclass(frozen=True, slots=True)
 class Servings:
-    """Stores what is wanted of services, once and guarded. `free_port` finds one for a service that names none."""
+    """Stores what is wanted of services, once and guarded. `free_port` takes the port that a service names, or
+    finds one where it is 0; it raises ConflictError for one that another program holds.
+    """
 
     context: Context
     free_port: FreePort
@@ -26,7 +28,7 @@ class Servings:
     async def submit(self, spec: ServiceSpec) -> Service:
         """Store a new service, or the next revision of a running one whose replicas are then replaced one by one.
 
-        Raise ConflictError if a job has the name, if another service has the port, or if the service is stopping.
+        Raise ConflictError if a job has the name, if another service or program has the port, or if it is stopping.
         """
         return await write_fresh(lambda: self._submit(spec))
 
@@ -48,13 +50,12 @@ class Servings:
             return await self._save(self._new(spec), EventKind.SERVICE_REQUESTED)
         if before.is_over:
             again = before.to(ServiceState.STARTING, reason="", ended_at=None, started_at=None)
-            fresh = self._new(spec)
             again = replace(
                 again,
                 spec=spec,
                 edge_port=spec.address_port or before.edge_port,
                 revision=before.revision + 1,
-                requested_at=fresh.requested_at,
+                requested_at=self.context.clock.now(),
                 stop_requested=False,
                 stop_reason="",
                 failed=False,
@@ -72,7 +73,7 @@ class Servings:
         if spec == before.spec:
             return before
         if spec.address_port and spec.address_port != before.edge_port:
-            before = replace(before, edge_port=spec.address_port)
+            before = replace(before, edge_port=self.free_port(spec.address_port))
         after = replace(before, spec=spec, revision=before.revision + rolls)
         return await self._save(after, EventKind.SERVICE_UPDATED)
 
@@ -82,7 +83,7 @@ class Servings:
             spec=spec,
             state=ServiceState.STARTING,
             requested_at=self.context.clock.now(),
-            edge_port=spec.address_port or self.free_port(),
+            edge_port=self.free_port(spec.address_port),
         )
 
     async def _check_port(self, spec: ServiceSpec) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from kyc.adapters.envoy.edge import EnvoyEdge
 from kyc.adapters.haproxy.edge import HaproxyEdge
 from kyc.adapters.pyedge.edge import PythonEdge
-from kyc.domain.errors import InvalidInputError
+from kyc.domain.errors import ConflictError, InvalidInputError
 from kyc.ports.clock import Clock
 from kyc.ports.edge import Edge
 
@@ -39,12 +39,22 @@ def make_edge(kind: str, folder: Path, clock: Clock) -> Edge:
     return _KINDS["python"](folder / "python", clock)
 
 
-def port_giver(host: str) -> Callable[[], int]:
-    """Return what finds a free port for a service at the edge's address."""
+def port_giver(host: str) -> Callable[[int], int]:
+    """Return what finds a port for a service at the edge's address: the wanted one, or for 0 any that is free.
 
-    def free_port() -> int:
+    It raises ConflictError where another program holds the wanted one.
+    """
+
+    def free_port(wanted: int) -> int:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.bind((host, 0))
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that was just closed is free
+            try:
+                probe.bind((host, wanted))
+            except OSError as error:
+                raise ConflictError(
+                    f"port {wanted} at {host} cannot be had: {error.strerror}",
+                    next_step="Choose another `service.address_port`, or leave it out.",
+                ) from error
             port: int = probe.getsockname()[1]
             return port
 

@@ -111,6 +111,8 @@ class Snapshots:
 
     async def _job(self, name: WorkloadName) -> Job:
         job = await self.store.job(name)
+        if job is None and await self.store.service(name) is not None:
+            raise NotFoundError(f"{name} is a service: only jobs have snapshots", next_step="`kyc ps` lists the jobs.")
         if job is None:
             raise NotFoundError(f"no workload is called {name!r}", next_step="`kyc ps` lists them.")
         return job

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from kyc.domain.errors import InvalidInputError
 from kyc.planning.availability import AvailabilityPrior
 from kyc.simulate.recording import Bools, Recording
 
@@ -30,10 +31,10 @@ ROUNDS = 30
 
 
 def fit_prior(recordings: Iterable[Recording], *, regimes: int = REGIMES, source: str = "") -> AvailabilityPrior:
-    """Return the prior of the given number of regimes; ValueError where the recordings are too short to learn from."""
+    """Return the prior of that many regimes; InvalidInputError where the recordings are too short to learn from."""
     looks = [(count, 1 / _offsets(one)) for one in recordings for count in _segments(one)]
     if not looks:
-        raise ValueError(f"nothing to learn from: no recording is {SEGMENT_S / 2 / 3600:.0f} hours long")
+        raise InvalidInputError(f"nothing to learn from: no recording is {SEGMENT_S / 2 / 3600:.0f} hours long")
     counts, shares = np.array([count for count, _ in looks]), np.array([share for _, share in looks])
     stay = _maximise(counts.reshape(len(counts), 2, -1, 2), shares, regimes)
     rows = np.round(stay.reshape(regimes, *counts.shape[1:-1])[..., np.array(AGES) - 1], 4).tolist()
@@ -53,8 +54,11 @@ def save_prior(prior: AvailabilityPrior, path: Path) -> None:
 
 
 def load_prior(path: Path) -> AvailabilityPrior:
-    """Return the prior in a file that `save_prior` wrote; ValueError where there is none in it."""
-    return AvailabilityPrior.from_json(path.read_text())
+    """Return the prior in a file that `save_prior` wrote; InvalidInputError where there is none in it."""
+    try:
+        return AvailabilityPrior.from_json(path.read_text())
+    except ValueError as error:
+        raise InvalidInputError(f"{path} holds no prior: {error}", next_step="`kyc simulate fit` makes one.") from error
 
 
 def _offsets(recording: Recording) -> int:

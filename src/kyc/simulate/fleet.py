@@ -64,7 +64,7 @@ class FleetReport:
 
 
 def run(options: Options, told: Callable[[int, int], None] | None = None) -> FleetReport:
-    """Replay every window of the file and report; ValueError where the file or an option is of no use."""
+    """Replay every window of the file and report; InvalidInputError where the file or an option is of no use."""
     fleets = [fleet.of(options.zones) if options.zones else fleet for fleet in read_fleets(options.traces)]
     placing_policy(options.policy, _terms(options, fleets[0]), fleets[0])  # an unknown name is told before the work
     rows = run_all(_replay, [(options, fleet) for fleet in fleets], cores=options.cores, told=told)

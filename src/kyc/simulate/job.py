@@ -15,11 +15,13 @@ from statistics import fmean
 
 import numpy as np
 
+from kyc.domain.errors import InvalidInputError
 from kyc.planning.availability import AvailabilityPrior
 from kyc.planning.baselines import Greedy, OnDemand, Policy, UniformProgress
 from kyc.planning.deadline import Choice, DeadlinePolicy, JobTerms, Observation
 from kyc.simulate.bound import omniscient_cost
 from kyc.simulate.chart import draw_run
+from kyc.simulate.fit import load_prior
 from kyc.simulate.recording import Bools, Recording, read_recordings
 
 PRICES = (0.9731, 3.06)  # USD per hour on spot and on demand, of the published benchmark (AWS p3.2xlarge)
@@ -141,13 +143,13 @@ class Report:
 
 
 def run(options: Options) -> Report:
-    """Replay every recording of the file and report; ValueError where the file or an option is of no use."""
+    """Replay every recording of the file and report; InvalidInputError where the file or an option is of no use."""
     recordings = [
         one for one in (options.recordings or read_recordings(options.traces)) if options.zone in {None, one.zone}
     ]
     if not recordings:
-        raise ValueError(f"{options.traces} holds no recording of zone {options.zone}")
-    prior = AvailabilityPrior.from_json(options.prior.read_text()) if options.prior else None
+        raise InvalidInputError(f"{options.traces} holds no recording of zone {options.zone}")
+    prior = load_prior(options.prior) if options.prior else None
     rows, last = [], None
     makers: dict[float, tuple[JobTerms, Callable[[], Policy]]] = {}
     for recording in recordings:
@@ -169,7 +171,7 @@ POLICIES = ("ours", "greedy", "uniform", "on-demand")
 
 
 def policy_maker(name: str, terms: JobTerms, prior: AvailabilityPrior | None = None) -> Callable[[], Policy]:
-    """Return what makes a fresh policy of that name for each run; ValueError where there is none of that name."""
+    """Return what makes a fresh policy of that name for each run; InvalidInputError for an unknown name."""
     match name:
         case "ours":
             return DeadlinePolicy.plan(terms, prior).afresh
@@ -180,7 +182,7 @@ def policy_maker(name: str, terms: JobTerms, prior: AvailabilityPrior | None = N
         case "on-demand":
             return OnDemand
         case _:
-            raise ValueError(f"there is no policy {name!r}: choose one of {', '.join(POLICIES)}")
+            raise InvalidInputError(f"there is no policy {name!r}: choose one of {', '.join(POLICIES)}")
 
 
 def windows(recording: Recording, options: Options) -> list[Recording]:

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kyc.domain.errors import InvalidInputError
+
 Bools = NDArray[np.bool_]
 
 
@@ -45,18 +47,26 @@ class Recording:
         return replace(self, available=self.available[first:last], start_tick=self.start_tick + first)
 
 
+def read_json(path: Path) -> object:
+    """Return what a JSON file says, gzipped or not; InvalidInputError for any other file."""
+    raw = path.read_bytes()
+    try:
+        return json.loads(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
+    except (ValueError, EOFError, OSError) as error:
+        raise InvalidInputError(f"{path} is not a JSON file, gzipped or not: {error}") from error
+
+
 def read_recordings(path: Path) -> list[Recording]:
-    """Return the recordings in a JSON file, gzipped or not; ValueError where it holds none that we understand.
+    """Return the recordings in a JSON file, gzipped or not; InvalidInputError where it holds none that we understand.
 
     Understood: `{"zones": {name: {"gap_seconds", "avail" | "count"}}}`, `{"meta": {"gap_seconds"}, "regions": {name:
     [{"avail"}]}}`, `{"meta": ..., "windows": [{"zones": {name: {"avail"}}}]}` and SkyPilot's own traces `{"metadata":
     {"gap_seconds"}, "data": [0 | 1, ...]}`, in which 1 means that the launch failed.
     """
-    raw = path.read_bytes()
-    data = json.loads(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
+    data = read_json(path)
     found = list(_parse(data, path.name.removesuffix(".gz").removesuffix(".json"))) if isinstance(data, dict) else []
     if not found:
-        raise ValueError(f"{path} holds no recording of spot availability that we understand")
+        raise InvalidInputError(f"{path} holds no recording of spot availability that we understand")
     return found
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from kyc.domain.errors import KycError
+from kyc.domain.errors import InvalidInputError, KycError
 from kyc.planning.deadline import JobTerms
 from kyc.simulate import job, service
 from kyc.simulate.recording import read_recordings
@@ -37,10 +37,10 @@ _MOST_CHANGES = 1000
 
 
 def simulate_job(request: SimulateJobRequest, trace: Path) -> JobSimulation:
-    """Run every policy on every recording of the trace; ValueError where that cannot be done."""
+    """Run every policy on every recording of the trace; InvalidInputError where that cannot be done."""
     recordings = [one for one in read_recordings(trace) if request.zone in {None, one.zone}]
     if not recordings:
-        raise ValueError(f"the trace has no recording of zone {request.zone}")
+        raise InvalidInputError(f"the trace has no recording of zone {request.zone}")
     shown = recordings[0].window(0.0, request.deadline_s)
     terms = _terms(request, shown.tick_s)
     results = []

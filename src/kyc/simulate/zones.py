@@ -6,8 +6,6 @@ two zones pays the restart overhead like any launch, also where spot still lived
 
 from __future__ import annotations
 
-import gzip
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,11 +15,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from kyc.domain.errors import InvalidInputError
 from kyc.planning.baselines import Greedy, UniformProgress
 from kyc.planning.deadline import Choice, Observation
 from kyc.planning.zones import Placement, ZonesPolicy, ZonesSeen, ZonesTerms
 from kyc.simulate.job import LATEST, Run
-from kyc.simulate.recording import Bools
+from kyc.simulate.recording import Bools, read_json
 
 Prices = NDArray[np.float64]
 DEFAULT_ON_DEMAND = 3.06
@@ -42,7 +41,7 @@ class Fleet:
         """Return these zones only, in this order; ValueError for one that is not recorded."""
         missing = [zone for zone in zones if zone not in self.zones]
         if missing:
-            raise ValueError(f"{self.name} has no zone {missing[0]}: it has {', '.join(self.zones)}")
+            raise InvalidInputError(f"{self.name} has no zone {missing[0]}: it has {', '.join(self.zones)}")
         places = [self.zones.index(zone) for zone in zones]
         return Fleet(
             name=self.name,
@@ -142,7 +141,7 @@ FLEET_POLICIES = ("ours", "greedy", "uniform")
 
 
 def placing_policy(name: str, terms: ZonesTerms, fleet: Fleet) -> PlacingPolicy:
-    """Return a fresh policy of that name; ValueError where there is none of that name."""
+    """Return a fresh policy of that name; InvalidInputError where there is none of that name."""
     match name:
         case "ours":
             return ZonesPolicy.plan(terms, fleet.prices[:, 0].tolist())
@@ -151,20 +150,19 @@ def placing_policy(name: str, terms: ZonesTerms, fleet: Fleet) -> PlacingPolicy:
         case "uniform":
             return FirstLive(UniformProgress(terms.with_spot(math.nan)))
         case _:
-            raise ValueError(f"there is no policy {name!r}: choose one of {', '.join(FLEET_POLICIES)}")
+            raise InvalidInputError(f"there is no policy {name!r}: choose one of {', '.join(FLEET_POLICIES)}")
 
 
 def read_fleets(path: Path) -> list[Fleet]:
-    """Return the recordings of several zones in a JSON file, gzipped or not; ValueError where it holds none.
+    """Return the recordings of several zones in a JSON file, gzipped or not; InvalidInputError where it holds none.
 
     Understood: `{"meta": {"gap_seconds", "on_demand_price"}, "windows": [{"index", "zones": {name: {"avail",
     "spot_price_rle"}}}]}`, and `{"zones": {name: {"gap_seconds", "avail", "spot_price_rle"?}}}` of equal ticks.
     """
-    raw = path.read_bytes()
-    data = json.loads(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
+    data = read_json(path)
     found = list(_parse(data)) if isinstance(data, dict) else []
     if not found:
-        raise ValueError(f"{path} holds no recording of several zones that we understand")
+        raise InvalidInputError(f"{path} holds no recording of several zones that we understand")
     return found
 
 

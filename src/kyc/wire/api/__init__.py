@@ -2,113 +2,274 @@
 decodes into them.
 
 Money is USD as a number (exact to a millionth), sizes are bytes, times are UTC in ISO 8601.
+
+A name brings in its own module only: making all of the dataclasses would be a third of the CPU time of `kyc ps`.
 """
 
-from kyc.wire.api.check import CheckRequest, DoctorReport, DoctorRow, FileCheck, FileProblem
-from kyc.wire.api.cloud import (
-    AccountField,
-    AccountReport,
-    AccountRequest,
-    AccountRow,
-    CloudForm,
-    CloudRow,
-    RightRow,
-)
-from kyc.wire.api.event import EventRow, LogRow
-from kyc.wire.api.instance import (
-    DeploymentRow,
-    ExportReport,
-    InstanceRow,
-    InterruptRequest,
-    LaunchReport,
-    LaunchRequest,
-    OrphanRow,
-    PlannedRow,
-    SweepReply,
-    SweepRequest,
-    TerminateRequest,
-)
-from kyc.wire.api.market import AlertRequest, AlertRow, PriceHistory, PricePoint
-from kyc.wire.api.master import EnrolRequest, Health, Problem, ShutdownRequest
-from kyc.wire.api.metric import (
-    CostPoint,
-    CostSeries,
-    MetricPoint,
-    MetricSeries,
-    Overview,
-    RecoveryRow,
-    RegionRow,
-    UnsafeRow,
-)
-from kyc.wire.api.money import BudgetRequest, BudgetRow, CostBy, CostReport, CostRow
-from kyc.wire.api.notification import (
-    NotificationPage,
-    NotificationRow,
-    ReadRequest,
-    TargetChange,
-    TargetRequest,
-    TargetRow,
-    TopicRow,
-)
-from kyc.wire.api.offer import (
-    CatalogReport,
-    CoverageRow,
-    FeedRow,
-    ImportReport,
-    OfferRow,
-    RefreshRequest,
-    RemovalRow,
-    SearchReport,
-)
-from kyc.wire.api.service import (
-    DecisionRow,
-    ReplicaRow,
-    ServiceDetail,
-    ServiceInstanceRow,
-    ServicePlan,
-    ServiceRequest,
-    ServiceRow,
-    TrafficPoint,
-    TrialReply,
-    TrialReport,
-    TrialRequest,
-)
-from kyc.wire.api.simulation import (
-    JobPolicyResult,
-    JobSimulation,
-    ServiceChange,
-    ServicePoint,
-    ServicePolicyResult,
-    ServiceSimulation,
-    SimulateJobRequest,
-    SimulateServiceRequest,
-    TimeSpan,
-    TraceRow,
-)
-from kyc.wire.api.snapshot import (
-    DamagedFile,
-    Progress,
-    SnapshotDifference,
-    SnapshotRow,
-    VerificationReport,
-    VerifiedSnapshot,
-)
-from kyc.wire.api.stream import FindingRow, MigrateRequest, MigrationRow, StreamCheck, StreamRequest
-from kyc.wire.api.user import (
-    Me,
-    NewToken,
-    PasswordRequest,
-    SessionState,
-    SetupRequest,
-    SignInLink,
-    SignInRequest,
-    TokenRequest,
-    TokenRow,
-    UserChange,
-    UserRequest,
-    UserRow,
-)
-from kyc.wire.api.workload import AttemptRow, JobPlan, JobRequest, WorkloadDetail, WorkloadRow
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kyc.wire.api.check import CheckRequest, DoctorReport, DoctorRow, FileCheck, FileProblem
+    from kyc.wire.api.cloud import (
+        AccountField,
+        AccountReport,
+        AccountRequest,
+        AccountRow,
+        CloudForm,
+        CloudRow,
+        RightRow,
+    )
+    from kyc.wire.api.event import EventRow, LogRow
+    from kyc.wire.api.instance import (
+        DeploymentRow,
+        ExportReport,
+        InstanceRow,
+        InterruptRequest,
+        LaunchReport,
+        LaunchRequest,
+        OrphanRow,
+        PlannedRow,
+        SweepReply,
+        SweepRequest,
+        TerminateRequest,
+    )
+    from kyc.wire.api.market import AlertRequest, AlertRow, PriceHistory, PricePoint
+    from kyc.wire.api.master import EnrolRequest, Health, Problem, ShutdownRequest
+    from kyc.wire.api.metric import (
+        CostPoint,
+        CostSeries,
+        MetricPoint,
+        MetricSeries,
+        Overview,
+        RecoveryRow,
+        RegionRow,
+        UnsafeRow,
+    )
+    from kyc.wire.api.money import BudgetRequest, BudgetRow, CostBy, CostReport, CostRow
+    from kyc.wire.api.notification import (
+        NotificationPage,
+        NotificationRow,
+        ReadRequest,
+        TargetChange,
+        TargetRequest,
+        TargetRow,
+        TopicRow,
+    )
+    from kyc.wire.api.offer import (
+        CatalogReport,
+        CoverageRow,
+        FeedRow,
+        ImportReport,
+        OfferRow,
+        RefreshRequest,
+        RemovalRow,
+        SearchReport,
+    )
+    from kyc.wire.api.service import (
+        DecisionRow,
+        ReplicaRow,
+        ServiceDetail,
+        ServiceInstanceRow,
+        ServicePlan,
+        ServiceRequest,
+        ServiceRow,
+        TrafficPoint,
+        TrialReply,
+        TrialReport,
+        TrialRequest,
+    )
+    from kyc.wire.api.simulation import (
+        JobPolicyResult,
+        JobSimulation,
+        ServiceChange,
+        ServicePoint,
+        ServicePolicyResult,
+        ServiceSimulation,
+        SimulateJobRequest,
+        SimulateServiceRequest,
+        TimeSpan,
+        TraceRow,
+    )
+    from kyc.wire.api.snapshot import (
+        DamagedFile,
+        Progress,
+        SnapshotDifference,
+        SnapshotRow,
+        VerificationReport,
+        VerifiedSnapshot,
+    )
+    from kyc.wire.api.stream import FindingRow, MigrateRequest, MigrationRow, StreamCheck, StreamRequest
+    from kyc.wire.api.user import (
+        Me,
+        NewToken,
+        PasswordRequest,
+        SessionState,
+        SetupRequest,
+        SignInLink,
+        SignInRequest,
+        TokenRequest,
+        TokenRow,
+        UserChange,
+        UserRequest,
+        UserRow,
+    )
+    from kyc.wire.api.workload import AttemptRow, JobPlan, JobRequest, WorkloadDetail, WorkloadRow
+
+_NAMES = {
+    "check": (
+        "CheckRequest",
+        "DoctorReport",
+        "DoctorRow",
+        "FileCheck",
+        "FileProblem",
+    ),
+    "cloud": (
+        "AccountField",
+        "AccountReport",
+        "AccountRequest",
+        "AccountRow",
+        "CloudForm",
+        "CloudRow",
+        "RightRow",
+    ),
+    "event": (
+        "EventRow",
+        "LogRow",
+    ),
+    "instance": (
+        "DeploymentRow",
+        "ExportReport",
+        "InstanceRow",
+        "InterruptRequest",
+        "LaunchReport",
+        "LaunchRequest",
+        "OrphanRow",
+        "PlannedRow",
+        "SweepReply",
+        "SweepRequest",
+        "TerminateRequest",
+    ),
+    "market": (
+        "AlertRequest",
+        "AlertRow",
+        "PriceHistory",
+        "PricePoint",
+    ),
+    "master": (
+        "EnrolRequest",
+        "Health",
+        "Problem",
+        "ShutdownRequest",
+    ),
+    "metric": (
+        "CostPoint",
+        "CostSeries",
+        "MetricPoint",
+        "MetricSeries",
+        "Overview",
+        "RecoveryRow",
+        "RegionRow",
+        "UnsafeRow",
+    ),
+    "money": (
+        "BudgetRequest",
+        "BudgetRow",
+        "CostBy",
+        "CostReport",
+        "CostRow",
+    ),
+    "notification": (
+        "NotificationPage",
+        "NotificationRow",
+        "ReadRequest",
+        "TargetChange",
+        "TargetRequest",
+        "TargetRow",
+        "TopicRow",
+    ),
+    "offer": (
+        "CatalogReport",
+        "CoverageRow",
+        "FeedRow",
+        "ImportReport",
+        "OfferRow",
+        "RefreshRequest",
+        "RemovalRow",
+        "SearchReport",
+    ),
+    "service": (
+        "DecisionRow",
+        "ReplicaRow",
+        "ServiceDetail",
+        "ServiceInstanceRow",
+        "ServicePlan",
+        "ServiceRequest",
+        "ServiceRow",
+        "TrafficPoint",
+        "TrialReply",
+        "TrialReport",
+        "TrialRequest",
+    ),
+    "simulation": (
+        "JobPolicyResult",
+        "JobSimulation",
+        "ServiceChange",
+        "ServicePoint",
+        "ServicePolicyResult",
+        "ServiceSimulation",
+        "SimulateJobRequest",
+        "SimulateServiceRequest",
+        "TimeSpan",
+        "TraceRow",
+    ),
+    "snapshot": (
+        "DamagedFile",
+        "Progress",
+        "SnapshotDifference",
+        "SnapshotRow",
+        "VerificationReport",
+        "VerifiedSnapshot",
+    ),
+    "stream": (
+        "FindingRow",
+        "MigrateRequest",
+        "MigrationRow",
+        "StreamCheck",
+        "StreamRequest",
+    ),
+    "user": (
+        "Me",
+        "NewToken",
+        "PasswordRequest",
+        "SessionState",
+        "SetupRequest",
+        "SignInLink",
+        "SignInRequest",
+        "TokenRequest",
+        "TokenRow",
+        "UserChange",
+        "UserRequest",
+        "UserRow",
+    ),
+    "workload": (
+        "AttemptRow",
+        "JobPlan",
+        "JobRequest",
+        "WorkloadDetail",
+        "WorkloadRow",
+    ),
+}
+_MODULES = {name: module for module, names in _NAMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = found
+    return found
+
 
 __all__ = [
     "AccountField",

@@ -138,7 +138,8 @@ def working(kyc: Kyc, name: str, number: int) -> InstanceRow | None:
     if len(attempts) < number or attempts[-1].state != "running" or not (kyc.client.workload(name).row.step or 0):
         return None
     row = kyc.client.instance(attempts[-1].instance)
-    return row if row.state == "ready" and sum(one.state == "running" for one in attempts) == 1 else None
+    alone = sum(one.state == "running" for one in attempts) == 1
+    return row if row.state == "ready" and row.provider_id and alone else None  # its agent may come before its id
 
 
 def noticed(boots: Boots, provider_id: str) -> None:

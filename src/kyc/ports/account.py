@@ -33,6 +33,14 @@ class Field:
     file: bool = False
 
 
+SSH_FROM = Field(
+    name="ssh_from",
+    title="SSH from",
+    required=False,
+    help="Address ranges, with commas, from which SSH is admitted; needed where the master has no public URL.",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """An account, opened: never stored, logged or sent like this."""

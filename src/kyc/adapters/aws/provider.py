@@ -14,7 +14,7 @@ from kyc.adapters.aws.rights import ask_rights, least_policy
 from kyc.adapters.aws.session import AwsSession
 from kyc.adapters.aws.variables import instance_variables
 from kyc.domain.errors import InvalidInputError
-from kyc.ports.account import Account, Field, OpenCloud, Verdict
+from kyc.ports.account import SSH_FROM, Account, Field, OpenCloud, Verdict
 from kyc.ports.cloud import TAG_MASTER
 from kyc.ports.module import CloudModule, SharedModule
 
@@ -59,12 +59,7 @@ class AwsProvider:
         Field(
             name="network", title="VPC", required=False, help="The home region's VPC; empty: each region's default one."
         ),
-        Field(
-            name="ssh_from",
-            title="SSH from",
-            required=False,
-            help="Address ranges, with commas, from which SSH is admitted; needed where the master has no public URL.",
-        ),
+        SSH_FROM,
         Field(
             name="fis_role",
             title="Role for interruptions with a notice",

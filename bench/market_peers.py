@@ -18,8 +18,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench.stage import ROOT
 from tests.real_catalog import MISSING, real_table
+
+from bench.stage import ROOT
 
 ENVIRONMENTS = ROOT / ".cache" / "peers"
 INSTALL_S, RUN_S, RUNS = 420, 60, 3

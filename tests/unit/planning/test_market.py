@@ -20,6 +20,7 @@ from kyc.domain.workload import JobSpec, Requirement
 from kyc.planning.ahead import foresee_work
 from kyc.planning.egress import EGRESS, THIS_MACHINE, Place, egress_usd_per_gb
 from kyc.planning.market import ASSUMED_WORK, Market, WorkAhead, expect, rank_work
+from kyc.planning.risk import read_risks
 
 ANYTHING = [Requirement()]
 HOUR = timedelta(hours=1)
@@ -90,6 +91,36 @@ def test_an_avoided_pool_is_the_last_resort() -> None:
     ranking = rank_work([cheap, dear], ANYTHING, avoid={cheap.pool}, ahead=WorkAhead(), market=Market())
     assert [one.offer for one in ranking.best_first] == [dear, cheap]
     assert ranking.best_first[1].avoided
+
+
+def taken(of: Offer, *, refused: bool) -> Instance:
+    """Return an instance of ours that the provider interrupted, or never gave, ten minutes ago."""
+    at = START - timedelta(minutes=10)
+    return Instance(
+        id=InstanceId("i-1"),
+        deployment_id=DeploymentId("d-1"),
+        name="one",
+        offer=of,
+        state=InstanceState.FAILED if refused else InstanceState.TERMINATED,
+        requested_at=at - HOUR,
+        started_at=None if refused else at - HOUR,
+        ended_at=at,
+        interrupted_at=at,
+    )
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_pool_that_took_or_refused_our_instance_ranks_lower_by_what_it_may_cost(refused: bool) -> None:
+    first, second = offer(zone="east-a"), offer(zone="east-b")
+    risks = read_risks([taken(first, refused=refused)], now=START)
+    ahead = WorkAhead(work=8 * HOUR)
+    assert best(first, second, ahead=ahead) == first
+    ranking = rank_work([first, second], ANYTHING, ahead=ahead, market=Market(risks=risks))
+    assert [one.offer for one in ranking.best_first] == [second, first]
+    assert ranking.best_first[1].interruptions > ranking.best_first[0].interruptions
+    weeks_later = read_risks([taken(first, refused=refused)], now=START + timedelta(weeks=20))
+    forgotten = rank_work([first, second], ANYTHING, ahead=ahead, market=Market(risks=weeks_later))
+    assert forgotten.best_first[1].usd == pytest.approx(forgotten.best_first[0].usd, rel=1e-6)
 
 
 def test_the_numbers_are_json_and_name_the_next_best() -> None:

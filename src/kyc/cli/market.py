@@ -55,7 +55,8 @@ def offers(args: argparse.Namespace, out: Output) -> int:
 def _check_cloud(cloud: str, client: Client) -> None:
     """Refuse a cloud that there is not; one whose prices are not here yet is no mistake."""
     report = client.catalog()
-    known = {row.cloud for row in (*report.coverage, *report.feeds)} | {row.name for row in client.clouds()}
+    clouds = [row.cloud for row in report.coverage] + [feed.cloud for feed in report.feeds]
+    known = {*clouds, *(row.name for row in client.clouds())}
     if cloud.lower() not in known:
         raise InvalidInputError(f"there is no cloud {cloud!r}", next_step=f"Known are {', '.join(sorted(known))}.")
 

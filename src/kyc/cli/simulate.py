@@ -35,10 +35,13 @@ def simulate(args: argparse.Namespace, out: Output) -> int:
 def _job(args: argparse.Namespace, out: Output) -> None:
     from kyc.simulate.job import Options, run  # noqa: PLC0415  # numpy, which no other command needs
 
+    work_s, deadline_s, overhead_s = (_seconds(name, getattr(args, name)) for name in _TERMS)
     report = run(
         Options(
             traces=_file(args.traces),
-            **_terms(args),
+            work_s=work_s,
+            deadline_s=deadline_s,
+            overhead_s=overhead_s,
             policy=args.policy,
             zone=args.zone,
             prior=_file(args.prior) if args.prior else None,
@@ -66,10 +69,13 @@ def _job(args: argparse.Namespace, out: Output) -> None:
 def _fleet(args: argparse.Namespace, out: Output) -> None:
     from kyc.simulate.fleet import Options, run  # noqa: PLC0415  # numpy, which no other command needs
 
+    work_s, deadline_s, overhead_s = (_seconds(name, getattr(args, name)) for name in _TERMS)
     report = run(
         Options(
             traces=_file(args.traces),
-            **_terms(args),
+            work_s=work_s,
+            deadline_s=deadline_s,
+            overhead_s=overhead_s,
             policy=args.policy,
             zones=tuple(zone for zone in (args.zones or "").split(",") if zone),
             on_demand_price=args.on_demand_price,
@@ -209,11 +215,6 @@ def _service(args: argparse.Namespace, out: Output) -> None:
         ],
     )
     out.line(f"Without any request over, knowing all ahead: {report.oracle_hours:.2f} instance hours at least.")
-
-
-def _terms(args: argparse.Namespace) -> dict[str, float]:
-    """Return the job's terms as the options of a run have them."""
-    return {f"{name}_s": _seconds(name, getattr(args, name)) for name in _TERMS}
 
 
 def _seconds(option: str, text: str) -> float:

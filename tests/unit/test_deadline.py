@@ -268,6 +268,24 @@ def test_belief_tells_long_spells_from_short_ones_and_survives_being_kept() -> N
     assert not Belief(prior=AvailabilityPrior.default()).recall(kept)
 
 
+def test_what_was_seen_long_ago_says_less() -> None:
+    prior = AvailabilityPrior(
+        step_s=600.0,
+        ages=(1,),
+        weights=(1.0, 3.0),
+        stay=((((0.5,),), ((0.99,),)), (((0.5,),), ((0.6,),))),
+    )
+    belief = Belief(prior=prior)
+    for _ in range(200):
+        belief.observe(True, 600.0)
+    assert 0.9 < belief.weights[0] < 1.0, "it may have come into another regime at any time"
+    assert belief.weights.sum() == pytest.approx(1.0)
+    belief.observe(True, 90 * 86400.0)  # after a season nothing is known but that it is there
+    assert abs(belief.weights[0] - 0.25) < 0.01
+    belief.observe(True, 9000 * 86400.0)
+    assert belief.weights.tolist() == [0.25, 0.75]
+
+
 def test_nothing_seen_is_nothing_to_keep() -> None:
     assert Belief(prior=AvailabilityPrior.default()).learned() is None
 

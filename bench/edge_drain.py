@@ -89,9 +89,7 @@ async def drain(kind: str, folder: Path, *, cycles: int, requests: int, kills: i
     return tally
 
 
-async def _replaced(
-    edge: Edge, port: int, fleet: list[Replica], tally: Tally, cycles: int, requests: int
-) -> None:
+async def _replaced(edge: Edge, port: int, fleet: list[Replica], tally: Tally, cycles: int, requests: int) -> None:
     """Drain and replace the oldest replica again and again, under wrk, slow requests and WebSockets."""
     stopped = asyncio.Event()
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as client:

@@ -96,7 +96,7 @@ class EnvoyEdge:
             return {}
         stats = await self._admin.stats(f"http.{each.name}.{what}" for each in services for what in measure.COUNTED)
         times = await self._admin.json(f"/stats?format=json&type=Histograms&filter={measure.TIMED}%24")
-        clusters = await self._admin.json("/clusters?format=json")
+        clusters = (await self._admin.get("/clusters")).decode()
         waiting = {each.name: self._room.waiting(each.name) for each in services}
         return measure.loads(services, stats, times, clusters, waiting)
 

@@ -84,6 +84,7 @@ def service_section(service: EdgeService, certificate: str | None) -> str:
     at = f"[{service.host}]" if ":" in service.host else service.host
     scheme = "https" if certificate else "http"
     again_s = max(1, min(30, round(service.wait.total_seconds())))
+    waits = f"{name} {service.wait.total_seconds():.3f} {service.most_waiting} {again_s}"
     empty = f"{{ nbsrv({name}) eq 0 }} !{{ stopping }}"  # a worker that ends counts 0 of those it has
     front = [
         f"frontend {name}",
@@ -98,7 +99,7 @@ def service_section(service: EdgeService, certificate: str | None) -> str:
         f"backend {name}",
         f"timeout server {idle_ms}ms",
         f"timeout tunnel {idle_ms}ms",
-        f"http-request lua.kyc_wait {name} {service.wait.total_seconds():.3f} {service.most_waiting} {again_s} if {empty}",
+        f"http-request lua.kyc_wait {waits} if {empty}",
         *_BALANCE[service.balance],
         "http-request disable-l7-retry unless { method GET HEAD OPTIONS }",
     ]

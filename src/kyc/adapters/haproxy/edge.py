@@ -20,7 +20,7 @@ from pathlib import Path
 from kyc.adapters.haproxy.config import LOG_SOCKET, MASTER_SOCKET, STATS_SOCKET, Server
 from kyc.adapters.haproxy.layout import Layout, Wanted
 from kyc.adapters.haproxy.measure import Meter, Times
-from kyc.adapters.haproxy.runtime import Present, Runtime, rows
+from kyc.adapters.haproxy.runtime import Present, Runtime
 from kyc.domain.errors import InvalidInputError, UnreachableError
 from kyc.domain.ids import ReplicaId, WorkloadName
 from kyc.hosting.detached import DetachedProcess
@@ -60,6 +60,7 @@ class HaproxyEdge:
         self._meter = Meter()
         self._busy = asyncio.Lock()
         self._applied: tuple[Wanted, ...] | None = None
+        self._servers: dict[str, dict[str, Server]] = {}  # of what is applied
         self._shown: dict[str, str] = {}  # certificates in force, as far as known
         self._has: dict[str, dict[str, Present]] | None = None  # servers in force
 
@@ -91,9 +92,9 @@ class HaproxyEdge:
             return {}
         old = await self._runtime.old_workers()
         present, _ = await self._runtime.who()
-        self._meter.note(present, rows(await self._runtime.ask("show stat")))
+        self._meter.note(present, await self._runtime.ask("show stat"))
         for pid in old:
-            self._meter.note(pid, rows(await self._runtime.ask_old(pid, "show stat")))
+            self._meter.note(pid, await self._runtime.ask_old(pid, "show stat"))
         self._meter.forget_flights({present, *old})
         told = (line.split() for line in (await self._runtime.ask("show kyc-waiting")).splitlines())
         waiting = {words[0]: int(words[1]) for words in told if len(words) == 2}
@@ -112,7 +113,7 @@ class HaproxyEdge:
         return self._process.pid()
 
     def _load_of(self, wanted: Wanted, waiting: int) -> EdgeLoad:
-        names = {name: ReplicaId(name.split(":")[1]) for name in wanted.servers()}
+        names = {name: ReplicaId(name.split(":")[1]) for name in self._servers[wanted.service.name]}
         return self._meter.load(wanted.service, waiting, self._times.p95_ms(wanted.service.name), names)
 
     def _admit(self, services: Sequence[EdgeService]) -> tuple[tuple[Wanted, ...], list[InvalidInputError]]:
@@ -136,12 +137,14 @@ class HaproxyEdge:
         return tuple(wanted), errors
 
     async def _converge(self, wanted: tuple[Wanted, ...]) -> None:
-        structure = self._layout.write(wanted, self._threads)
+        servers: dict[str, dict[str, Server]] = {each.service.name: each.servers() for each in wanted}
+        structure = self._layout.write(wanted, servers, self._threads)
         if (await self._runtime.who())[1] != structure:
             await self._reload(structure)
             self._shown = {path: text for each in wanted for path, text in each.pems}
         await self._show(wanted)
-        await self._place({each.service.name: each.servers() for each in wanted})
+        await self._place(servers)
+        self._servers = servers
 
     async def _reload(self, structure: str) -> None:
         """Have a new worker run by the files; raise InvalidInputError if they are not accepted, UnreachableError."""
@@ -150,7 +153,7 @@ class HaproxyEdge:
         if pid is None:
             raise UnreachableError("HAProxy does not run", next_step="It is started again.")
         present, _ = await self._runtime.who()
-        self._meter.note(present, rows(await self._runtime.ask("show stat")))  # it may end before it is asked again
+        self._meter.note(present, await self._runtime.ask("show stat"))  # it may end before it is asked again
         began, asked_at_s = self._clock.monotonic_s(), -_ASK_AGAIN_S
         while await self._told_structure() != structure:
             waited_s = self._clock.monotonic_s() - began

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from kyc.control.context import Context
 from kyc.control.gate import NEXT_STEP, refusal_of
+from kyc.domain.account import account_id
 from kyc.domain.deployment import Deployment, DeploymentState
 from kyc.domain.errors import (
     CapacityUnavailableError,
@@ -79,6 +80,8 @@ class Launches:
     async def _deployment(self, wish: LaunchWish) -> Deployment:
         if not 1 <= wish.count <= MOST_AT_ONCE:
             raise InvalidInputError(f"{wish.count} instances at once", next_step=f"Ask for 1 to {MOST_AT_ONCE}.")
+        if wish.account and not (wish.cloud or wish.offer):
+            raise InvalidInputError("an account is a cloud's, and none is named", next_step="Name the cloud too.")
         offer = await self._offer(wish)
         _check(wish.options, offer)
         rng = self.context.rng
@@ -89,9 +92,18 @@ class Launches:
             state=DeploymentState.REQUESTED,
             requested_at=self.context.clock.now(),
             reason="asked for",
-            account=wish.account or self.context.payer(offer.cloud),
+            account=await self._account(wish.account, offer.cloud),
             options=wish.options,
         )
+
+    async def _account(self, name: str, cloud: str) -> str:
+        """Return the id of the account that pays; raise NotFoundError if the cloud has none of the name."""
+        if not name:
+            return self.context.payer(cloud)
+        found = await self.context.store.account(account_id(cloud, name))
+        if found is None or found.is_over:
+            raise NotFoundError(f"{cloud} has no account {name!r}", next_step="`kyc cloud list` shows the accounts.")
+        return found.id
 
     async def _offer(self, wish: LaunchWish) -> Offer:
         if wish.offer is None:

@@ -44,7 +44,7 @@ NO_OPTIONS = LaunchOptions()
 class LaunchWish:
     """Bare instances as a person asks for them: by an offer's id, or by what the offer must be; empty: any.
 
-    `purchase` None: spot. `account` empty: the cloud's first.
+    `purchase` None: spot. `account` is an account's name; empty: the cloud's first.
     """
 
     offer: str | None = None

@@ -1449,7 +1449,7 @@ export interface paths {
         };
         /**
          * Get Workload
-         * @description Show one workload: its line, its file's content as understood, its attempts and interruptions, the newest last.
+         * @description Show one workload: its line, its file's content as understood, attempts and interruptions, the newest last.
          */
         get: operations["get_workload"];
         put?: never;

@@ -19,15 +19,13 @@ from kyc.domain.errors import (
 from kyc.domain.event import Event, EventKind
 from kyc.domain.ids import InstanceId, new_deployment_id, new_instance_id
 from kyc.domain.instance import Instance, InstanceState
-from kyc.domain.launch import LaunchOptions, LaunchWish, OnInterruption
+from kyc.domain.launch import MOST_DISK_GIB, LaunchOptions, LaunchWish, OnInterruption, reserved_tag
 from kyc.domain.offer import Offer, Purchase, read_offer_id
 from kyc.domain.workload import Requirement
 from kyc.planning.offers import OfferQuery
 from kyc.ports.provisioner import LogLine, Planned
 
 MOST_AT_ONCE = 100
-MOST_DISK_GIB = 16_384
-OURS = "kyc-"
 _PLANNED_USER_DATA = "#!/bin/sh\n"
 
 
@@ -164,9 +162,9 @@ def _check(options: LaunchOptions, offer: Offer) -> None:
     """Raise InvalidInputError for options that no provider could take."""
     if options.disk_gib is not None and not 1 <= options.disk_gib <= MOST_DISK_GIB:
         raise InvalidInputError(f"a disk of {options.disk_gib} GiB", next_step=f"Ask for 1 to {MOST_DISK_GIB}.")
-    ours = [key for key in options.tags if key.startswith(OURS) or not key]
-    if ours:
-        raise InvalidInputError(f"the tag {ours[0]!r} is one of ours", next_step="Name it differently.")
+    reserved = reserved_tag(options.tags)
+    if reserved is not None:
+        raise InvalidInputError(f"the tag {reserved!r} is one of ours", next_step="Name it differently.")
     if offer.purchase is not Purchase.SPOT and options.on_interruption is not OnInterruption.TERMINATE:
         raise InvalidInputError("only a spot instance is interrupted", next_step="Leave out --on-interruption.")
     price = options.max_price_usd_per_hour

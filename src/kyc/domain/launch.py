@@ -9,6 +9,9 @@ from enum import StrEnum
 
 from kyc.domain.offer import Purchase
 
+MOST_DISK_GIB = 16_384
+_OURS = "kyc-"
+
 
 class OnInterruption(StrEnum):
     """What the provider is to do with a spot instance that it takes away."""
@@ -38,6 +41,11 @@ class LaunchOptions:
 
 
 NO_OPTIONS = LaunchOptions()
+
+
+def reserved_tag(tags: Mapping[str, str]) -> str | None:
+    """Return the first tag that no person may set: one of ours, or one without a name; None if there is none."""
+    return next((key for key in tags if key.startswith(_OURS) or not key), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

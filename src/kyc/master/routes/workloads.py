@@ -47,7 +47,7 @@ async def get_workload(name: str, served: Served) -> WorkloadDetail:
         return WorkloadDetail(row=row, spec=service_spec_view(service.spec), attempts=[])
     job = await find_job(served, name)
     attempts = await served.store.attempts(workload=job.name)
-    told = await told_of_interruptions(served.store) if job.interruptions else []
+    told = await told_of_interruptions(served.store) if job.attempts > 1 or job.interruptions else []
     return WorkloadDetail(
         row=await job_row(served, job),
         spec=spec_view(job.spec),

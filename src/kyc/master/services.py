@@ -31,6 +31,7 @@ from kyc.domain.service import Service, ServiceSpec
 from kyc.domain.snapshot import SnapshotSummary
 from kyc.domain.workload import JobSpec
 from kyc.master.archives import Archives
+from kyc.master.timeline import Timeline
 from kyc.master.whatif import WhatIf
 from kyc.planning.autoscale import ScaleDecision
 from kyc.planning.budget import Meter
@@ -243,6 +244,7 @@ class Services:
     identity: Identity
     admin_token: str = field(repr=False)
     store: Store
+    timeline: Timeline
     clock: Clock
     intents: Intents
     servings: Servings

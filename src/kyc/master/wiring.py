@@ -50,6 +50,7 @@ from kyc.master.services import CloudStatus, Services
 from kyc.master.settings import Settings
 from kyc.master.snapshots import Snapshots
 from kyc.master.stream import NamedStream, Streams
+from kyc.master.timeline import Timeline
 from kyc.master.whatif import WhatIf
 from kyc.ports.clock import Clock
 from kyc.ports.cloud import Cloud
@@ -121,6 +122,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
                 identity=start.identity,
                 admin_token=home.admin_token(),
                 store=store,
+                timeline=Timeline(store, context.signal, clock),
                 clock=clock,
                 intents=engine.intents,
                 servings=Servings(context, port_giver(engine.edge_host)),

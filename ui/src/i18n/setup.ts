@@ -1,7 +1,7 @@
 /** English is in the first load; another language is fetched when it is chosen. */
 import i18next from "i18next";
 import { initReactI18next } from "react-i18next";
-import en from "@/i18n/en.json";
+import en from "@/i18n/en";
 
 export const LANGUAGES = { en: "English", ko: "한국어" } as const;
 export type Language = keyof typeof LANGUAGES;
@@ -28,7 +28,7 @@ export async function setUpLanguage(): Promise<void> {
 
 export async function chooseLanguage(language: Language): Promise<void> {
   if (language === "ko" && !i18next.hasResourceBundle("ko", "translation")) {
-    const { default: ko } = await import("@/i18n/ko.json");
+    const { default: ko } = await import("@/i18n/ko");
     i18next.addResourceBundle("ko", "translation", ko);
   }
   await i18next.changeLanguage(language);

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import en from "@/i18n/en.json";
-import ko from "@/i18n/ko.json";
+import en from "@/i18n/en";
+import ko from "@/i18n/ko";
 
 function flat(tree: object, path = ""): Record<string, string> {
   return Object.fromEntries(

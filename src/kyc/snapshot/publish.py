@@ -69,7 +69,8 @@ class Publisher:
         def end(put: asyncio.Task[None]) -> None:
             self._puts.discard(put)
             self._in_flight -= size
-            if self._failed is None and (put.cancelled() or put.exception() is not None):
+            failed = put.cancelled() or put.exception() is not None  # looked at, or asyncio complains
+            if failed and self._failed is None:
                 self._failed = put
             self._ended.set()
 

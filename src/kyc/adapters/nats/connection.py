@@ -13,7 +13,7 @@ import mmap
 import os
 import ssl
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from secrets import token_hex
 from typing import TypeVar
@@ -22,21 +22,13 @@ import msgspec
 
 from kyc.adapters.nats.address import Address, unreachable
 from kyc.adapters.nats.nkey import Key
+from kyc.adapters.nats.reply import Reply, read_headers
 from kyc.domain.errors import CredentialError, KycError, NotAllowedError
 
 _CRLF = b"\r\n"
 _BUFFER_BYTES = 1_100_000  # one message of the largest payload, its headers and its control line
 _LINE_LIMIT = 65_536
 _WRITE_HIGH_BYTES = 1_500_000
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer: `status` is 0 where the server gave none."""
-
-    data: bytes
-    status: int = 0
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 T = TypeVar("T")
@@ -82,6 +74,7 @@ class Connection(asyncio.BufferedProtocol):
         self._writable.set()
         self._closed = asyncio.Event()
         self._failure: KycError | None = None
+        self._retired = False
 
     @staticmethod
     async def open(address: Address, *, timeout_s: float) -> Connection:
@@ -127,6 +120,14 @@ class Connection(asyncio.BufferedProtocol):
         finally:
             self._asked.pop(token, None)
             answer.cancel()
+            if self._retired:
+                self.retire()
+
+    def retire(self) -> None:
+        """Hang up as soon as nobody waits for an answer any more."""
+        self._retired = True
+        if not self._asked:
+            self._fail(unreachable(self._address, "the connection was replaced"))
 
     async def close(self) -> None:
         """Hang up, and wait until the socket is closed."""
@@ -298,7 +299,7 @@ class Connection(asyncio.BufferedProtocol):
         asked = self._asked.pop(token, None)
         if asked is None or asked.answer.done():
             return  # whoever asked has given up
-        status, headers = _read_headers(block) if block else (0, {})
+        status, headers = read_headers(block) if block else (0, {})
         asked.answer.set_result(Reply(data, status, headers))
 
     def _refused(self, text: str) -> None:
@@ -346,11 +347,3 @@ def _break(future: asyncio.Future[T], error: KycError) -> None:
     if not future.done():
         future.set_exception(error)
         future.exception()  # looked at: nobody may be waiting
-
-
-def _read_headers(block: bytes) -> tuple[int, dict[str, str]]:
-    first, *lines = block.decode(errors="replace").split("\r\n")
-    words = first.split(None, 2)
-    status = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
-    pairs = (line.partition(":") for line in lines if line)
-    return status, {name.strip(): value.strip() for name, _, value in pairs}

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from kyc.adapters.nats.address import Address
-from kyc.adapters.nats.connection import Connection, Reply
+from kyc.adapters.nats.connection import Connection
+from kyc.adapters.nats.reply import Reply
 from kyc.domain.errors import InvalidInputError, KycError, NotFoundError, OutOfSpaceError, UnreachableError
 
 NO_RESPONDERS = 503
@@ -114,6 +115,13 @@ class Link:
         """Return (sequence, data) of one message as the stream's leader has it; NotFoundError if it has none."""
         got = await self.call(f"STREAM.MSG.GET.{stream}", body, _Got)
         return got.message.seq, base64.b64decode(got.message.data)
+
+    def renew(self, address: Address) -> None:
+        """Go there with the next call, over a new connection; the old one ends when its calls are answered."""
+        self.address = address
+        if self._connection is not None:
+            self._connection.retire()
+            self._connection = None
 
     async def close(self) -> None:
         """Hang up for good."""

@@ -16,6 +16,7 @@ from pathlib import PurePosixPath
 from kyc.domain.errors import InvalidInputError
 from kyc.domain.ids import WorkloadName
 from kyc.domain.workload import JobSpec
+from kyc.wire.machine import parse_machine
 from kyc.wire.quantity import bytes_per_s, duration, money_usd
 from kyc.wire.resources import parse_resources
 from kyc.wire.section import Section, refuse_unknown, section_of
@@ -80,12 +81,14 @@ def parse_workload(text: str, *, default_name: str = "job") -> ParsedFile:
     refuse_unknown(top, SKYPILOT_KEYS | OUR_KEYS | UNSUPPORTED.keys() | {"service"})
     warnings = _ignored(top)
     alternatives, about_resources = parse_resources(top.get("resources"))
+    machine, about_machine = parse_machine(top.get("resources"))
     name = name_of(top, default_name, warnings)
     spec = JobSpec(
         name=name,
         run=_run(top),
         setup=top.text("setup"),
         any_of=alternatives,
+        machine=machine,
         envs=envs_of(top, literals(text, "envs")),
         keep=_keep(top),
         on_interrupt=top.text("on_interrupt"),
@@ -97,7 +100,8 @@ def parse_workload(text: str, *, default_name: str = "job") -> ParsedFile:
         snapshot_bytes_per_s=top.parsed("snapshot_rate", bytes_per_s, 0.0),
         snapshot_paranoid=top.flag("snapshot_paranoid", default=False),
     )
-    return ParsedFile(spec=spec, workdir=workdir_of(top, warnings), warnings=(*warnings, *about_resources))
+    warnings += [*about_resources, *about_machine]
+    return ParsedFile(spec=spec, workdir=workdir_of(top, warnings), warnings=tuple(warnings))
 
 
 def with_envs(text: str, envs: Mapping[str, str]) -> str:

@@ -45,7 +45,7 @@ class Kyc:
         return done
 
     def up(self, *options: str) -> None:
-        self.run("up", "--detach", "--port", "0", *options)
+        self.run("up", "--detach", "--port", "0", *options, timeout_s=180)
 
     def eventually(self, what: str, look: Callable[[], T | None], *, timeout_s: float = 30) -> T:
         """Return what `look` finds; fail when it finds nothing in time. A master that is away is waited for."""

@@ -34,7 +34,7 @@ class Kyc:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("KYC_")}
         done = subprocess.run(
             [sys.executable, "-m", "kyc.cli.main", *arguments],
-            env=environment | self.env | {"KYC_HOME": str(self.home), "NO_COLOR": "1"},
+            env=environment | self.env | {"KYC_HOME": str(self.home), "KYC_KEYRING": "off", "NO_COLOR": "1"},
             capture_output=True,
             text=True,
             timeout=timeout_s,

@@ -126,9 +126,8 @@ def _figures(variants: Sequence[Variant], outcomes: Sequence[Outcome]) -> dict[s
 def _show(variants: Iterable[Variant]) -> None:
     for one in variants:
         scores = "  ".join(f"{policy} {one.scores[policy]:6.2f}" for policy in POLICIES)
-        print(
-            f"  {one.zones:5} {one.deadline_h:.0f} h {one.overhead_h:.2f} h  {scores}  closed {one.closed():.3f}, {one.closed(BUILTIN):.3f}"
-        )
+        closed = f"closed {one.closed():.3f}, built-in {one.closed(BUILTIN):.3f}"
+        print(f"  {one.zones:5} {one.deadline_h:.0f} h {one.overhead_h:.2f} h  {scores}  {closed}", flush=True)
 
 
 @dataclass(slots=True)

@@ -91,6 +91,7 @@ class Launches:
             reason="asked for",
             account=wish.account or self.context.payer(offer.cloud),
             options=wish.options,
+            user=wish.user,
         )
 
     async def _offer(self, wish: LaunchWish) -> Offer:

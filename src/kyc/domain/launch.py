@@ -44,7 +44,7 @@ NO_OPTIONS = LaunchOptions()
 class LaunchWish:
     """Bare instances as a person asks for them: by an offer's id, or by what the offer must be; empty: any.
 
-    `purchase` None: spot. `account` empty: the cloud's first.
+    `purchase` None: spot. `account` empty: the cloud's first. `user` is who asks.
     """
 
     offer: str | None = None
@@ -56,3 +56,4 @@ class LaunchWish:
     purchase: Purchase | None = None
     account: str = ""
     options: LaunchOptions = NO_OPTIONS
+    user: str = ""

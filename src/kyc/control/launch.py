@@ -93,6 +93,7 @@ class Launches:
             reason="asked for",
             account=await self._account(wish.account, offer.cloud),
             options=wish.options,
+            user=wish.user,
         )
 
     async def _account(self, name: str, cloud: str) -> str:

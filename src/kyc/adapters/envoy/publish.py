@@ -80,6 +80,8 @@ class Publisher:
     async def hold(self, documents: Iterable[Document]) -> None:
         """Return when these are in force; raise InvalidInputError if Envoy refuses one, UnreachableError."""
         open_ = {each.subscription: each for each in documents}
+        if not open_:
+            return
         before = dict(self._rejected)
 
         async def done() -> bool:

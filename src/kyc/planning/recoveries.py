@@ -24,9 +24,18 @@ KINDS = frozenset(
         EventKind.JOB_SUCCEEDED,
         EventKind.JOB_FAILED,
         EventKind.JOB_STOPPED,
+        EventKind.REPLICA_READY,
+        EventKind.SERVICE_STOPPED,
+        EventKind.SERVICE_FAILED,
     }
 )
-_ENDINGS = {EventKind.JOB_SUCCEEDED, EventKind.JOB_FAILED, EventKind.JOB_STOPPED}
+_ENDINGS = {
+    EventKind.JOB_SUCCEEDED,
+    EventKind.JOB_FAILED,
+    EventKind.JOB_STOPPED,
+    EventKind.SERVICE_STOPPED,
+    EventKind.SERVICE_FAILED,
+}
 
 
 class Happened(Protocol):
@@ -47,7 +56,10 @@ class Happened(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:
-    """One interruption of an instance and what followed. `ended` tells that the job ended before it went on."""
+    """One interruption of an instance and what followed: a job goes on, a service has a new replica elsewhere.
+
+    `ended` tells that the work ended before that.
+    """
 
     instance: str
     workload: str | None
@@ -108,9 +120,16 @@ def _go_on(recovery: Recovery, event: Happened) -> Recovery:
         )
     if recovery.workload is None or event.subject != recovery.workload:
         return recovery
-    if event.kind == EventKind.JOB_RESUMED:
+    if _goes_on(event, recovery.instance):
         return replace(recovery, resumed_at=event.at)
     return replace(recovery, ended=True) if event.kind in _ENDINGS else recovery
+
+
+def _goes_on(event: Happened, lost: str) -> bool:
+    """Say whether the work goes on by this; a replica that was starting where it was lost does not count."""
+    if event.kind == EventKind.REPLICA_READY:
+        return event.data.get("instance") != lost
+    return event.kind == EventKind.JOB_RESUMED
 
 
 def _seconds(since: datetime, until: datetime | None) -> float | None:

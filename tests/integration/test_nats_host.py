@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -128,3 +129,28 @@ async def test_no_server_at_all_is_unreachable_in_bounded_time() -> None:
 async def test_the_servers_secrets_are_private(host: NatsHost, tmp_path: Path) -> None:
     for name in ("keys.json", "server.conf"):
         assert (tmp_path / "nats" / name).stat().st_mode & 0o077 == 0
+
+
+async def test_a_renewed_credential_takes_over_without_a_call_lost(host: NatsHost, tmp_path: Path) -> None:
+    brief = NatsHost(tmp_path / "nats", clock=SystemClock(), options=HostOptions(access_lasts=timedelta(seconds=2)))
+    master = await host.stream()
+    await master.create("train")
+    agent, forgotten = [NatsStream(address_of(await brief.access("train")), timeout_s=5) for _ in range(2)]
+    writer, other = await agent.open_writer("train", 1), await forgotten.open_reader("train")
+    payload = bytes(900_000)
+    under_way = [asyncio.ensure_future(writer.put(ChunkId(f"{n:064x}"), payload)) for n in range(20)]
+    await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+    agent.renew(await host.access("train"))
+    refs = await asyncio.gather(*under_way)
+
+    async def go_on() -> None:
+        while True:
+            await other.manifests()
+
+    with pytest.raises(CredentialError):  # what was not renewed is hung up on
+        await asyncio.wait_for(go_on(), 20)
+    await writer.commit(b"manifest")
+    reader = await agent.open_reader("train")
+    assert len([chunk async for chunk, _ in reader.chunks(refs)]) == 20
+    for stream in (agent, forgotten, master):
+        await stream.close()

@@ -36,14 +36,14 @@ class HostOptions:
     """How the embedded server is run.
 
     `host` is where it listens, `advertised` what agents are told (the same unless said otherwise). `access_lasts` is
-    the life of an agent's credential. `sync_s`: a loss of power, not a crash, may take so many of the last seconds; 0
-    forces every message to the disk before it is acknowledged, at a third of the speed. `memory_mib` is what the
-    server tries to stay under.
+    the life of an agent's credential, which is renewed at half of it. `sync_s`: a loss of power, not a crash, may take
+    so many of the last seconds; 0 forces every message to the disk before it is acknowledged, at a third of the speed.
+    `memory_mib` is what the server tries to stay under.
     """
 
     host: str = "127.0.0.1"
     advertised: str = ""
-    access_lasts: timedelta = timedelta(days=30)
+    access_lasts: timedelta = timedelta(days=7)
     sync_s: float = 2
     start_timeout_s: float = 20
     memory_mib: int = 384
@@ -87,7 +87,7 @@ class NatsHost:
         expires = issued + int(self._options.access_lasts.total_seconds())
         token = self._keys().agent_token(workload, issued=issued, expires=expires)
         host = self._options.advertised or self._options.host
-        return StreamAccess(url=self._url(host), workload=workload, token=token)
+        return StreamAccess(url=self._url(host), workload=workload, token=token, lasts_s=expires - issued)
 
     async def stop(self) -> None:
         """End the server, gently first; what is stored stays."""

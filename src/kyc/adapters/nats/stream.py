@@ -58,6 +58,10 @@ class NatsStream:
         deletions = (self._delete(place.chunk_stream, int(ref.location)) for ref in chunks)
         await together(deletions, at_once=_DELETES_AT_ONCE)
 
+    def renew(self, access: StreamAccess) -> None:
+        """Sign in with another credential from now on."""
+        self._link.renew(address_of(access))
+
     async def close(self) -> None:
         """Hang up."""
         await self._link.close()

@@ -122,7 +122,7 @@ def lose_an_instance(kyc: Kyc, *, notice: int) -> str:
 
 
 def told(kyc: Kyc, kind: str) -> list[EventRow]:
-    return kyc.client.events(kind=kind, limit=1000)
+    return kyc.client.events(kinds=(kind,), limit=1000)
 
 
 def test_a_service_loses_its_instances_and_no_request(kyc: Kyc, tmp_path: Path) -> None:

@@ -13,10 +13,14 @@ import pytest
 
 from kyc.adapters.nats.connection import Address, Connection
 from kyc.adapters.nats.host import HostOptions, NatsHost
+from kyc.adapters.nats.settings import Keys
 from kyc.adapters.nats.stream import NatsStream, address_of
 from kyc.adapters.system.clock import SystemClock
 from kyc.domain.errors import CredentialError, NotAllowedError, UnreachableError
-from kyc.domain.snapshot import ChunkId
+from kyc.domain.finding import Verdict
+from kyc.domain.snapshot import ChunkId, StreamAccess
+from kyc.master.stream import NamedStream
+from kyc.streams import check, connect
 
 CHUNK = ChunkId("ab" * 32)
 
@@ -154,3 +158,35 @@ async def test_a_renewed_credential_takes_over_without_a_call_lost(host: NatsHos
     assert len([chunk async for chunk, _ in reader.chunks(refs)]) == 20
     for stream in (agent, forgotten, master):
         await stream.close()
+
+
+async def test_of_a_named_server_an_agent_gets_its_own_workload_only(host: NatsHost, tmp_path: Path) -> None:
+    seed = Keys.kept_in(tmp_path / "nats" / "keys.json").account.seed
+    named = NamedStream((await host.access("train")).url, seed)
+    master = await named.stream()
+    for workload in ("train", "other"):
+        await master.create(workload)
+    access = await named.access("train")
+    assert seed not in access.token
+    assert access.lasts_s
+    agent = connect(access)
+    writer = await agent.open_writer("train", 1)
+    await writer.put(CHUNK, b"payload")
+    sequence = await writer.commit(b"manifest")
+    assert await (await agent.open_reader("train")).manifest(sequence) == b"manifest"
+    for forbidden in (agent.open_reader("other"), agent.open_writer("other", 1), agent.delete("train")):
+        with pytest.raises(NotAllowedError):
+            await forbidden
+    assert (await (await master.open_reader("train")).manifest(sequence)) == b"manifest"
+    for stream in (agent, master):
+        await stream.close()
+    findings = {one.subject: one.verdict for one in await check(StreamAccess(url=named.url, workload="", token=seed))}
+    assert findings["agents"] is Verdict.GOOD
+    assert Verdict.BAD not in findings.values()
+
+
+async def test_the_check_says_what_agents_would_hold(tmp_path: Path) -> None:
+    findings = await check(StreamAccess(url=f"file://{tmp_path}", workload=""))
+    [agents] = [one for one in findings if one.subject == "agents"]
+    assert agents.verdict is Verdict.WARNING
+    assert agents.next_step

@@ -12,6 +12,7 @@ import itertools
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import cast
 
@@ -30,11 +31,14 @@ from kyc.domain.instance import Instance, InstanceState
 from kyc.domain.interruption import NoticeKind
 from kyc.domain.job import Attempt, AttemptState, Job
 from kyc.domain.snapshot import StreamAccess
+from kyc.planning.recoveries import KINDS, recoveries
+from kyc.ports.store import EventFilter
 from kyc.wire import agent as wire
 from kyc.wire.replica import ReplicaExited, ReplicaFact, ReplicaOrder, ReplicaUnready, ToldOfReplica
 
 log = logging.getLogger(__name__)
 
+_FEW = 100  # events that tell of one instance's interruption
 Receive = Callable[[], Awaitable[str]]
 Send = Callable[[str], Awaitable[None]]
 
@@ -184,7 +188,23 @@ class Links:
         if attempt is not None and attempt.instance_id != instance_id:
             attempt = None  # an agent speaks for its own instance only
         job = await store.job(attempt.workload) if attempt else None
-        return Known(instance=instance, attempt=attempt, job=job)
+        started = attempt is not None and isinstance(fact, wire.Started)
+        interrupted_at = await self._interrupted_at(attempt) if started and attempt is not None else None
+        return Known(instance=instance, attempt=attempt, job=job, interrupted_at=interrupted_at)
+
+    async def _interrupted_at(self, attempt: Attempt) -> datetime | None:
+        """Return when the instance was interrupted on which the work ran before; None: it was not."""
+        store = self.context.store
+        earlier = [
+            one
+            for one in await store.attempts(workload=attempt.workload)
+            if one.number < attempt.number and one.started_at is not None
+        ]
+        if not earlier:
+            return None
+        wanted = EventFilter(kinds=KINDS, subject=earlier[-1].instance_id)
+        found = recoveries(await store.events_after(0, limit=_FEW, wanted=wanted))
+        return found[0].at if found else None
 
     async def _assignment(self, instance_id: InstanceId, grants: Grants) -> wire.Assignment | None:
         """Return what is wanted of the instance."""

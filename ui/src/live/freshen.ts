@@ -37,6 +37,7 @@ export const STALE: Record<EventKind, readonly Subject[]> = {
   "instance.requested": machine,
   "instance.ready": machine,
   "interruption.requested": machine,
+  "interruption.begun": machine,
   "instance.noticed": machine,
   "instance.suspected": machine,
   "instance.lost": machine,

@@ -20,6 +20,7 @@ from pathlib import Path
 from kyc.adapters.nats.connection import Connection
 from kyc.adapters.nats.settings import Keys, ServerSettings
 from kyc.adapters.nats.stream import NatsStream, address_of
+from kyc.adapters.nats.user import agent_token, master_token
 from kyc.domain.errors import ConflictError, InvalidInputError, KycError, UnreachableError
 from kyc.domain.snapshot import StreamAccess
 from kyc.hosting.detached import DetachedProcess
@@ -85,7 +86,7 @@ class NatsHost:
         """Grant one workload's part, for `access_lasts`."""
         issued = self._now()
         expires = issued + int(self._options.access_lasts.total_seconds())
-        token = self._keys().agent_token(workload, issued=issued, expires=expires)
+        token = agent_token(self._keys().account, workload, issued=issued, expires=expires)
         host = self._options.advertised or self._options.host
         return StreamAccess(url=self._url(host), workload=workload, token=token, lasts_s=expires - issued)
 
@@ -158,7 +159,7 @@ class NatsHost:
     def master_access(self) -> StreamAccess:
         """Return the credential for everything."""
         host = "127.0.0.1" if self._options.host in _EVERYWHERE else self._options.host
-        token = self._keys().master_token(issued=self._now())
+        token = master_token(self._keys().account, issued=self._now())
         return StreamAccess(url=self._url(host), workload="master", token=token)
 
     def _port(self) -> int:

@@ -22,7 +22,9 @@ from kyc.wire.yaml_text import literals, load_mapping
 TOP_KEYS = frozenset(
     {"name", "workdir", "envs", "setup", "run", "resources", "image", "service", "stop_grace", "budget"}
 )
-JOB_KEYS = frozenset({"keep", "on_interrupt", "deadline", "progress", "snapshot_interval"})
+JOB_KEYS = frozenset(
+    {"keep", "on_interrupt", "deadline", "progress", "snapshot_interval", "snapshot_rate", "snapshot_paranoid"}
+)
 SERVICE_KEYS = frozenset(
     {
         "port", "ports", "address_port", "readiness_probe", "replicas", "replica_policy", "replica",

@@ -13,6 +13,8 @@ export const TOP_KEYS = [
   "progress",
   "stop_grace",
   "snapshot_interval",
+  "snapshot_rate",
+  "snapshot_paranoid",
   "image",
   "service",
 ] as const; // prettier-ignore

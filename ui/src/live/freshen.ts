@@ -1,5 +1,6 @@
 /** Which queries an event makes stale. A new kind of event does not compile until it is placed here. */
 import type { Query, QueryClient } from "@tanstack/react-query";
+import { isRefusal } from "@/api/problem";
 import type { EventKind, EventRow } from "@/api/schema";
 
 type Subject =
@@ -16,7 +17,8 @@ type Subject =
   | "services"
   | "streams"
   | "overview"
-  | "alerts";
+  | "alerts"
+  | "notifications";
 
 const work: readonly Subject[] = ["workloads", "overview"];
 const machine: readonly Subject[] = ["instances", "workloads", "cost", "overview"];
@@ -26,53 +28,54 @@ const money: readonly Subject[] = ["budgets", "cost"];
 const served: readonly Subject[] = ["services", "workloads"];
 const streams: readonly Subject[] = ["streams"];
 const people: readonly Subject[] = ["people"];
+const told: readonly Subject[] = ["notifications"];
 const nothing: readonly Subject[] = [];
 
 export const STALE: Record<EventKind, readonly Subject[]> = {
   "deployment.requested": terraform,
   "deployment.log": nothing,
   "deployment.succeeded": terraform,
-  "deployment.failed": terraform,
+  "deployment.failed": [...terraform, ...told],
   "deployment.destroyed": terraform,
   "instance.requested": machine,
   "instance.ready": machine,
   "interruption.requested": machine,
-  "instance.noticed": machine,
+  "instance.noticed": [...machine, ...told],
   "instance.suspected": machine,
-  "instance.lost": machine,
+  "instance.lost": [...machine, ...told],
   "instance.repriced": [...machine, "offers"],
   "instance.terminated": machine,
-  "replacement.requested": machine,
+  "replacement.requested": [...machine, ...told],
   "snapshot.committed": files,
-  "snapshot.flushed": files,
+  "snapshot.flushed": [...files, ...told],
   "restore.started": work,
-  "restore.completed": work,
+  "restore.completed": [...work, ...told],
   "job.queued": work,
   "job.placed": work,
   "job.started": work,
   "job.progress": work,
   "job.steered": work,
   "job.migrating": work,
-  "job.resumed": work,
-  "job.succeeded": work,
-  "job.failed": work,
-  "job.stopped": work,
+  "job.resumed": [...work, ...told],
+  "job.succeeded": [...work, ...told],
+  "job.failed": [...work, ...told],
+  "job.stopped": [...work, ...told],
   "attempt.prepared": work,
   "attempt.released": work,
   "attempt.fenced": work,
-  "agent.troubled": machine,
+  "agent.troubled": [...machine, ...told],
   "replica.ready": served,
   "replica.draining": served,
   "replica.stopped": served,
   "service.scaled": served,
   "edge.updated": served,
-  "deadline.missed": work,
-  "budget.warned": money,
-  "budget.held": money,
-  "budget.stopped": money,
-  "orphan.found": machine,
-  "orphan.removed": machine,
-  "price.alerted": ["offers", "alerts"],
+  "deadline.missed": [...work, ...told],
+  "budget.warned": [...money, ...told],
+  "budget.held": [...money, ...told],
+  "budget.stopped": [...money, ...told],
+  "orphan.found": [...machine, ...told],
+  "orphan.removed": [...machine, ...told],
+  "price.alerted": ["offers", "alerts", ...told],
   "stream.started": streams,
   "replica.requested": served,
   "replica.started": served,
@@ -85,7 +88,7 @@ export const STALE: Record<EventKind, readonly Subject[]> = {
   "service.updated": served,
   "service.stopped": served,
   "service.failed": served,
-  "notification.failed": nothing,
+  "notification.failed": told,
   "stream.moving": streams,
   "stream.moved": streams,
   "stream.troubled": streams,
@@ -97,7 +100,7 @@ export const STALE: Record<EventKind, readonly Subject[]> = {
   "user.removed": people,
   "token.created": people,
   "token.revoked": people,
-  "sign_in.refused": nothing,
+  "sign_in.refused": told,
   "account.added": ["clouds"],
   "account.removed": ["clouds"],
 };
@@ -119,10 +122,17 @@ export function freshen(client: QueryClient, events: readonly EventRow[]): void 
   }
 }
 
-/** A first answer that is on its way may have been made before the events: it is not waited for. */
+/**
+ * A first answer that is on its way may have been made before the events: it is not waited for.
+ * What was refused is not asked for again.
+ */
 function askAnew(client: QueryClient, queryKey: readonly string[]): void {
-  const first = { queryKey, predicate: (query: Query) => query.state.data === undefined };
-  void client.cancelQueries(first, { silent: true }).then(() => client.invalidateQueries({ queryKey }));
+  const first = {
+    queryKey,
+    predicate: (query: Query) => query.state.data === undefined && !isRefusal(query.state.error),
+  };
+  const predicate = (query: Query) => !isRefusal(query.state.error);
+  void client.cancelQueries(first, { silent: true }).then(() => client.invalidateQueries({ queryKey, predicate }));
 }
 
 /** Return both lists as one without repeats; each is in order of `seq`. */

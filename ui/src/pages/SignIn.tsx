@@ -8,10 +8,13 @@ import { type Session, sessionQuery, setUp, signIn } from "@/api/session";
 import { Button } from "@/parts/Button";
 import { Bones } from "@/parts/layout";
 import { ProblemNote } from "@/parts/Problem";
+import { useTitle } from "@/parts/useTitle";
 import { paths } from "@/paths";
 
 export function SignIn() {
+  const { t } = useTranslation();
   const { data, error } = useQuery(sessionQuery);
+  useTitle(t(data?.setup_needed ? "signIn.setupTitle" : "signIn.verb"));
   const location = useLocation();
   if (data?.me) return <Navigate to={location.state?.from ?? paths.overview()} replace />;
   return (

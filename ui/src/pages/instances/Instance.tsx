@@ -28,7 +28,7 @@ export function Instance() {
     );
   if (!data)
     return (
-      <Page title={<span className="mono">{id}</span>}>
+      <Page name={id} title={<span className="mono">{id}</span>}>
         <Bones lines={8} />
       </Page>
     );
@@ -43,6 +43,7 @@ function Shown({ row }: { readonly row: InstanceRow }) {
   const saved = saving(row.price_usd_per_hour, row.on_demand_usd_per_hour);
   return (
     <Page
+      name={row.id}
       title={
         <span className="row">
           <span className="mono">{row.id}</span> <InstanceBadge state={row.state} />

@@ -51,6 +51,7 @@ function Shown({ job }: { readonly job: WorkloadDetail }) {
   const events = useQuery(queries.about(row.name));
   return (
     <Page
+      name={row.name}
       title={
         <span className="row">
           {row.name} <JobBadge state={row.state} />

@@ -27,6 +27,7 @@ import type {
   ServiceRow,
   SnapshotDifference,
   SnapshotRow,
+  StreamState,
   TargetRow,
   TokenRow,
   TopicRow,
@@ -36,6 +37,7 @@ import type {
   WorkloadDetail,
   WorkloadRow,
 } from "@/api/schema";
+import { TELLING } from "@/live/freshen";
 
 /** The part of a JSON Schema that an editor reads. */
 export interface JsonSchema {
@@ -218,6 +220,8 @@ export const queries = {
       queryFn: ({ signal }) => call<TopicRow[]>("/notify/topics", { signal }),
       staleTime: Number.POSITIVE_INFINITY,
     }),
+  stream: () =>
+    queryOptions({ queryKey: ["streams", "usual"], queryFn: ({ signal }) => call<StreamState>("/stream", { signal }) }),
   traces: () =>
     queryOptions({ queryKey: ["traces"], queryFn: ({ signal }) => call<TraceRow[]>("/simulate/traces", { signal }) }),
   schema: () =>
@@ -230,7 +234,7 @@ export const queries = {
     queryOptions({ queryKey: ["doctor"], queryFn: ({ signal }) => call<DoctorReport>("/doctor", { signal }) }),
   migrations: () =>
     queryOptions({
-      queryKey: ["streams"],
+      queryKey: ["streams", "moves"],
       queryFn: ({ signal }) => call<MigrationRow[]>("/stream/migrations", { signal }),
       refetchInterval: every(RUNNING_COSTS_MS),
     }),
@@ -244,9 +248,10 @@ export const queries = {
         }),
       staleTime: Number.POSITIVE_INFINITY, // snapshots never change
     }),
+  /** What was told about one thing, routine aside: a long job's progress would push out all else. */
   about: (subject: string) =>
     queryOptions({
       queryKey: ["about", subject],
-      queryFn: ({ signal }) => call<EventRow[]>("/events", { query: { subject, tail: 5_000 }, signal }),
+      queryFn: ({ signal }) => call<EventRow[]>("/events", { query: { subject, kind: TELLING, tail: 5_000 }, signal }),
     }),
 } as const;

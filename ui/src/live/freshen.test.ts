@@ -1,5 +1,6 @@
 import { QueryClient, QueryObserver } from "@tanstack/react-query";
 import { expect, test, vi } from "vitest";
+import { ProblemError } from "@/api/problem";
 import type { EventKind, EventRow } from "@/api/schema";
 import { freshen, joined } from "@/live/freshen";
 
@@ -60,6 +61,34 @@ test("an answer on its way that is older than an event is not the last word", as
   answer?.();
   await vi.waitFor(() => expect(observer.getCurrentResult().data?.map((row) => row.seq)).toEqual([1, 2]));
   end();
+});
+
+test("what was refused is not asked for again, but what did not answer is", async () => {
+  const client = new QueryClient({ defaultOptions: { queries: { retry: false } } });
+  const asked: string[] = [];
+  const open = (name: string, status: number) => {
+    const problem = { type: "", title: name, status, detail: name, next_step: "" };
+    const observer = new QueryObserver(client, {
+      queryKey: ["workloads", name],
+      queryFn: () => {
+        asked.push(name);
+        return Promise.reject(new ProblemError(problem));
+      },
+    });
+    return observer.subscribe(() => undefined);
+  };
+  const ends = [open("gone", 404), open("silent", 0)];
+  await vi.waitFor(() => expect(client.isFetching()).toBe(0));
+  freshen(client, [event(1, "job.started", "train")]);
+  await vi.waitFor(() => expect(asked).toEqual(["gone", "silent", "silent"]));
+  for (const end of ends) end();
+});
+
+test("routine is not kept about a subject", () => {
+  const client = new QueryClient();
+  client.setQueryData(["about", "train"], []);
+  freshen(client, [event(1, "job.progress", "train"), event(2, "job.resumed", "train")]);
+  expect(client.getQueryData<EventRow[]>(["about", "train"])?.map((row) => row.seq)).toEqual([2]);
 });
 
 test("joined lists have no repeats", () => {

@@ -2,6 +2,7 @@
 import type { Query, QueryClient } from "@tanstack/react-query";
 import { isRefusal } from "@/api/problem";
 import type { EventKind, EventRow } from "@/api/schema";
+import { isRoutine } from "@/live/routine";
 
 type Subject =
   | "instances"
@@ -105,6 +106,9 @@ export const STALE: Record<EventKind, readonly Subject[]> = {
   "account.removed": ["clouds"],
 };
 
+/** The kinds that a page about one thing asks for: all but the routine. */
+export const TELLING: readonly EventKind[] = (Object.keys(STALE) as EventKind[]).filter((kind) => !isRoutine(kind));
+
 /** Ask anew for what these events changed, and only for what a page shows now. */
 export function freshen(client: QueryClient, events: readonly EventRow[]): void {
   const subjects = new Set(events.flatMap((event) => STALE[event.kind] ?? nothing));
@@ -116,7 +120,7 @@ export function freshen(client: QueryClient, events: readonly EventRow[]): void 
     if (state.fetchStatus === "fetching") {
       askAnew(client, queryKey);
     } else {
-      const added = events.filter((event) => event.subject === subject);
+      const added = events.filter((event) => event.subject === subject && !isRoutine(event.kind));
       client.setQueryData<EventRow[]>(queryKey, (known) => known && joined(known, added));
     }
   }

@@ -63,6 +63,31 @@ test("an answer on its way that is older than an event is not the last word", as
   end();
 });
 
+test("events that come faster than answers do not cut every answer off", async () => {
+  const client = new QueryClient();
+  const answers: Array<() => void> = [];
+  const observer = new QueryObserver<number>(client, {
+    queryKey: ["workloads"],
+    queryFn: () => {
+      const mine = answers.length;
+      return new Promise((resolve) => answers.push(() => resolve(mine)));
+    },
+  });
+  const end = observer.subscribe(() => undefined);
+  const news = [event(1, "job.started", "train")];
+  for (let burst = 0; burst < 5; burst += 1) {
+    freshen(client, news);
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  expect(answers).toHaveLength(2); // the first, and the one after the first event
+  answers[1]?.();
+  await vi.waitFor(() => expect(answers).toHaveLength(3)); // once more, for what came meanwhile
+  expect(observer.getCurrentResult().data).toBe(1);
+  answers[2]?.();
+  await vi.waitFor(() => expect(observer.getCurrentResult().data).toBe(2));
+  end();
+});
+
 test("what was refused is not asked for again, but what did not answer is", async () => {
   const client = new QueryClient({ defaultOptions: { queries: { retry: false } } });
   const asked: string[] = [];

@@ -112,31 +112,45 @@ export const TELLING: readonly EventKind[] = (Object.keys(STALE) as EventKind[])
 /** Ask anew for what these events changed, and only for what a page shows now. */
 export function freshen(client: QueryClient, events: readonly EventRow[]): void {
   const subjects = new Set(events.flatMap((event) => STALE[event.kind] ?? nothing));
-  for (const subject of subjects) askAnew(client, [subject]);
-  for (const subject of new Set(events.map((event) => event.subject))) {
+  for (const subject of subjects) void askAnew(client, [subject]);
+  const telling = events.filter((event) => !isRoutine(event.kind));
+  for (const subject of new Set(telling.map((event) => event.subject))) {
     const queryKey = ["about", subject];
     const state = client.getQueryState(queryKey);
     if (!state) continue;
     if (state.fetchStatus === "fetching") {
-      askAnew(client, queryKey);
+      void askAnew(client, queryKey);
     } else {
-      const added = events.filter((event) => event.subject === subject && !isRoutine(event.kind));
+      const added = telling.filter((event) => event.subject === subject);
       client.setQueryData<EventRow[]>(queryKey, (known) => known && joined(known, added));
     }
   }
 }
 
+/** What is being asked anew, and whether something happened meanwhile, so that it is asked once more. */
+const turns = new WeakMap<QueryClient, Map<string, boolean>>();
+
 /**
+ * Ask once at a time: events that come faster than answers must not cut every answer off.
  * A first answer that is on its way may have been made before the events: it is not waited for.
  * What was refused is not asked for again.
  */
-function askAnew(client: QueryClient, queryKey: readonly string[]): void {
-  const first = {
-    queryKey,
-    predicate: (query: Query) => query.state.data === undefined && !isRefusal(query.state.error),
-  };
-  const predicate = (query: Query) => !isRefusal(query.state.error);
-  void client.cancelQueries(first, { silent: true }).then(() => client.invalidateQueries({ queryKey, predicate }));
+async function askAnew(client: QueryClient, queryKey: readonly string[]): Promise<void> {
+  const mine = turns.get(client) ?? new Map<string, boolean>();
+  turns.set(client, mine);
+  const name = JSON.stringify(queryKey);
+  if (mine.has(name)) {
+    mine.set(name, true);
+    return;
+  }
+  const isAsked = (query: Query) => !isRefusal(query.state.error);
+  const isFirst = (query: Query) => query.state.data === undefined && isAsked(query);
+  do {
+    mine.set(name, false);
+    await client.cancelQueries({ queryKey, predicate: isFirst }, { silent: true });
+    await client.invalidateQueries({ queryKey, predicate: isAsked });
+  } while (mine.get(name));
+  mine.delete(name);
 }
 
 /** Return both lists as one without repeats; each is in order of `seq`. */

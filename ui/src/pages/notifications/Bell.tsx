@@ -16,8 +16,9 @@ export function Bell() {
   const label = t("notifications.bell", { count: unread });
   return (
     <Tip text={label}>
-      <Link className="btn btn-ghost btn-icon bell" to={paths.notifications()} aria-label={label}>
+      <Link className="btn btn-ghost btn-icon bell" to={paths.notifications()}>
         <Icon size={17} aria-hidden />
+        <span className="unseen">{label}</span>
         {unread > 0 ? (
           <span className="bell-count num" aria-hidden>
             {unread > MOST ? `${MOST}+` : unread}

@@ -87,7 +87,13 @@ def _logs(parser: argparse.ArgumentParser) -> None:
 def _events(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-f", "--follow", action="store_true", help="begin with the last ten, and go on for ever")
     parser.add_argument("--since", metavar="TIME", help="from then on: 10m, 2h, or 2026-05-01T12:00:00Z")
-    parser.add_argument("--kind", metavar="KIND", action="append", default=[], help="only these: job.started, or job")
+    parser.add_argument(
+        "--kind",
+        metavar="KIND",
+        action="append",
+        default=[],
+        help="only these: job.started, or job (its steps: job.progress)",
+    )
     parser.add_argument("--subject", metavar="ID", help="only about this workload, instance or deployment")
 
 
@@ -199,7 +205,7 @@ def _budget(parser: argparse.ArgumentParser) -> None:
 
 
 def _simulate(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="job|fleet|sweep|fit|service")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="job|fleet|sweep|fit|service|trace")
     job = verbs.add_parser("job", help="a job with a deadline, on a recording of spot availability")
     job.add_argument("--traces", metavar="FILE", required=True, help="the recording (docs/simulate.md)")
     job.add_argument("--work", metavar="TIME", required=True, help="how long the work takes: 48h")
@@ -235,8 +241,18 @@ def _simulate(parser: argparse.ArgumentParser) -> None:
     service.add_argument("--instance-start", metavar="TIME", default="60s", help="(default 60s)")
     service.add_argument("--policy", metavar="NAME", default="ours", help="ours (default), hpa, kpa, skyserve, aws ...")
     for verb in (job, fleet, service):
-        verb.add_argument("--chart", metavar="FILE.svg", help="draw the run")
-    for verb in (job, fleet, sweep, fit, service):
+        verb.add_argument("--chart", metavar="FILE", help="draw the run, as FILE.svg or FILE.png")
+    trace = verbs.add_parser("trace", help="make a recording up, to try the others with")
+    trace.add_argument(
+        "--out", metavar="FILE", required=True, help="where to write it: a .json.gz, or .csv of requests"
+    )
+    trace.add_argument(
+        "--requests", action="store_true", help="requests for simulate service, instead of spot capacity"
+    )
+    trace.add_argument("--span", metavar="TIME", default="14d", help="how long it is (default 14d)")
+    trace.add_argument("--zones", metavar="N", type=int, default=3, help="how many zones (default 3)")
+    trace.add_argument("--seed", metavar="N", type=int, default=1, help="the same seed makes the same recording")
+    for verb in (job, fleet, sweep, fit, service, trace):
         verb.add_argument("--json", action="store_true", help="print one JSON document")
 
 
@@ -281,9 +297,7 @@ def _catalog(parser: argparse.ArgumentParser) -> None:
 
 
 def _completion(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "shell", choices=("bash", "zsh", "tcsh"), help="bash, zsh or tcsh; no other shell can be served"
-    )
+    parser.add_argument("shell", choices=("bash", "zsh", "fish", "tcsh"), help="bash, zsh, fish or tcsh")
 
 
 _HERE, _WORK, _SEE, _BUY = "This machine's master", "Work", "See", "Machines and money"

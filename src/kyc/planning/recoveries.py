@@ -56,9 +56,9 @@ class Happened(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:
-    """One interruption of an instance and what followed: a job goes on, a service has a new replica elsewhere.
+    """One interruption of an instance and what followed. `ended` tells that the work ended before it went on.
 
-    `ended` tells that the work ended before that.
+    A service goes on when a replica of it is ready on another instance.
     """
 
     instance: str
@@ -120,16 +120,10 @@ def _go_on(recovery: Recovery, event: Happened) -> Recovery:
         )
     if recovery.workload is None or event.subject != recovery.workload:
         return recovery
-    if _goes_on(event, recovery.instance):
+    elsewhere = event.data.get("instance") != recovery.instance
+    if event.kind == EventKind.JOB_RESUMED or (event.kind == EventKind.REPLICA_READY and elsewhere):
         return replace(recovery, resumed_at=event.at)
     return replace(recovery, ended=True) if event.kind in _ENDINGS else recovery
-
-
-def _goes_on(event: Happened, lost: str) -> bool:
-    """Say whether the work goes on by this; a replica that was starting where it was lost does not count."""
-    if event.kind == EventKind.REPLICA_READY:
-        return event.data.get("instance") != lost
-    return event.kind == EventKind.JOB_RESUMED
 
 
 def _seconds(since: datetime, until: datetime | None) -> float | None:

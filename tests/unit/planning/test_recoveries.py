@@ -59,19 +59,17 @@ def test_workloads_are_told_apart_and_a_bare_instance_has_none() -> None:
     assert (one.to_resumed_s, other.to_resumed_s, bare.workload, bare.to_resumed_s) == (None, 2, None, None)
 
 
-def test_a_service_has_recovered_when_a_replica_is_ready_elsewhere() -> None:
-    one, other, stopped = recoveries(
+def test_a_service_goes_on_when_a_replica_is_ready_elsewhere() -> None:
+    back, ended = recoveries(
         [
             told(0, "instance.noticed", "i-1", notice="interruption", workload="web"),
-            told(0.1, "replacement.requested", "web", replaces="i-1", instance="i-4"),
-            told(1, "replica.ready", "web", replica="web.r1", instance="i-1"),  # it was starting there
-            told(3, "replica.ready", "web", replica="web.r4", instance="i-4"),
-            told(5, "instance.lost", "i-4", workload="web"),
-            told(6, "replica.ready", "web", replica="web.r5", instance="i-5"),
-            told(7, "instance.lost", "i-6", workload="web"),
-            told(8, "service.stopped", "web"),
-            told(9, "replica.ready", "web", replica="web.r9", instance="i-9"),
+            told(1, "replica.ready", "web", replica="web.1", instance="i-1"),
+            told(1, "replacement.requested", "web", replaces="i-1", instance="i-2"),
+            told(3, "replica.ready", "other", replica="other.1", instance="i-9"),
+            told(6, "replica.ready", "web", replica="web.2", instance="i-2"),
+            told(9, "instance.lost", "i-2", workload="web"),
+            told(10, "service.stopped", "web"),
         ]
     )
-    assert (one.to_resumed_s, other.to_resumed_s) == (3, 1)
-    assert (stopped.to_resumed_s, stopped.ended) == (None, True)
+    assert (back.replacement, back.to_resumed_s, back.ended) == ("i-2", 6, False)
+    assert (ended.to_resumed_s, ended.ended) == (None, True)

@@ -1,4 +1,4 @@
-"""`make screenshots`: every page of the dashboard as it is, light at 1440 px and dark at 390 px, into docs/img as WebP.
+"""`make screenshots`: every page of the dashboard at 1440 and at 390 px, light and dark, into docs/img as WebP.
 
 A master of its own with the local cloud runs the example service and a job whose instance is taken away.
 """
@@ -6,19 +6,21 @@ A master of its own with the local cloud runs the example service and a job whos
 from __future__ import annotations
 
 import base64
-import json
-import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Literal
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from bench.browser import chromium, sign_in, url_of
 from bench.stage import ROOT, StageError, kyc, stage
 from kyc import Client
 
 IMAGES = ROOT / "docs" / "img"
-VIEWS = {"light": (1440, 900), "dark": (390, 844)}
+SIZES = {1440: 900, 390: 844}
+Theme = Literal["light", "dark"]
+THEMES: tuple[Theme, ...] = ("light", "dark")
 PAGES = {
     "overview": "/",
     "launch": "/launch",
@@ -49,17 +51,11 @@ deadline: 2h
 
 def main() -> None:
     """Make the pictures anew."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        raise StageError("there is no chromium on the PATH: apt-get install chromium")
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with stage() as (client, home), sync_playwright() as playwright:
+    with stage() as (client, home), chromium() as browser:
         instance = something_to_see(client, home)
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        try:
-            take_all(browser, home, instance)
-        finally:
-            browser.close()
+        for theme in THEMES:
+            take_all(browser, home, instance, theme)
 
 
 def something_to_see(client: Client, home: Path) -> str:
@@ -80,19 +76,19 @@ def something_to_see(client: Client, home: Path) -> str:
     raise StageError("the job did not go on")
 
 
-def take_all(browser: Browser, home: Path, instance: str) -> None:
-    """Take every page in both views."""
-    page = signed_in(browser, home)
-    for theme, (width, height) in VIEWS.items():
-        page.goto(url_of(home))
-        page.evaluate("theme => localStorage.setItem('kyc.theme', theme)", theme)
+def take_all(browser: Browser, home: Path, instance: str, theme: Theme) -> None:
+    """Take every page in one theme, in every size."""
+    page = browser.new_context(color_scheme=theme, locale="en-US").new_page()
+    page.set_default_timeout(120_000)
+    sign_in(page, home)
+    for width, height in SIZES.items():
         page.set_viewport_size({"width": width, "height": height})
         for name, path in PAGES.items():
             page.goto(url_of(home) + path.format(instance=instance))
             page.get_by_role("heading", level=1).wait_for()
-            page.locator(".bones").first.wait_for(state="hidden")
+            page.wait_for_function("!document.querySelector('.bones')")
             page.evaluate("document.fonts.ready")
-            take(page, IMAGES / f"{name}-{theme}.webp")
+            take(page, IMAGES / f"{name}-{width}-{theme}.webp")
 
 
 def take(page: Page, file: Path) -> None:
@@ -101,23 +97,6 @@ def take(page: Page, file: Path) -> None:
     taken = session.send("Page.captureScreenshot", {"format": "webp", "quality": 72})
     file.write_bytes(base64.b64decode(taken["data"]))
     session.detach()
-
-
-def signed_in(browser: Browser, home: Path) -> Page:
-    """Return a page of a new profile that is signed in."""
-    page = browser.new_context().new_page()
-    page.set_default_timeout(120_000)
-    token = (home / "token").read_text().strip()
-    headers = {"X-Kyc-Request": "1"}
-    answer = page.request.post(f"{url_of(home)}/api/v1/session", data={"code": token}, headers=headers)
-    if not answer.ok:
-        raise StageError(answer.text())
-    return page
-
-
-def url_of(home: Path) -> str:
-    """Return the running master's address."""
-    return str(json.loads((home / "master.json").read_text())["url"])
 
 
 if __name__ == "__main__":

@@ -1,37 +1,18 @@
-"""A real Chromium for the browser tests, signed in or not; what its console says against the page fails the test."""
+"""Tabs of the browser tests; what a page's scripts throw fails the test."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from bench import browser as running
+from playwright.sync_api import Browser, Page
 
 from tests.e2e.conftest import Kyc
 
-_OPTIONS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 PATIENCE_MS = 90_000  # of one condition, on a busy machine
-
-
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """A browser with a profile of its own, gone afterwards."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(_OPTIONS))
-        try:
-            yield browser
-        finally:
-            browser.close()
+_AXE = Path(__file__).parents[3] / "ui" / "node_modules" / "axe-core" / "axe.min.js"
 
 
 @contextmanager
@@ -56,27 +37,23 @@ def tab(browser: Browser, *, width: int = 1440, height: int = 900, theme: str = 
 
 def url_of(kyc: Kyc) -> str:
     """Return the running master's address."""
-    return str(json.loads((kyc.home / "master.json").read_text())["url"])
+    return running.url_of(kyc.home)
 
 
 def token_of(kyc: Kyc) -> str:
     """Return the operator's token."""
-    return (kyc.home / "token").read_text().strip()
+    return running.token_of(kyc.home)
 
 
 def sign_in(page: Page, kyc: Kyc) -> None:
     """Sign the page in by the API, as a link does, and open the overview."""
-    answer = page.request.post(
-        f"{url_of(kyc)}/api/v1/session", data={"code": token_of(kyc)}, headers={"X-Kyc-Request": "1"}
-    )
-    assert answer.ok, answer.text()
+    running.sign_in(page, kyc.home)
     page.goto(url_of(kyc))
 
 
 def serious_faults(page: Page) -> list[str]:
     """Return what axe finds serious or critical on the page as it is now."""
-    axe = Path(__file__).parents[2] / "ui" / "node_modules" / "axe-core" / "axe.min.js"
-    page.evaluate(axe.read_text(encoding="utf-8"))  # evaluated, not injected: the page's policy forbids inline scripts
+    page.evaluate(_AXE.read_text(encoding="utf-8"))  # evaluated, not injected: the page's policy forbids inline scripts
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [
         f"{fault['id']}: {node['target']} {node['failureSummary']}"

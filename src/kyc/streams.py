@@ -21,8 +21,7 @@ def connect(access: StreamAccess) -> Stream:
 
     Raises InvalidInputError for a URL of no known back end, or of one whose package is not installed.
     """
-    scheme = urlsplit(access.url).scheme
-    match scheme:
+    match urlsplit(access.url).scheme:
         case "nats" | "tls":
             from kyc.adapters.nats.stream import NatsStream, address_of  # noqa: PLC0415
 
@@ -40,10 +39,21 @@ def connect(access: StreamAccess) -> Stream:
 
             return DirectoryStream(path_of(access.url))
         case _:
-            raise InvalidInputError(
-                f"no stream is known for {scheme or access.url!r}://",
-                next_step=f"Use one of {', '.join(SCHEMES)}; docs/streams.md tells them apart.",
-            )
+            raise _unknown(access.url)
+
+
+def known(url: str) -> str:
+    """Return the URL if a back end is known for it; raise InvalidInputError that names those there are."""
+    if urlsplit(url).scheme not in SCHEMES:
+        raise _unknown(url)
+    return url
+
+
+def _unknown(url: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"no stream is known for {shown(url)!r}",
+        next_step=f"Begin it with one of {', '.join(SCHEMES)} and `://`; docs/streams.md tells them apart.",
+    )
 
 
 async def check(access: StreamAccess) -> list[Finding]:

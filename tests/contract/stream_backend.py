@@ -17,8 +17,7 @@ from kyc.domain.snapshot import StreamAccess
 from kyc.ports.stream import Stream
 from tests.kafka.shared import fresh_prefix, shared_broker
 from tests.needs import need
-from tests.objects.server import ObjectServer, shared_server
-from tests.objects.server import fresh_prefix as fresh_folder
+from tests.objects.stores import STORES, Store
 
 
 class Backend(Protocol):
@@ -68,19 +67,20 @@ async def kafka_backend(folder: Path) -> AsyncIterator[Backend]:
 
 
 class ObjectsBackend:
-    def __init__(self, server: ObjectServer, url: str) -> None:
-        self._server = server
-        self._url = url
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     async def connect(self) -> Stream:
-        return open_objects(StreamAccess(url=self._url, workload="", token=self._server.token))
+        return open_objects(self._store.access())
 
 
-@asynccontextmanager
-async def objects_backend(folder: Path) -> AsyncIterator[Backend]:
-    need("objects")
-    server = shared_server()
-    yield ObjectsBackend(server, server.url(fresh_folder()))
+def objects_backend(kind: str) -> Callable[[Path], AbstractAsyncContextManager[Backend]]:
+    @asynccontextmanager
+    async def backend(folder: Path) -> AsyncIterator[Backend]:
+        async with STORES[kind]() as store:
+            yield ObjectsBackend(store)
+
+    return backend
 
 
 class NatsBackend:
@@ -106,5 +106,7 @@ BACKENDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Backend]]] = {
     "fake": fake_backend,
     "kafka": kafka_backend,
     "nats": nats_backend,
-    "objects": objects_backend,
+    "s3": objects_backend("s3"),
+    "gs": objects_backend("gs"),
+    "az": objects_backend("az"),
 }

@@ -29,7 +29,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer: text as it is, anything else as JSON; `wait_s` passes before it is sent."""
+    """An answer: text and bytes as they are, anything else as JSON; `wait_s` passes before it is sent."""
 
     status: int = 200
     body: Any = ""
@@ -109,10 +109,15 @@ async def _read(reader: asyncio.StreamReader) -> Request | None:
 
 
 def _encoded(response: Response, *, head_only: bool) -> bytes:
-    text = isinstance(response.body, str)
-    body = response.body.encode() if text else json.dumps(response.body).encode()
+    match response.body:
+        case bytes() as body:
+            kind = "application/octet-stream"
+        case str() as text:
+            body, kind = text.encode(), "text/plain"
+        case value:
+            body, kind = json.dumps(value).encode(), "application/json; charset=utf-8"
     headers = {
-        "Content-Type": "text/plain" if text else "application/json; charset=utf-8",
+        "Content-Type": kind,
         "Content-Length": str(len(body)),
         **response.headers,
     }

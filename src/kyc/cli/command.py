@@ -87,7 +87,13 @@ def _logs(parser: argparse.ArgumentParser) -> None:
 def _events(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-f", "--follow", action="store_true", help="begin with the last ten, and go on for ever")
     parser.add_argument("--since", metavar="TIME", help="from then on: 10m, 2h, or 2026-05-01T12:00:00Z")
-    parser.add_argument("--kind", metavar="KIND", action="append", default=[], help="only these: job.started, or job")
+    parser.add_argument(
+        "--kind",
+        metavar="KIND",
+        action="append",
+        default=[],
+        help="only these: job.started, or job (its steps: job.progress)",
+    )
     parser.add_argument("--subject", metavar="ID", help="only about this workload, instance or deployment")
 
 
@@ -281,9 +287,7 @@ def _catalog(parser: argparse.ArgumentParser) -> None:
 
 
 def _completion(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "shell", choices=("bash", "zsh", "tcsh"), help="bash, zsh or tcsh; no other shell can be served"
-    )
+    parser.add_argument("shell", choices=("bash", "zsh", "fish", "tcsh"), help="bash, zsh, fish or tcsh")
 
 
 _HERE, _WORK, _SEE, _BUY = "This machine's master", "Work", "See", "Machines and money"

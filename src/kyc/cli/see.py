@@ -193,8 +193,11 @@ def show_log(out: Output, row: LogRow) -> None:
 
 
 def events(args: argparse.Namespace, out: Output) -> int:
-    """Show the timeline: all of it, from a time on, or live."""
+    """Show the timeline: all of it, from a time on, or live; a job's steps to people only if they ask for them."""
     kinds, since = _kinds(args.kind), _since(args.since)
+    limited = kinds or args.subject or args.since
+    if not kinds and not out.json:
+        kinds = [kind.value for kind in EventKind if kind is not EventKind.JOB_PROGRESS]
     with Client() as client:
         after = 0 if since is None else client.seq_before(since)
         if args.follow:
@@ -210,7 +213,6 @@ def events(args: argparse.Namespace, out: Output) -> int:
                 show_event(out, event)
                 found = True
             if not found:
-                limited = kinds or args.subject or args.since
                 out.note("No such events." if limited else "No events yet. `kyc run FILE` makes some.")
     return 0
 

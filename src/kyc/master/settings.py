@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from kyc.domain.errors import InvalidInputError
 from kyc.planning.freshness import Freshness
 from kyc.planning.retention import Retention
+from kyc.streams import known
 from kyc.wire.quantity import duration
 
 DEFAULT_HOST = "127.0.0.1"
@@ -66,7 +67,7 @@ def read_settings(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
         host=of("host") or DEFAULT_HOST,
         port=_number("port", of("port", str(DEFAULT_PORT)), least=0, most=65535),
         public_url=_web_url("public-url", of("public_url")),
-        stream_url=of("stream"),
+        stream_url=None if (stream := of("stream")) is None else known(stream),
         stream_token=env.get("KYC_STREAM_TOKEN", ""),
         state_url=of("state"),
         terraform=of("terraform"),

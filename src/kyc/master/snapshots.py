@@ -46,7 +46,7 @@ class Snapshots:
     async def diff(self, name: WorkloadName, older: int, newer: int) -> Difference:
         """Return what changed between two snapshots; NotFoundError for one that is not there."""
         job = await self._begun(name)
-        async with self._reader(name) as reader:
+        async with self._reader(name) as reader, _what_there_is(name):
             return await diff(reader, self._key(job), name, older=older, newer=newer)
 
     async def verify(
@@ -55,7 +55,7 @@ class Snapshots:
         """Read a snapshot (None: the newest), or `everything`, back from the stream; NotFoundError if there is none."""
         job = await self._begun(name)
         key = self._key(job)
-        async with self._reader(name) as reader:
+        async with self._reader(name) as reader, _what_there_is(name):
             refs = await reader.manifests() if everything else []
             if len(refs) > 1:
                 numbers = [ref.sequence for ref in refs]
@@ -80,9 +80,8 @@ class Snapshots:
             files = WorkloadFiles(name=job.name, root=root, key=self._key(job), kept=job.spec.keep)
             restorer = Restorer(files, reader, clock=self.clock)
             try:
-                restored = await restorer.restore(sequence)
-            except NotFoundError as error:
-                raise NotFoundError(str(error), next_step=f"`kyc snapshots {job.name}` lists what there is.") from error
+                async with _what_there_is(job.name):
+                    restored = await restorer.restore(sequence)
             finally:
                 restorer.close()
         if restored.sequence is None:
@@ -119,6 +118,16 @@ class Snapshots:
 
     def _key(self, job: Job) -> bytes:
         return self.secrets.open(job.sealed_key, purpose=f"workload {job.name}")
+
+
+@asynccontextmanager
+async def _what_there_is(name: WorkloadName) -> AsyncIterator[None]:
+    """Tell who asked for a snapshot that is not there where to look."""
+    try:
+        yield
+    except NotFoundError as error:
+        error.next_step = error.next_step or f"`kyc snapshots {name}` lists what there is."
+        raise
 
 
 def _pack(folder: Path, target: Path) -> None:

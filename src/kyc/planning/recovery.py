@@ -261,10 +261,16 @@ def _failed_at(instance: Instance) -> datetime | None:
 def _give_back(view: JobView) -> list[Terminate]:
     needed = {attempt.instance_id for attempt in view.live}
     return [
-        Terminate(instance=instance.id, reason=instance.end_reason or "its work is done")
+        Terminate(instance=instance.id, reason=_why_given_back(instance))
         for instance in view.instances.values()
         if instance.id not in needed and not instance.is_over and instance.state is not InstanceState.TERMINATING
     ]
+
+
+def _why_given_back(instance: Instance) -> str:
+    if instance.end_reason:
+        return instance.end_reason
+    return "its work is done" if instance.notice is None else "the provider takes it away; nothing is left on it"
 
 
 def _dismiss_all(view: JobView, reason: str) -> list[Dismiss]:

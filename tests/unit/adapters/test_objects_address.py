@@ -32,13 +32,30 @@ def test_an_s3_address_has_its_endpoint_and_the_tokens_key() -> None:
 
 def test_the_other_clouds_have_their_own_credentials() -> None:
     assert address_of(access("gs://bucket", "{}")).settings == {"service_account_key": "{}"}
-    assert address_of(access("az://account/box", "sv=1&sig=x")).settings == {"sas_key": "sv=1&sig=x"}
-    assert address_of(access("az://account/box", "a2V5")).settings == {"account_key": "a2V5"}
+    shared = address_of(access("az://account/box/prefix", "sv=1&sig=x"))
+    assert shared.url == "az://box/prefix"
+    assert shared.settings == {"account_name": "account", "sas_key": "sv=1&sig=x"}
+    assert address_of(access("az://account/box", "a2V5")).settings["account_key"] == "a2V5"
     assert address_of(access("s3://bucket")).settings == {}
 
 
+def test_every_kind_may_be_elsewhere() -> None:
+    google = address_of(access("gs://bucket?endpoint=http://127.0.0.1:1"))
+    assert (google.settings, google.allows_http) == ({"base_url": "http://127.0.0.1:1"}, True)
+    azure = address_of(access("az://account/box?endpoint=https://there/account"))
+    assert (azure.settings["endpoint"], azure.allows_http) == ("https://there/account", False)
+
+
 @pytest.mark.parametrize(
-    "url", ["http://bucket", "s3://", "s3://key:secret@bucket", "s3://bucket?acl=public", "gs://bucket?endpoint=x"]
+    "url",
+    [
+        "http://bucket",
+        "s3://",
+        "s3://key:secret@bucket",
+        "s3://bucket?acl=public",
+        "gs://bucket?region=x",
+        "az://account",
+    ],
 )
 def test_a_url_that_makes_no_sense_is_refused_without_showing_a_secret(url: str) -> None:
     with pytest.raises(InvalidInputError) as caught:

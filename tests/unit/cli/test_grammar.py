@@ -52,7 +52,7 @@ def test_version(kyc: Kyc) -> None:
         (["interrupt", "i-1", "--notice", "-1"], "below zero"),
         (["restore", "x"], "--to"),
         (["terminate"], ""),
-        (["completion", "fish"], "fish"),
+        (["completion", "elvish"], "elvish"),
         (["offers", "--spot", "--on-demand"], "not allowed with"),
         (["events", "--kind", "jobs"], "no events of the kind 'jobs'"),
         (["events", "--since", "yesterday"], "--since"),
@@ -137,7 +137,7 @@ def test_a_closed_pipe_is_no_trouble(arguments: list[str], home: Path) -> None:
 
 
 def test_completion_knows_the_commands(kyc: Kyc) -> None:
-    for shell in ("bash", "zsh"):
+    for shell in ("bash", "zsh", "fish"):
         script = kyc("completion", shell).out
         assert all(command.name in script for command in COMMANDS)
-        assert "--dry-run" in script
+        assert "dry-run" in script

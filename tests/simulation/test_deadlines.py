@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kyc.domain.course import Learned
 from kyc.domain.event import Event, EventKind
 from kyc.domain.ids import WorkloadName
 from kyc.domain.job import Job, JobState
 from kyc.domain.offer import Purchase
 from kyc.domain.workload import JobSpec
+from kyc.planning.availability import Belief
 from kyc.planning.ledger import cost_of
 from tests.simulation.world import Master, World, spec
 
@@ -221,3 +223,29 @@ async def test_a_restarted_master_keeps_the_course() -> None:
         await world.start_master()
         job = await world.run_until_over(job.name, at_most_s=1200)
         assert was_in_time(job), [(e.data, e.reason) for e in await steered(world)]
+
+
+async def test_what_was_learned_of_spot_survives_a_killed_master(monkeypatch: pytest.MonkeyPatch) -> None:
+    recalled: list[Learned] = []
+    recall = Belief.recall
+
+    def noted(belief: Belief, learned: Learned) -> bool:
+        recalled.append(learned)
+        return recall(belief, learned)
+
+    monkeypatch.setattr(Belief, "recall", noted)
+    world = world_of(240)
+    async with world.running() as master:
+        job = await start(world, master, 900)
+        await until(world, job.name, Purchase.SPOT)
+        await world.run_for(60)
+        before = await world.store.job(job.name)
+        assert before is not None
+        assert before.learned is not None
+        assert before.learned.age_s > 30
+        assert recalled == []  # as long as the master lives its policy remembers by itself
+        await world.kill_master()
+        await world.start_master()
+        job = await world.run_until_over(job.name, at_most_s=1200)
+    assert before.learned in recalled
+    assert was_in_time(job)

@@ -109,6 +109,32 @@ def test_any_first_sight_has_an_outcome_and_a_reason(start: Observation) -> None
     assert policy.decide(start) in Choice  # the clock stands still: no harm
 
 
+@pytest.mark.parametrize("jump_s", [-3 * HOUR, -600.0, 0.0, 7200.0])
+def test_a_clock_that_jumps_costs_no_deadline_that_can_still_be_met(jump_s: float) -> None:
+    policy = PLAN.afresh()
+    for tick in range(6):
+        policy.decide(seen(elapsed_s=tick * 600.0, spot_available=tick % 2 == 0))
+    now_s, work_s, pending_s, running = 3600.0 + jump_s, 0.0, 0.0, Choice.WAIT
+    while work_s < policy.terms.work_s:
+        choice = policy.decide(
+            seen(
+                elapsed_s=now_s,
+                work_done_s=work_s,
+                pending_overhead_s=pending_s,
+                running=running,
+                spot_available=False,
+            )
+        )
+        assert policy.reason
+        pending_s = policy.terms.restart_overhead_s if choice is not running else pending_s
+        if choice is not Choice.WAIT:
+            work_s += max(0.0, 600.0 - pending_s)
+            pending_s = max(0.0, pending_s - 600.0)
+        running, now_s = choice, now_s + 600.0
+    can_be_met = 3600.0 + jump_s + policy.terms.restart_overhead_s + policy.terms.work_s <= policy.terms.deadline_s
+    assert can_be_met == (now_s <= policy.terms.deadline_s)
+
+
 def test_work_already_done_waits() -> None:
     policy = PLAN.afresh()
     assert policy.decide(seen(work_done_s=4 * HOUR)) is Choice.WAIT
@@ -240,6 +266,24 @@ def test_belief_tells_long_spells_from_short_ones_and_survives_being_kept() -> N
     assert again.recall(kept)
     assert again.learned() == kept
     assert not Belief(prior=AvailabilityPrior.default()).recall(kept)
+
+
+def test_what_was_seen_long_ago_says_less() -> None:
+    prior = AvailabilityPrior(
+        step_s=600.0,
+        ages=(1,),
+        weights=(1.0, 3.0),
+        stay=((((0.5,),), ((0.99,),)), (((0.5,),), ((0.6,),))),
+    )
+    belief = Belief(prior=prior)
+    for _ in range(200):
+        belief.observe(True, 600.0)
+    assert 0.9 < belief.weights[0] < 1.0, "it may have come into another regime at any time"
+    assert belief.weights.sum() == pytest.approx(1.0)
+    belief.observe(True, 90 * 86400.0)  # after a season nothing is known but that it is there
+    assert abs(belief.weights[0] - 0.25) < 0.01
+    belief.observe(True, 9000 * 86400.0)
+    assert belief.weights.tolist() == [0.25, 0.75]
 
 
 def test_nothing_seen_is_nothing_to_keep() -> None:

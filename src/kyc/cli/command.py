@@ -205,7 +205,7 @@ def _budget(parser: argparse.ArgumentParser) -> None:
 
 
 def _simulate(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="job|fleet|sweep|fit|service")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="job|fleet|sweep|fit|service|trace")
     job = verbs.add_parser("job", help="a job with a deadline, on a recording of spot availability")
     job.add_argument("--traces", metavar="FILE", required=True, help="the recording (docs/simulate.md)")
     job.add_argument("--work", metavar="TIME", required=True, help="how long the work takes: 48h")
@@ -241,8 +241,18 @@ def _simulate(parser: argparse.ArgumentParser) -> None:
     service.add_argument("--instance-start", metavar="TIME", default="60s", help="(default 60s)")
     service.add_argument("--policy", metavar="NAME", default="ours", help="ours (default), hpa, kpa, skyserve, aws ...")
     for verb in (job, fleet, service):
-        verb.add_argument("--chart", metavar="FILE.svg", help="draw the run")
-    for verb in (job, fleet, sweep, fit, service):
+        verb.add_argument("--chart", metavar="FILE", help="draw the run, as FILE.svg or FILE.png")
+    trace = verbs.add_parser("trace", help="make a recording up, to try the others with")
+    trace.add_argument(
+        "--out", metavar="FILE", required=True, help="where to write it: a .json.gz, or .csv of requests"
+    )
+    trace.add_argument(
+        "--requests", action="store_true", help="requests for simulate service, instead of spot capacity"
+    )
+    trace.add_argument("--span", metavar="TIME", default="14d", help="how long it is (default 14d)")
+    trace.add_argument("--zones", metavar="N", type=int, default=3, help="how many zones (default 3)")
+    trace.add_argument("--seed", metavar="N", type=int, default=1, help="the same seed makes the same recording")
+    for verb in (job, fleet, sweep, fit, service, trace):
         verb.add_argument("--json", action="store_true", help="print one JSON document")
 
 

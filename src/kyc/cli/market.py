@@ -38,6 +38,8 @@ def offers(args: argparse.Namespace, out: Output) -> int:
     )
     with Client() as client:
         rows = client.offers(**wish)
+        if not rows and args.cloud:
+            _check_cloud(args.cloud, client)
         why_none = None if rows else client.explain_offers(**wish)
     if out.json:
         out.document(rows)
@@ -48,6 +50,15 @@ def offers(args: argparse.Namespace, out: Output) -> int:
         if args.limit is not None and len(rows) == args.limit:
             out.line(f"The first {len(rows)}; --limit shows more.")
     return 0
+
+
+def _check_cloud(cloud: str, client: Client) -> None:
+    """Refuse a cloud that there is not; one whose prices are not here yet is no mistake."""
+    report = client.catalog()
+    clouds = [row.cloud for row in report.coverage] + [feed.cloud for feed in report.feeds]
+    known = {*clouds, *(row.name for row in client.clouds())}
+    if cloud.lower() not in known:
+        raise InvalidInputError(f"there is no cloud {cloud!r}", next_step=f"Known are {', '.join(sorted(known))}.")
 
 
 def show_offers(out: Output, rows: list[OfferRow], *, chosen: str = "", grouped: bool = False) -> None:

@@ -25,6 +25,7 @@ def simulate(args: argparse.Namespace, out: Output) -> int:
         "fleet": _fleet,
         "sweep": _sweep,
         "fit": _fit,
+        "trace": _trace,
         "service": _service,
     }
     verbs[args.verb](args, out)
@@ -34,16 +35,17 @@ def simulate(args: argparse.Namespace, out: Output) -> int:
 def _job(args: argparse.Namespace, out: Output) -> None:
     from kyc.simulate.job import Options, run  # noqa: PLC0415  # numpy, which no other command needs
 
+    work_s, deadline_s, overhead_s = (_seconds(name, getattr(args, name)) for name in _TERMS)
     report = run(
         Options(
             traces=_file(args.traces),
-            work_s=duration(args.work).total_seconds(),
-            deadline_s=duration(args.deadline).total_seconds(),
-            overhead_s=duration(args.overhead).total_seconds(),
+            work_s=work_s,
+            deadline_s=deadline_s,
+            overhead_s=overhead_s,
             policy=args.policy,
             zone=args.zone,
             prior=_file(args.prior) if args.prior else None,
-            every_s=duration(args.every).total_seconds() if args.every else None,
+            every_s=_seconds("every", args.every) if args.every else None,
             chart=Path(args.chart) if args.chart else None,
         )
     )
@@ -67,12 +69,13 @@ def _job(args: argparse.Namespace, out: Output) -> None:
 def _fleet(args: argparse.Namespace, out: Output) -> None:
     from kyc.simulate.fleet import Options, run  # noqa: PLC0415  # numpy, which no other command needs
 
+    work_s, deadline_s, overhead_s = (_seconds(name, getattr(args, name)) for name in _TERMS)
     report = run(
         Options(
             traces=_file(args.traces),
-            work_s=duration(args.work).total_seconds(),
-            deadline_s=duration(args.deadline).total_seconds(),
-            overhead_s=duration(args.overhead).total_seconds(),
+            work_s=work_s,
+            deadline_s=deadline_s,
+            overhead_s=overhead_s,
             policy=args.policy,
             zones=tuple(zone for zone in (args.zones or "").split(",") if zone),
             on_demand_price=args.on_demand_price,
@@ -103,8 +106,8 @@ def _sweep(args: argparse.Namespace, out: Output) -> None:
     from kyc.simulate.job import Options, sweep_row  # noqa: PLC0415  # numpy, which no other command needs
     from kyc.simulate.sweep import run_all  # noqa: PLC0415
 
-    times = [[duration(one).total_seconds() for one in getattr(args, name).split(",")] for name in _TERMS]
-    every_s = duration(args.every).total_seconds() if args.every else None
+    times = [[_seconds(name, one) for one in getattr(args, name).split(",")] for name in _TERMS]
+    every_s = _seconds("every", args.every) if args.every else None
     tasks = [
         Options(traces=traces, work_s=work, deadline_s=deadline, overhead_s=overhead, policy=policy, every_s=every_s)
         for traces, work, deadline, overhead, policy in product(
@@ -147,6 +150,24 @@ def _fit(args: argparse.Namespace, out: Output) -> None:
     out.line(f"Learned {args.regimes} kinds of zones from {len(recordings)} recordings; written to {args.out}.")
 
 
+def _trace(args: argparse.Namespace, out: Output) -> None:
+    from kyc.simulate import synthetic  # noqa: PLC0415  # numpy, which no other command needs
+
+    path, days = Path(args.out), _seconds("span", args.span) / 86400
+    if not path.parent.is_dir():
+        raise InvalidInputError(f"{path.parent} is not a folder", next_step="Make it, or name another one.")
+    if args.requests:
+        synthetic.write_requests(path, days=days, seed=args.seed)
+    else:
+        synthetic.write_spot(path, zones=args.zones, days=days, seed=args.seed)
+    if out.json:
+        out.document({"out": args.out, "requests": args.requests, "days": days, "seed": args.seed})
+        return
+    verb = f"service --requests {path} --capacity-rps 10" if args.requests else f"job --traces {path}"
+    terms = "" if args.requests else " --work 24h --deadline 36h --overhead 6m"
+    out.line(f"Made up, not measured: {path}. Try: kyc simulate {verb}{terms}")
+
+
 def _progress(out: Output) -> Callable[[int, int], None] | None:
     """Return what draws a progress bar on the terminal's error stream; nothing for those who only want the result."""
     if out.json or not sys.stderr.isatty():
@@ -161,22 +182,25 @@ def _progress(out: Output) -> Callable[[int, int], None] | None:
 
 
 def _service(args: argparse.Namespace, out: Output) -> None:
+    from kyc.simulate.picture import check_picture, write_picture  # noqa: PLC0415
     from kyc.simulate.service import Options, run  # noqa: PLC0415  # numpy, which no other command needs
     from kyc.simulate.service_chart import chart_svg  # noqa: PLC0415
 
+    if args.chart:
+        check_picture(Path(args.chart))
     report = run(
         Options(
             requests=_file(args.requests),
             capacity_rps=args.capacity_rps,
             scale=args.scale,
             replicas_per_instance=args.replicas_per_instance,
-            replica_start_s=round(duration(args.replica_start).total_seconds()),
-            instance_start_s=round(duration(args.instance_start).total_seconds()),
+            replica_start_s=round(_seconds("replica-start", args.replica_start)),
+            instance_start_s=round(_seconds("instance-start", args.instance_start)),
             policy=args.policy,
         )
     )
     if args.chart:
-        Path(args.chart).write_text(chart_svg(report), encoding="utf-8")
+        write_picture(Path(args.chart), chart_svg(report))
     told = report.to_json()
     if out.json:
         out.document(told)
@@ -191,6 +215,17 @@ def _service(args: argparse.Namespace, out: Output) -> None:
         ],
     )
     out.line(f"Without any request over, knowing all ahead: {report.oracle_hours:.2f} instance hours at least.")
+
+
+def _seconds(option: str, text: str) -> float:
+    if option == "overhead" and text.strip() in {"0", "0s", "0m"}:
+        return 0.0
+    try:
+        return duration(text).total_seconds()
+    except ValueError as error:
+        raise InvalidInputError(
+            f"--{option}: {text!r} is {error}", next_step="Write it as 90s, 12m, 48h or 2d."
+        ) from error
 
 
 def _file(name: str) -> Path:

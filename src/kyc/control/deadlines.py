@@ -15,6 +15,7 @@ from kyc.domain.ids import WorkloadName
 from kyc.domain.instance import Instance
 from kyc.domain.job import Attempt, Job
 from kyc.domain.offer import Purchase
+from kyc.planning.ahead import WorkLeft, work_left
 from kyc.planning.course import (
     Situation,
     available,
@@ -29,7 +30,6 @@ from kyc.planning.course import (
 from kyc.planning.deadline import Choice, DeadlinePolicy, JobTerms
 from kyc.planning.market import WorkAhead
 from kyc.planning.overhead import restart_overhead
-from kyc.planning.progress import WorkLeft, work_left
 from kyc.planning.recovery import JobView
 from kyc.planning.zones import LONGEST_RUN_S
 

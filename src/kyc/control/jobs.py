@@ -112,14 +112,7 @@ class Jobs:
             snapshots = await self.context.store.events_after(
                 max(0, seq - LOOKED_BACK), limit=LOOKED_BACK, wanted=wanted
             )
-        return foresee_work(
-            view.job,
-            view.attempts,
-            view.instances,
-            snapshots,
-            data_at=self.context.data_at,
-            now=self.context.clock.now(),
-        )
+        return foresee_work(view, snapshots, data_at=self.context.data_at)
 
     async def _make_place_in_stream(self, name: WorkloadName) -> None:
         stream = await self.context.stream_host.stream(name)

@@ -18,9 +18,9 @@ from kyc.domain.job import Attempt, Job
 from kyc.domain.offer import Purchase
 from kyc.domain.snapshot import SnapshotSummary
 from kyc.domain.workload import JobSpec
+from kyc.planning.ahead import forecast_of
 from kyc.planning.course import word_of
 from kyc.planning.ledger import cost_of, is_billing
-from kyc.planning.progress import forecast_of
 from kyc.snapshot.history import Verification
 from kyc.wire.agent import Pulse
 from kyc.wire.api import (

@@ -1,9 +1,10 @@
 """How long spot capacity stays and stays away: a prior learned from recordings, and the belief a job forms from it.
 
-A zone is in one of a few hidden regimes ("nearly always there", "flapping", "gone for hours"). Within a regime the
-chance that the capacity stays as it is depends on how long it has been so, and on how long it was last there without a
-break: short spells follow short ones. The prior holds the regimes; the belief weighs them by what was seen, tick by
-tick, also while the job waits or runs on demand.
+A zone is in one of a few hidden regimes ("nearly always there", "flapping", "gone for hours"), and after some days in
+another one: what was seen long ago says less than what was seen just now. Within a regime the chance that the capacity
+stays as it is depends on how long it has been so, and on how long it was last there without a break: short spells
+follow short ones. The prior holds the regimes; the belief weighs them by what was seen, tick by tick, also while the
+job waits or runs on demand.
 Used by `planning.deadline` and `planning.zones`; fitted by `simulate.fit`. It decides nothing and reads no file.
 """
 
@@ -14,7 +15,7 @@ import math
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kyc.domain.course import Learned
 
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
+    Numbers = TypeVar("Numbers", NDArray[np.float32], NDArray[np.float64])
 
 FIRST_AGE_STEPS = 6  # what is seen first began before: the middle of what a look at any time comes upon
+REGIME_S = 2 * 86400.0  # how long a zone stays in a regime, on average
 LEAST_CHANCE = 1e-4  # nothing stays for certain: a belief that rules a regime out could never come back
 
 
@@ -100,6 +103,15 @@ class AvailabilityPrior:
 
         return np.clip(np.array(self.stay, dtype=np.float64), LEAST_CHANCE, 1 - LEAST_CHANCE)
 
+    @cached_property
+    def shares(self) -> Array:
+        """The weights, in sum 1."""
+        import numpy as np  # noqa: PLC0415
+
+        weights = np.array(self.weights, dtype=np.float64)
+        shares: Array = weights / weights.sum()
+        return shares
+
     def spell_of(self, age_s: float) -> int:
         """Return the kind of a spell of that length."""
         return bisect_left(self.spells, age_s / self.step_s - 1e-9)
@@ -120,6 +132,12 @@ class AvailabilityPrior:
         return at
 
 
+def mixed(values: Numbers, others: Numbers, span_s: float) -> Numbers:
+    """Return the values of the regimes after that time, in which the zone may have come into any of the `others`."""
+    stays = math.exp(-span_s / REGIME_S)
+    return stays * values + (1 - stays) * others
+
+
 @dataclass(slots=True, kw_only=True)
 class Belief:
     """What is believed of one zone: the weight of each regime, whether it is there, for how long it has been so.
@@ -134,10 +152,7 @@ class Belief:
     spell: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
-        import numpy as np  # noqa: PLC0415
-
-        weights = np.array(self.prior.weights, dtype=np.float64)
-        self.weights = weights / weights.sum()
+        self.weights = self.prior.shares
         self.spell = len(self.prior.spells) // 2
 
     def learned(self) -> Learned | None:
@@ -166,7 +181,9 @@ class Belief:
         stayed = self.stays(span_s)
         likelihood = stayed if there == self.there else 1 - stayed
         weights = self.weights * likelihood
-        self.weights = weights / weights.sum()
+        total = weights.sum()
+        weights = weights / total if total > 0 else self.prior.shares  # a clock that jumped by a season tells nothing
+        self.weights = mixed(weights, self.prior.shares, span_s)
         if self.there and not there:
             self.spell = self.prior.spell_of(self.age_s)
         self.age_s = self.age_s + span_s if there == self.there else span_s

@@ -16,9 +16,9 @@ from kyc.domain.course import Course
 from kyc.domain.instance import LIVING, Instance
 from kyc.domain.job import Attempt
 from kyc.domain.offer import Offer, Pool, Purchase
+from kyc.planning.ahead import WorkLeft, unknown_because
 from kyc.planning.deadline import Choice, DeadlinePolicy, JobTerms, Observation
 from kyc.planning.overhead import LOCAL
-from kyc.planning.progress import WorkLeft, unknown_because
 from kyc.planning.recovery import AVOID_POOL_FOR, JobView
 from kyc.planning.zones import LONGEST_RUN_S, Candidate, worth_moving
 

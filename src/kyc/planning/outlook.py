@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kyc.planning.availability import mixed
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -26,7 +28,7 @@ IMPOSSIBLE = np.float32(1e6)  # in units of one step on demand: more than any jo
 MOST_STEPS = 450  # longer horizons are planned in steps of several ticks
 FINE_STEPS, KEPT_EVERY = 48, 4  # which of the steps are kept: memory, at no cost in the decisions
 SLACK_CELLS_A_STEP = 5  # resolution of the table where slack is scarce ...
-SLACK_GROWTH = 0.06  # ... and how the cells widen, relative to the slack, where it is not
+SLACK_GROWTH = 0.03  # ... and how the cells widen, relative to the slack, where it is not
 
 
 class Held(IntEnum):
@@ -94,12 +96,16 @@ class Shift:
         self.low = np.clip(np.searchsorted(points, target + 1e-6, side="right") - 1, 0, len(points) - 2)
         share = (target - points[self.low]) / (points[self.low + 1] - points[self.low])
         self.share = np.clip(share, 0, 1).astype(np.float32)
-        self.short = target < -1e-6
+        self.high = self.low + 1
+        self.short = int(np.searchsorted(target, -1e-6))  # so many points have not enough
 
     def __call__(self, values: Values) -> Values:
-        low = values[..., self.low]
-        moved: Values = low + self.share * (values[..., self.low + 1] - low)
-        moved[..., self.short] = IMPOSSIBLE
+        moved: Values = values.take(self.high, axis=-1)
+        low = values.take(self.low, axis=-1)
+        moved -= low
+        moved *= self.share
+        moved += low
+        moved[..., : self.short] = IMPOSSIBLE
         return moved
 
 
@@ -119,7 +125,7 @@ class Outlook:
         self.stay: Values = chances.astype(np.float32)[..., None]
         shape = (len(Held), *chances.shape, len(self.slack.points))
         self.values = np.empty((_place_of(steps) + 1, *shape), dtype=np.float32)
-        self._solve(steps, shape)
+        self._solve(prior, steps, shape)
 
     def after(self, left: int) -> Values:
         """Return the values with `left` steps left, or as near to that as is kept."""
@@ -130,11 +136,13 @@ class Outlook:
         """Return what the table says of a job with so much time left and slack, under what is believed of the zone."""
         return Reading(self, belief, left_s=left_s, slack_s=slack_s)
 
-    def _solve(self, steps: int, shape: tuple[int, ...]) -> None:
+    def _solve(self, prior: AvailabilityPrior, steps: int, shape: tuple[int, ...]) -> None:
+        shares = prior.shares.astype(np.float32)
         backup, after, into = _Backup(self), np.zeros(shape, np.float32), np.empty(shape, np.float32)
         self.values[0] = after
         for left in range(1, steps + 1):
-            backup.run(after, into, left)
+            others = (shares @ after.reshape(*shape[:2], -1)).reshape(shape[0], 1, *shape[2:])
+            backup.run(mixed(after, others, self.costs.step_s), into, left)  # it may be in any regime by then
             after, into = into, after
             if _is_kept(left) or left == steps:
                 self.values[_place_of(left)] = after

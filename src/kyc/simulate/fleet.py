@@ -11,6 +11,7 @@ from statistics import fmean
 from kyc.planning.zones import ZonesTerms
 from kyc.simulate.chart import draw_fleet
 from kyc.simulate.job import Run
+from kyc.simulate.picture import check_picture, write_picture
 from kyc.simulate.sweep import run_all
 from kyc.simulate.zones import Fleet, placing_policy, read_fleets, replay_zones
 from kyc.simulate.zones_bound import zones_cost
@@ -65,13 +66,15 @@ class FleetReport:
 
 def run(options: Options, told: Callable[[int, int], None] | None = None) -> FleetReport:
     """Replay every window of the file and report; InvalidInputError where the file or an option is of no use."""
+    if options.chart:
+        check_picture(options.chart)
     fleets = [fleet.of(options.zones) if options.zones else fleet for fleet in read_fleets(options.traces)]
     placing_policy(options.policy, _terms(options, fleets[0]), fleets[0])  # an unknown name is told before the work
     rows = run_all(_replay, [(options, fleet) for fleet in fleets], cores=options.cores, told=told)
     if options.chart:
         terms = _terms(options, fleets[0])
         one = replay_zones(terms, placing_policy(options.policy, terms, fleets[0]), fleets[0])
-        options.chart.write_text(draw_fleet(terms, fleets[0], one), encoding="utf-8")
+        write_picture(options.chart, draw_fleet(terms, fleets[0], one))
     bounds = [row.bound_usd for row in rows if row.bound_usd is not None]
     shares = [row.cost_over_on_demand for row in rows if row.cost_over_on_demand is not None]
     cost, bound = fmean(row.cost_usd for row in rows), fmean(bounds) if len(bounds) == len(rows) else None

@@ -22,6 +22,7 @@ from kyc.planning.deadline import Choice, DeadlinePolicy, JobTerms, Observation
 from kyc.simulate.bound import omniscient_cost
 from kyc.simulate.chart import draw_run
 from kyc.simulate.fit import load_prior
+from kyc.simulate.picture import check_picture, write_picture
 from kyc.simulate.recording import Bools, Recording, read_recordings
 
 PRICES = (0.9731, 3.06)  # USD per hour on spot and on demand, of the published benchmark (AWS p3.2xlarge)
@@ -144,6 +145,8 @@ class Report:
 
 def run(options: Options) -> Report:
     """Replay every recording of the file and report; InvalidInputError where the file or an option is of no use."""
+    if options.chart:
+        check_picture(options.chart)
     recordings = [
         one for one in (options.recordings or read_recordings(options.traces)) if options.zone in {None, one.zone}
     ]
@@ -163,7 +166,7 @@ def run(options: Options) -> Report:
             rows.append(_row(terms, window, one))
             last = last or (terms, window, one)
     if options.chart and last:
-        options.chart.write_text(draw_run(*last))
+        write_picture(options.chart, draw_run(*last))
     return _report(options.policy, rows)
 
 

@@ -63,7 +63,7 @@ class Section:
         """Return the error that names the place, the value and what it is."""
         return InvalidInputError(
             f"{self.place(key)}: {reprlib.repr(self.get(key))} is {what}",
-            next_step=next_step or f"Correct `{self.place(key)}` in the file.",
+            next_step=next_step or f"Correct `{self.place(key)}`.",
         )
 
 

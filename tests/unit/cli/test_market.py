@@ -67,6 +67,21 @@ def test_an_empty_answer_explains_itself(kyc: Kyc, master: ScriptedMaster) -> No
     assert "catalog refresh" in kyc("offers").out
 
 
+def test_a_cloud_that_there_is_not_is_refused_and_one_without_prices_is_explained(
+    kyc: Kyc, master: ScriptedMaster
+) -> None:
+    master.on("GET", "/offers", [])
+    master.on("GET", "/catalog", REPORT)
+    master.on("GET", "/clouds", [api.CloudRow(name="local", ready=True, message="")])
+    answer = kyc("offers", "--cloud", "mars")
+    assert answer.code == 2
+    assert "there is no cloud 'mars'" in answer.err
+    assert "Known are aws, local." in answer.err
+    empty = api.SearchReport(searched=0, total=0, removed=[], nearest=[])
+    master.on("GET", "/offers/explanation", empty)
+    assert "There are no offers" in kyc("offers", "--cloud", "local").out
+
+
 def test_info_sums_regions(kyc: Kyc, master: ScriptedMaster) -> None:
     master.on("GET", "/catalog", REPORT)
     out = kyc("catalog", "info").out

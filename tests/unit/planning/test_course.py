@@ -16,11 +16,11 @@ from kyc.domain.offer import Purchase
 from kyc.domain.progress import Pace, next_pace
 from kyc.domain.workload import JobSpec
 from kyc.planning.action import Dismiss, Move, Place, Release, Terminate
+from kyc.planning.ahead import MARGIN, WorkLeft, forecast_of, work_left
 from kyc.planning.course import Situation, available, is_moving, plan_course, safe_course, tick_of
 from kyc.planning.deadline import Choice, DeadlinePolicy
 from kyc.planning.ledger import Cost
 from kyc.planning.overhead import CLOUD_DEFAULT, LOCAL_DEFAULT, restart_overhead
-from kyc.planning.progress import MARGIN, WorkLeft, forecast_of, work_left
 from kyc.planning.recovery import JobView, plan_job
 
 NAME = WorkloadName("train")

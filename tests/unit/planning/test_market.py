@@ -16,10 +16,13 @@ from kyc.domain.ids import AttemptId, DeploymentId, InstanceId, WorkloadName
 from kyc.domain.instance import Instance, InstanceState
 from kyc.domain.job import Attempt, AttemptState, Job, JobState
 from kyc.domain.offer import Offer, Purchase
+from kyc.domain.progress import Pace
 from kyc.domain.workload import JobSpec, Requirement
 from kyc.planning.ahead import foresee_work
 from kyc.planning.egress import EGRESS, THIS_MACHINE, Place, egress_usd_per_gb
 from kyc.planning.market import ASSUMED_WORK, Market, WorkAhead, expect, rank_work
+from kyc.planning.recovery import JobView
+from kyc.planning.risk import read_risks
 
 ANYTHING = [Requirement()]
 HOUR = timedelta(hours=1)
@@ -92,6 +95,36 @@ def test_an_avoided_pool_is_the_last_resort() -> None:
     assert ranking.best_first[1].avoided
 
 
+def taken(of: Offer, *, refused: bool) -> Instance:
+    """Return an instance of ours that the provider interrupted, or never gave, ten minutes ago."""
+    at = START - timedelta(minutes=10)
+    return Instance(
+        id=InstanceId("i-1"),
+        deployment_id=DeploymentId("d-1"),
+        name="one",
+        offer=of,
+        state=InstanceState.FAILED if refused else InstanceState.TERMINATED,
+        requested_at=at - HOUR,
+        started_at=None if refused else at - HOUR,
+        ended_at=at,
+        interrupted_at=at,
+    )
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_pool_that_took_or_refused_our_instance_ranks_lower_by_what_it_may_cost(refused: bool) -> None:
+    first, second = offer(zone="east-a"), offer(zone="east-b")
+    risks = read_risks([taken(first, refused=refused)], now=START)
+    ahead = WorkAhead(work=8 * HOUR)
+    assert best(first, second, ahead=ahead) == first
+    ranking = rank_work([first, second], ANYTHING, ahead=ahead, market=Market(risks=risks))
+    assert [one.offer for one in ranking.best_first] == [second, first]
+    assert ranking.best_first[1].interruptions > ranking.best_first[0].interruptions
+    weeks_later = read_risks([taken(first, refused=refused)], now=START + timedelta(weeks=20))
+    forgotten = rank_work([first, second], ANYTHING, ahead=ahead, market=Market(risks=weeks_later))
+    assert forgotten.best_first[1].usd == pytest.approx(forgotten.best_first[0].usd, rel=1e-6)
+
+
 def test_the_numbers_are_json_and_name_the_next_best() -> None:
     offers = [offer(price=price, zone=price) for price in ("1", "2", "3", "4", "5")]
     story = rank_work(offers, ANYTHING, ahead=WorkAhead(), market=Market()).story()
@@ -122,6 +155,7 @@ def test_egress_prices() -> None:
 
 
 def test_what_is_ahead_follows_from_what_was_seen() -> None:
+    pace = Pace(attempt=AttemptId("train.1"), first=5, first_at=START, last=25, last_at=START + timedelta(seconds=2880))
     job = Job(
         name=WorkloadName("train"),
         spec=JobSpec(name=WorkloadName("train"), run="x"),
@@ -131,6 +165,7 @@ def test_what_is_ahead_follows_from_what_was_seen() -> None:
         sealed_key=b"",
         step=25,
         step_total=100,
+        pace=pace,
     )
     instance = Instance(
         id=InstanceId("i-1"),
@@ -155,12 +190,13 @@ def test_what_is_ahead_follows_from_what_was_seen() -> None:
         )
         for n, b, s in ((0, 10, 10), (1, 40, 30), (2, 70, 30))
     ]
-    now = START + HOUR
-    ahead = foresee_work(job, [attempt], {instance.id: instance}, snapshots, data_at=THIS_MACHINE, now=now)
+    view = JobView(job=job, attempts=[attempt], instances={instance.id: instance})
+    ahead = foresee_work(view, snapshots, data_at=THIS_MACHINE)
     assert ahead.work == 3 * HOUR
     assert ahead.restart == timedelta(seconds=25)  # 100 s, of which AWS itself takes 75
     assert (ahead.restore_bytes, ahead.written_bytes_per_h) == (70, 30)
-    new = foresee_work(replace(job, step=None), [], {}, [], data_at=THIS_MACHINE, now=now)
+    new = foresee_work(JobView(job=replace(job, step=None), attempts=[], instances={}), [], data_at=THIS_MACHINE)
     assert (new.work, new.restore_bytes, new.written_bytes_per_h) == (None, 0, 0)
-    back = foresee_work(job, [], {}, snapshots[:1], data_at=THIS_MACHINE, now=START - HOUR)
-    assert back.work is None  # a clock that jumped back tells nothing
+    back = replace(job, pace=replace(pace, last_at=START - HOUR))
+    unknown = foresee_work(JobView(job=back, attempts=[], instances={}), snapshots[:1], data_at=THIS_MACHINE)
+    assert unknown.work is None  # a clock that jumped back tells nothing

@@ -47,10 +47,10 @@ def wanted_machine(  # noqa: PLR0913  # one for each parameter of the query
         "arch": arch,
         "max_price": max_price,
     }
-    any_of, _ = parse_resources({key: value for key, value in asked.items() if value}, "query")
+    any_of, _ = parse_resources({key: value for key, value in asked.items() if value}, "")
     if gpu_memory is None:
         return any_of
-    wished = _amount("query.gpu_memory", gpu_memory)
+    wished = _amount("gpu_memory", gpu_memory)
     return tuple(replace(one, gpu_memory_gib=wished) for one in any_of)
 
 

@@ -9,7 +9,6 @@ import base64
 import sys
 import tempfile
 from pathlib import Path
-from typing import Literal
 
 from playwright.sync_api import Browser, Page
 
@@ -19,8 +18,6 @@ from kyc import Client
 
 IMAGES = ROOT / "docs" / "img"
 SIZES = {1440: 900, 390: 844}
-Theme = Literal["light", "dark"]
-THEMES: tuple[Theme, ...] = ("light", "dark")
 PAGES = {
     "overview": "/",
     "launch": "/launch",
@@ -35,6 +32,10 @@ PAGES = {
     "market": "/market",
     "settings": "/settings",
 }
+# Charts are drawn anew a frame after their room has changed.
+_DRAWN = (
+    "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 200, true))))"
+)
 _JOB = """name: train
 resources: {cpus: 1+, memory: 1+}
 run: |
@@ -54,8 +55,7 @@ def main() -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     with stage() as (client, home), chromium() as browser:
         instance = something_to_see(client, home)
-        for theme in THEMES:
-            take_all(browser, home, instance, theme)
+        take_all(browser, home, instance)
 
 
 def something_to_see(client: Client, home: Path) -> str:
@@ -76,19 +76,23 @@ def something_to_see(client: Client, home: Path) -> str:
     raise StageError("the job did not go on")
 
 
-def take_all(browser: Browser, home: Path, instance: str, theme: Theme) -> None:
-    """Take every page in one theme, in every size."""
-    page = browser.new_context(color_scheme=theme, locale="en-US").new_page()
+def take_all(browser: Browser, home: Path, instance: str) -> None:
+    """Take every page in every size and theme; what is shown is the same in all four."""
+    page = browser.new_context(color_scheme="light", locale="en-US").new_page()
     page.set_default_timeout(120_000)
     sign_in(page, home)
-    for width, height in SIZES.items():
-        page.set_viewport_size({"width": width, "height": height})
-        for name, path in PAGES.items():
-            page.goto(url_of(home) + path.format(instance=instance))
-            page.get_by_role("heading", level=1).wait_for()
-            page.wait_for_function("!document.querySelector('.bones')")
-            page.evaluate("document.fonts.ready")
-            take(page, IMAGES / f"{name}-{width}-{theme}.webp")
+    for name, path in PAGES.items():
+        page.goto(url_of(home) + path.format(instance=instance))
+        page.get_by_role("heading", level=1).wait_for()
+        page.wait_for_function("!document.querySelector('.bones')")
+        page.evaluate("document.fonts.ready")
+        for theme, other in (("light", "Dark theme"), ("dark", "Light theme")):
+            for width, height in SIZES.items():
+                page.set_viewport_size({"width": width, "height": height})
+                page.wait_for_function(_DRAWN)
+                take(page, IMAGES / f"{name}-{width}-{theme}.webp")
+            switch = page.get_by_role("button", name=other, include_hidden=True)
+            switch.evaluate("button => button.click()")  # without a mouse, whose place would be seen
 
 
 def take(page: Page, file: Path) -> None:

@@ -54,7 +54,7 @@ def test_an_instance_is_launched_and_taken_away_without_a_mouse(page: Page) -> N
     press(page, "link", "Launch")
     expect(page.get_by_role("heading", level=1, name="Launch")).to_be_visible()
     focus(page, "tab", "Job")
-    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")  # round to the last
     press(page, "button", LAUNCH)
     dialog = page.get_by_role("alertdialog")
     expect(dialog).to_be_visible()
@@ -62,6 +62,7 @@ def test_an_instance_is_launched_and_taken_away_without_a_mouse(page: Page) -> N
     expect(dialog).to_be_hidden()
     expect(focused(page)).to_have_accessible_name(LAUNCH)  # one is where one was
     page.keyboard.press("Enter")
+    expect(dialog.get_by_role("button", name="Launch")).to_be_enabled()
     press(page, "button", "Launch")
     expect(page.get_by_role("log", name="Terraform log")).to_contain_text("Apply complete!")
     press(page, "link", re.compile("^i-"))

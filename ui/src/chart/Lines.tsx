@@ -89,6 +89,7 @@ function options(
       {
         ...axis,
         grid: { show: false },
+        size: 28,
         space: 90,
         values: (_, splits, __, ___, stepS) => splits.map((s) => clock(stepS)(new Date(s * 1000))),
       },

@@ -45,7 +45,7 @@ class Kyc:
         return done
 
     def up(self, *options: str) -> None:
-        self.run("up", "--detach", "--port", "0", *options)
+        self.run("up", "--detach", "--port", "0", *options, timeout_s=180)  # on a machine as busy as it gets
 
     def eventually(self, what: str, look: Callable[[], T | None], *, timeout_s: float = 30) -> T:
         """Return what `look` finds; fail when it finds nothing in time. A master that is away is waited for."""
@@ -67,8 +67,8 @@ def living(home: Path, *options: str, env: Mapping[str, str] | None = None) -> I
     """A kyc that is up, and ended with everything that it ran."""
     with Client(home=home) as client:
         made = Kyc(home, client, env or {})
-        made.up(*options)
         try:
+            made.up(*options)
             yield made
         finally:
             made.run("down", "--all", timeout_s=120)

@@ -40,3 +40,13 @@ test("what no event says is not shown as done", () => {
 test("a bare instance has no work to recover", () => {
   expect(recoveries([at(1, "instance.noticed", "i-bare", { workload: null })])).toEqual([]);
 });
+
+test("a service goes on when a replica is ready on another instance", () => {
+  const [one] = recoveries([
+    at(10, "instance.noticed", "i-old", { workload: "web" }),
+    at(10, "replica.ready", "web", { instance: "i-old" }),
+    at(12, "replica.ready", "shop", { instance: "i-new" }),
+    at(13, "replica.ready", "web", { instance: "i-new" }),
+  ]);
+  expect(one).toMatchObject({ workload: "web", tookS: 3 });
+});

@@ -38,7 +38,10 @@ function oneOf(noticed: EventRow, workload: string, later: readonly EventRow[]):
     instance === null
       ? undefined
       : later.find((event) => event.kind === kind && (event.subject === instance || event.data.instance === instance));
-  const resumed = on("job.resumed", replacement) ?? on("job.started", replacement);
+  const served = later.find(
+    (event) => event.kind === "replica.ready" && event.subject === workload && event.data.instance !== noticed.subject,
+  );
+  const resumed = on("job.resumed", replacement) ?? on("job.started", replacement) ?? served;
   const at = {
     noticed,
     replacement: requested,

@@ -99,7 +99,7 @@ if TYPE_CHECKING:
         VerificationReport,
         VerifiedSnapshot,
     )
-    from kyc.wire.api.stream import FindingRow, MigrateRequest, MigrationRow, StreamCheck, StreamRequest
+    from kyc.wire.api.stream import FindingRow, MigrateRequest, MigrationRow, StreamCheck, StreamRequest, StreamState
     from kyc.wire.api.user import (
         Me,
         NewToken,
@@ -237,6 +237,7 @@ _NAMES = {
         "MigrationRow",
         "StreamCheck",
         "StreamRequest",
+        "StreamState",
     ),
     "user": (
         "Me",
@@ -359,6 +360,7 @@ __all__ = [
     "SnapshotRow",
     "StreamCheck",
     "StreamRequest",
+    "StreamState",
     "SweepReply",
     "SweepRequest",
     "TargetChange",

@@ -30,8 +30,12 @@ PAGES = {
     "instance": "/instances/{instance}",
     "events": "/events?kind=important",
     "market": "/market",
+    "simulate": "/simulate",
+    "notifications": "/notifications",
     "settings": "/settings",
 }
+_LOADED = """() => document.querySelector('h1') && document.querySelector('.live[data-link=live]')
+  && !document.querySelector('.bones, .term-note')"""
 # Charts are drawn anew a frame after their room has changed.
 _DRAWN = (
     "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 200, true))))"
@@ -83,8 +87,9 @@ def take_all(browser: Browser, home: Path, instance: str) -> None:
     sign_in(page, home)
     for name, path in PAGES.items():
         page.goto(url_of(home) + path.format(instance=instance))
-        page.get_by_role("heading", level=1).wait_for()
-        page.wait_for_function("!document.querySelector('.bones')")
+        page.wait_for_function(_LOADED)
+        if name == "simulate":
+            simulate(page)
         page.evaluate("document.fonts.ready")
         for theme, other in (("light", "Dark theme"), ("dark", "Light theme")):
             for width, height in SIZES.items():
@@ -93,6 +98,13 @@ def take_all(browser: Browser, home: Path, instance: str) -> None:
                 take(page, IMAGES / f"{name}-{width}-{theme}.webp")
             switch = page.get_by_role("button", name=other, include_hidden=True)
             switch.evaluate("button => button.click()")  # without a mouse, whose place would be seen
+
+
+def simulate(page: Page) -> None:
+    """Have a what-if on a made-up recording."""
+    page.get_by_role("button", name="Make an example").click()
+    page.get_by_role("button", name="Simulate").click()
+    page.get_by_role("table").wait_for()
 
 
 def take(page: Page, file: Path) -> None:

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.timeout(300)
 PAGES = (
     "/",
     "/launch",
+    "/launch?what=service",
     "/launch?what=instances",
     "/jobs",
     "/services",
@@ -22,9 +23,14 @@ PAGES = (
     "/instances?view=grid",
     "/events",
     "/market",
+    "/simulate",
+    "/simulate?what=service",
+    "/notifications",
+    "/notifications?tab=targets",
     "/settings",
     "/settings?tab=budgets",
     "/settings?tab=people",
+    "/settings?tab=stream",
     "/settings?tab=about",
     "/nowhere",
 )

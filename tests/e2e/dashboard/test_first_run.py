@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import Kyc
-from tests.e2e.dashboard.browser import tab, token_of, url_of
+from tests.e2e.dashboard.browser import serious_faults, tab, token_of, url_of
 from tests.e2e.dashboard.steps import download, go, interrupt, is_done
 
 pytestmark = pytest.mark.timeout(300)
@@ -81,6 +81,7 @@ def submit_the_job(page: Page) -> None:
 def see_it_run(page: Page) -> None:
     expect(page.get_by_role("heading", name="count Running")).to_be_visible()
     expect(page.get_by_role("log", name="Logs")).to_contain_text("step 40/60")
+    assert not serious_faults(page)
 
 
 def take_its_instance_away(page: Page) -> None:
@@ -97,6 +98,7 @@ def see_it_recover(page: Page) -> None:
         "The work goes on",
     ):
         is_done(page, step)
+    assert not serious_faults(page)
 
 
 def the_files_are_what_the_job_wrote(page: Page) -> None:

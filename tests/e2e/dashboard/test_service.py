@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Kyc
-from tests.e2e.dashboard.browser import url_of
+from tests.e2e.dashboard.browser import serious_faults, url_of
 from tests.e2e.dashboard.steps import go, interrupt
 
 pytestmark = pytest.mark.timeout(300)
@@ -43,6 +43,7 @@ def test_no_request_fails_while_an_instance_is_taken_away(master: Kyc, page: Pag
         interrupt(other, "10 s")
         expect(other.get_by_role("heading", name=re.compile("Terminated"))).to_be_visible()
     expect(answers).to_have_count(3)  # the replacement's replica answers too
+    assert not serious_faults(page)
     page.get_by_role("button", name="Pause").click()
     expect(page.get_by_role("button", name="Send 10")).to_be_enabled()
     sent = page.get_by_role("status").filter(has_text="answered")

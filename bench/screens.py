@@ -28,7 +28,7 @@ PAGES = {
     "service": "/services/web",
     "instances": "/instances",
     "instance": "/instances/{instance}",
-    "events": "/events?kind=important",
+    "events": "/events",
     "market": "/market",
     "simulate": "/simulate",
     "notifications": "/notifications",

@@ -177,7 +177,7 @@ def first_visit(browser: Browser, home: Path) -> Visit:
 def scroll_events(browser: Browser, home: Path) -> Scrolled:
     """Scroll through the timeline, once all of it was read by going to its end again and again."""
     page = signed_in(browser, home)
-    page.goto(f"{url_of(home)}/events")
+    page.goto(f"{url_of(home)}/events?kind=all")
     page.get_by_role("feed").get_by_role("article").first.wait_for()
     page.evaluate("window.going = setInterval(() => scrollTo(0, document.documentElement.scrollHeight), 50)")
     page.wait_for_function("!document.querySelector('.count').innerText.endsWith('+')")

@@ -154,7 +154,7 @@ async def changes(folder: Path, out: Figures) -> None:
             out |= {"drain_failed": None, "why_drain_failed": "needs wrk"}
             return
         took = await shifts(kind, folder / f"h100-{kind}", endpoints=100, times=20) if kind == "haproxy" else few
-        found = await drain(kind, folder / f"drain-{kind}", cycles=12, kills=3)
+        found = await drain(kind, folder / f"drain-{kind}", cycles=12, requests=27_000, kills=3)
         out |= {f"drain_failed_{kind}": found.failed, f"kill_failed_{kind}": found.kill_failed}
         out |= {f"shift_ms_p50_{kind}": p50(took), f"shift_ms_max_{kind}": round(max(took), 1)}
         print(

@@ -126,29 +126,37 @@ def bare_envoy(folder: Path, backends: Sequence[int], port: int) -> list[str]:
 
 
 def bare_haproxy(folder: Path, backends: Sequence[int], port: int) -> list[str]:
-    """Return HAProxy as one configures it by hand."""
+    """Return HAProxy as one configures it by hand who wants what ours does: checks, retries, X-Forwarded-*."""
     found = program("haproxy")
     if found is None:
         raise UnavailableError("HAProxy is not installed")
-    servers = "\n".join(f"    server s{number} 127.0.0.1:{at}" for number, at in enumerate(backends))
+    servers = "\n".join(f"    server s{number} 127.0.0.1:{at} check inter 1s" for number, at in enumerate(backends))
     config = folder / "bare-haproxy.cfg"
     config.write_text(
         f"""global
     nbthread 1
     maxconn 4000
+    stats socket {folder}/bare-haproxy.sock mode 600 level admin
 defaults
     mode http
     timeout connect 1s
     timeout client 60s
     timeout server 60s
+    timeout tunnel 1h
     option http-keep-alive
     option forwardfor
     http-reuse always
+    retries 3
+    option redispatch 1
+    retry-on conn-failure empty-response
 frontend f
     bind 127.0.0.1:{port}
+    http-request set-header X-Forwarded-Proto http
+    http-request set-header X-Forwarded-Host %[req.hdr(host)] unless {{ req.hdr(x-forwarded-host) -m found }}
     default_backend b
 backend b
     balance roundrobin
+    http-request disable-l7-retry unless {{ method GET HEAD OPTIONS }}
 {servers}
 """
     )

@@ -69,14 +69,17 @@ def _start_replica() -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-m", "bench.edge_replica"], stdout=subprocess.PIPE, text=True)
 
 
-async def drain(kind: str, folder: Path, *, cycles: int, kills: int) -> Tally:
-    """Replace the replicas one by one under load, then kill some; two serve at any time."""
+async def drain(kind: str, folder: Path, *, cycles: int, requests: int, kills: int) -> Tally:
+    """Replace the replicas one by one under load, so often and until so many were asked; then kill some.
+
+    Two serve at any time.
+    """
     tally, edge, port = Tally(), make(kind, folder), free_port()
     fleet = [await Replica.start(0), await Replica.start(1)]
     try:
         await edge.ensure()
         await edge.apply([service(port, [each.at() for each in fleet])])
-        await _replaced(edge, port, fleet, tally, cycles)
+        await _replaced(edge, port, fleet, tally, cycles, requests)
         for number in range(kills):
             await _killed(edge, port, fleet, tally, 1000 + number)
     finally:
@@ -86,12 +89,13 @@ async def drain(kind: str, folder: Path, *, cycles: int, kills: int) -> Tally:
     return tally
 
 
-async def _replaced(edge: Edge, port: int, fleet: list[Replica], tally: Tally, cycles: int) -> None:
+async def _replaced(edge: Edge, port: int, fleet: list[Replica], tally: Tally, cycles: int, requests: int) -> None:
     """Drain and replace the oldest replica again and again, under wrk, slow requests and WebSockets."""
     stopped = asyncio.Event()
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as client:
         slow = [asyncio.create_task(_slow(client, port, stopped, tally)) for _ in range(6)]
-        for number in range(2, cycles + 2):
+        while tally.cycles < cycles or (tally.requests < requests and tally.cycles < 5 * cycles):
+            number = tally.cycles + 2
             wrk = start_wrk(f"http://127.0.0.1:{port}/", seconds=3, connections=16)
             sockets = [await client.ws_connect(f"http://127.0.0.1:{port}/ws") for _ in range(4)]
             new = await Replica.start(number)

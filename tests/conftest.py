@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,9 @@ from tests.postgres.server import close_shared_server as close_postgres
 # How long drawing takes says more of the machine's load than of a strategy.
 settings.register_profile("kyc", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("kyc")
+
+# Masters of tests leave nothing in the keyring of whoever runs them.
+os.environ["KYC_KEYRING"] = "off"
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -60,6 +60,10 @@ _PROBES: dict[str, tuple[Callable[[], bool], str]] = {
         lambda: _runs("unshare", "-Urn", "true") and shutil.which("ip") is not None,
         "no unprivileged user namespaces, or no iproute2",
     ),
+    "root": (
+        lambda: os.geteuid() == 0 and _runs("unshare", "--net", "--mount", "true") and shutil.which("ip") is not None,
+        "no right to make networks and mounts (root), or no iproute2",
+    ),
     "docker": (docker.can_be_had, "no Docker engine answers, and none can be started (dockerd, iproute2, root)"),
     "kafka": (jars.can_be_had, "no Java 17 for Apache Kafka, or neither its jars (KAFKA_HOME) nor Maven to fetch them"),
     "azurite": (blobs.can_be_had, "no Node, or neither Azurite (.cache/azurite) nor npm to fetch it"),

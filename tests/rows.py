@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 
 from kyc.wire import api
@@ -51,6 +51,13 @@ def instance(**changes: object) -> api.InstanceRow:
         cost_usd=0.001,
     )
     return replace(row, **changes)  # type: ignore[arg-type]
+
+
+def interrupted(**changes: object) -> api.InterruptedRow:
+    row = instance(**changes)
+    return api.InterruptedRow(
+        **{one.name: getattr(row, one.name) for one in fields(row)}, how="evicted by the provider"
+    )
 
 
 def offer(**changes: object) -> api.OfferRow:

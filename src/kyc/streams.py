@@ -6,6 +6,8 @@ Back ends are imported when they are asked for: an agent loads the one it uses a
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit, urlunsplit
 
 from kyc.domain.errors import InvalidInputError
@@ -14,6 +16,14 @@ from kyc.domain.snapshot import StreamAccess
 from kyc.ports.stream import Stream
 
 SCHEMES = ("nats", "tls", "kafka", "s3", "gs", "az", "file")
+_LESS = {  # how workloads that may not trust each other are kept apart where agents share a credential
+    "nats": "Give an account's seed (SA…) as the token, of a server in operator mode: agents then get their own.",
+    "tls": "Give an account's seed (SA…) as the token, of a server in operator mode: agents then get their own.",
+    "kafka": "Give each group of workloads a master, with a prefix and a user of its own, and ACLs on the prefix.",
+    "file": "Give each group of workloads a folder of its own, and its instances that folder only.",
+    "objects": "Give each group of workloads a master and a policy on its prefix, and keep versions of objects.",
+}
+_NARROWED_LASTS = timedelta(days=7)
 
 
 def connect(access: StreamAccess) -> Stream:
@@ -56,6 +66,26 @@ def _unknown(url: str) -> InvalidInputError:
     )
 
 
+def narrow(access: StreamAccess, workload: str, *, now: datetime) -> StreamAccess:
+    """Return what an agent of one workload gets of a master's access: less than that where the back end can.
+
+    A NATS account's seed makes a credential for the workload alone, for a week. Anything else is handed on as it is.
+    """
+    if not makes_own(access):
+        return replace(access, workload=workload)
+    from kyc.adapters.nats.nkey import Key  # noqa: PLC0415
+    from kyc.adapters.nats.user import agent_token  # noqa: PLC0415
+
+    issued, lasts_s = int(now.timestamp()), int(_NARROWED_LASTS.total_seconds())
+    token = agent_token(Key.from_seed(access.token), workload, issued=issued, expires=issued + lasts_s)
+    return replace(access, workload=workload, token=token, lasts_s=lasts_s)
+
+
+def makes_own(access: StreamAccess) -> bool:
+    """Say whether this access can make a credential of its own for each workload."""
+    return urlsplit(access.url).scheme in {"nats", "tls"} and access.token.startswith("SA")
+
+
 async def check(access: StreamAccess) -> list[Finding]:
     """Try the stream out with these credentials before anything relies on it: the back end's own, then what all share.
 
@@ -65,6 +95,8 @@ async def check(access: StreamAccess) -> list[Finding]:
 
     stream = connect(access)
     findings = await _check_own(access)
+    if any(finding.verdict is not Verdict.BAD for finding in findings):
+        findings.append(_agents(access))
     if not any(finding.verdict is Verdict.BAD for finding in findings):
         try:
             findings += await try_out(stream, f"check-{secrets.token_hex(4)}")
@@ -94,6 +126,16 @@ async def _check_own(access: StreamAccess) -> list[Finding]:
             from kyc.adapters.nats.stream import address_of  # noqa: PLC0415
 
             return await check_server(address_of(access))
+
+
+def _agents(access: StreamAccess) -> Finding:
+    """Say what an agent would hold."""
+    if makes_own(access):
+        text = "each agent gets a credential of its own, for its workload alone, which expires"
+        return Finding(subject="agents", verdict=Verdict.GOOD, text=text)
+    text = "every agent gets this very credential: it cannot read other workloads' files, but could delete them"
+    step = _LESS.get(urlsplit(access.url).scheme, _LESS["objects"])
+    return Finding(subject="agents", verdict=Verdict.WARNING, text=text, next_step=step)
 
 
 def shown(url: str) -> str:

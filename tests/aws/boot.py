@@ -64,11 +64,16 @@ class Boots:
 
     def run(self) -> None:
         """Go on until it is over."""
+        told = len(self.aws.experiments())
         while not self._over.wait(_LOOK_S):
             running = {key: region for region in self.regions for key in self.aws.running(region)}
             for key, region in running.items():
                 if key not in self.machines:
                     self.machines[key] = self._boot(key, region)
+            begun = self.aws.experiments()
+            for one in begun[told:]:  # the Fault Injection Service is AWS too
+                self.give_notice(one["target"].rpartition("/")[2])
+            told = len(begun)
             for key, machine in list(self.machines.items()):
                 if machine.ends_at is not None and datetime.now(UTC) >= machine.ends_at and key in running:
                     self.aws.client(region=machine.region).terminate_instances(InstanceIds=[key])

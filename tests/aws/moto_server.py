@@ -1,10 +1,11 @@
-"""A process that is AWS for the tests: moto's EC2, STS and IAM on loopback, with the failures that moto does not have.
+"""A process that is AWS for the tests: moto's EC2, STS and IAM on loopback, with what moto does not have.
 
     python -m tests.aws.moto_server        prints {"url": "http://127.0.0.1:PORT"} and serves until it is ended
 
 POST /test/faults with {"action", "code", "status", "times", "where"} makes the next `times` calls of an action fail as
 EC2 does; `where` is a text that must stand in the request (a zone's subnet, a region's host). GET /test/calls lists the
-actions that came, in order. Images that moto lacks (today's Ubuntu) are added in the shape that moto keeps its own in.
+actions that came, in order, each with its form. Images that moto lacks (today's Ubuntu) are added in the shape that
+moto keeps its own in.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
+
+from tests.aws.fis import FaultInjection
 
 IMAGES = {
     "ubuntu/images/hvm-ssd-gp3/ubuntu-resolute-26.04-amd64-server-20260401": ("099720109477", "x86_64"),
@@ -41,7 +44,8 @@ class Faulty:
         self._app = app
         self._lock = threading.Lock()
         self._faults: list[dict[str, Any]] = []
-        self._calls: list[dict[str, str]] = []
+        self._calls: list[dict[str, Any]] = []
+        self._fis = FaultInjection()
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         """Answer a request."""
@@ -52,9 +56,13 @@ class Faulty:
             return self._set(json.loads(body), start)
         if path == "/test/calls":
             return _reply(start, "200 OK", "application/json", json.dumps(self._calls))
-        action = parse_qs(body.decode(errors="replace")).get("Action", [""])[0]
-        region = _region(environ)
-        fault = self._note(action, region, f"{region} {body.decode(errors='replace')}")
+        if path == "/test/experiments":
+            return _reply(start, "200 OK", "application/json", json.dumps(self._fis.begun))
+        answer = self._fis.answer(environ["REQUEST_METHOD"], path, body)
+        if answer is not None:
+            return _reply(start, f"{answer[0]} Answered", "application/json", json.dumps(answer[1]))
+        form = {key: values[0] for key, values in parse_qs(body.decode(errors="replace")).items()}
+        fault = self._note(form, _region(environ), body.decode(errors="replace"))
         if fault is None:
             return self._app(environ, start)
         text = _ERROR.format(code=fault["code"], message=fault.get("message", fault["code"]))
@@ -67,11 +75,13 @@ class Faulty:
                 self._calls = []
         return _reply(start, "200 OK", "application/json", "{}")
 
-    def _note(self, action: str, region: str, request: str) -> dict[str, Any] | None:
+    def _note(self, form: dict[str, str], region: str, request: str) -> dict[str, Any] | None:
+        action = form.get("Action", "")
         with self._lock:
-            self._calls.append({"action": action, "region": region})
+            self._calls.append({"action": action, "region": region, "form": form})
             for fault in self._faults:
-                if fault["action"] == action and fault.get("where", "") in request and fault["times"] > 0:
+                is_meant = fault.get("where", "") in f"{region} {request}"
+                if fault["action"] == action and is_meant and fault["times"] > 0:
                     fault["times"] -= 1
                     return fault
         return None

@@ -63,9 +63,18 @@ class Aws:
         self._post("/test/faults", None)
 
     def calls(self, action: str) -> int:
-        """Return how often an action was asked for since the last fault was set or the last reset."""
+        """Return how often an action was asked for since the faults were forgotten or the last reset."""
+        return len(self.requests(action))
+
+    def requests(self, action: str) -> list[dict[str, str]]:
+        """Return what an action was asked with each time, as EC2's own parameters."""
         with urllib.request.urlopen(f"{self.url}/test/calls", timeout=30) as answer:
-            return sum(1 for call in json.load(answer) if call["action"] == action)
+            return [call["form"] for call in json.load(answer) if call["action"] == action]
+
+    def experiments(self) -> list[dict[str, str]]:
+        """Return what the Fault Injection Service was told to begin."""
+        with urllib.request.urlopen(f"{self.url}/test/experiments", timeout=30) as answer:
+            return list(json.load(answer))
 
     def client(self, service: str = "ec2", region: str = "us-east-1") -> Any:
         """Return boto3's client, as the tests' own eyes."""

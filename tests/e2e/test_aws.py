@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from kyc.wire.api import EventRow, InstanceRow
-from tests.aws.boot import Boots, booting
+from kyc.wire.api import InstanceRow
+from tests.aws.boot import booting
 from tests.aws.stand import Aws, aws_running
 from tests.e2e.conftest import Kyc, living
 from tests.e2e.processes import kill, master_pid
@@ -38,6 +38,7 @@ keep: [out/]
 progress: 'step (?P<step>\\d+)'
 snapshot_interval: 0.5s
 """
+FIS_ROLE = "arn:aws:iam::123456789012:role/interrupt"
 PATIENT_S = 600.0  # Terraform's provider takes some seconds of a free machine to start, each time
 pytestmark = pytest.mark.timeout(1800)
 
@@ -61,6 +62,7 @@ def kyc(aws: Aws, tmp_path: Path) -> Iterator[Kyc]:
 
 def add_account(kyc: Kyc, aws: Aws, folder: Path) -> None:
     fields = (f"access_key_id={KEY_ID}", f"secret_access_key=@{folder / 'secret'}", f"endpoint={aws.url}")
+    fields = (*fields, f"fis_role={FIS_ROLE}")
     options = [part for field in fields for part in ("--set", field)]
     added = json.loads(kyc.run("cloud", "add", "aws", *options, "--json", timeout_s=PATIENT_S).stdout)
     assert added["accepted"]
@@ -103,18 +105,18 @@ def test_a_job_moves_to_another_region_and_home(
 ) -> None:
     add_account(kyc, aws, tmp_path)
     (tmp_path / "job.yaml").write_text(JOB)
-    with booting(aws, tmp_path / "machines", "us-east-1", "us-west-2") as boots:
+    with booting(aws, tmp_path / "machines", "us-east-1", "us-west-2"):
         name = kyc.client.run_job(tmp_path / "job.yaml").name
         places = []
         for number in (1, 2):
             one = kyc.eventually(f"attempt {number}", lambda n=number: working(kyc, name, n), timeout_s=PATIENT_S)
             places.append((one.cloud, one.region))
-            assert one.provider_id is not None
-            noticed(boots, one.provider_id)
+            told = kyc.run("interrupt", one.id, "--notice", "120", timeout_s=PATIENT_S).stdout
+            assert "interrupted by AWS's Fault Injection Service" in told
         row = kyc.client.wait(name, timeout_s=PATIENT_S)
         assert row.state == "succeeded"
-        last = kyc.client.workload(name).attempts[-1]
-        assert [*places, (kyc.client.instance(last.instance).cloud, "")][2][0] == "local"
+        attempted = [one.instance for one in kyc.client.workload(name).attempts]
+        assert kyc.client.instance(attempted[-1]).cloud == "local"
         assert {place[1] for place in places} == {"us-east-1", "us-west-2"}
         kyc.eventually("the end at AWS", lambda: True if not aws.running() else None, timeout_s=PATIENT_S)
     kyc.run("restore", name, "--to", str(tmp_path / "back"))
@@ -123,9 +125,13 @@ def test_a_job_moves_to_another_region_and_home(
     attempts = [attempt for _, attempt in steps]
     assert attempts == sorted(attempts, key=lambda one: int(one.rsplit(".")[-1]))  # one at a time
     assert len(set(attempts)) == 3
-    events = kyc.client.events(after=0, limit=10_000, kinds=["instance.noticed", "job.resumed"])
-    record_property("rto_s", recovery_times(events))
-    assert len(recovery_times(events)) == 2
+    shown = json.loads(kyc.run("show", name, "--json").stdout)["recoveries"]
+    assert [(one["noticed"], one["instance"]) for one in shown] == [(True, one) for one in attempted[:2]]
+    resumed = kyc.client.events(after=0, limit=10_000, kinds=["job.resumed"])
+    times = [one["to_resumed_s"] for one in shown]
+    assert times == [event.data["recovery_s"] for event in resumed]
+    assert "after the interruption" in kyc.run("why", name).stdout
+    record_property("rto_s", times)
 
 
 def recorded(kyc: Kyc) -> list[InstanceRow] | None:
@@ -140,22 +146,6 @@ def working(kyc: Kyc, name: str, number: int) -> InstanceRow | None:
     row = kyc.client.instance(attempts[-1].instance)
     alone = sum(one.state == "running" for one in attempts) == 1
     return row if row.state == "ready" and row.provider_id and alone else None  # its agent may come before its id
-
-
-def noticed(boots: Boots, provider_id: str) -> None:
-    boots.give_notice(provider_id)
-
-
-def recovery_times(events: list[EventRow]) -> list[float]:
-    """Return the seconds from each notice to the work going on."""
-    times, since = [], None
-    for event in events:
-        if event.kind == "instance.noticed":
-            since = event.at
-        elif since is not None:
-            times.append(round((event.at - since).total_seconds(), 1))
-            since = None
-    return times
 
 
 def environments(home: Path, *, engines: bool) -> list[bytes]:

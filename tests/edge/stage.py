@@ -140,6 +140,7 @@ class Stage:
         pid = self.edge.pid()  # type: ignore[attr-defined]  # all that are a process have it
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # reaped by whoever started it
         return int(pid)
 
     def again(self) -> Edge:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from kyc.adapters.nats.host import NatsHost
+from kyc.adapters.nats.host import HostOptions, NatsHost
 from kyc.adapters.system.clock import SystemClock
 from kyc.wire.agent import Assignment
 from tests.unit.agent.scripted_master import EnrolmentDesk, ScriptedMaster, enrolment_desk, scripted_master
@@ -116,9 +116,9 @@ class Site:
 
 
 @asynccontextmanager
-async def site(folder: Path) -> AsyncIterator[Site]:
+async def site(folder: Path, options: HostOptions | None = None) -> AsyncIterator[Site]:
     """Run the site, with an empty place for the workload `train`."""
-    host = NatsHost(folder / "nats", clock=SystemClock())
+    host = NatsHost(folder / "nats", clock=SystemClock(), options=options)
     async with AsyncExitStack() as stack:
         await host.ensure()
         stack.push_async_callback(host.stop)

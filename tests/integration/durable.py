@@ -1,4 +1,7 @@
-"""The durable back ends as processes that can be killed, for tests that hold all of them to the same."""
+"""The durable back ends as processes that can be killed, for tests that hold all of them to the same.
+
+Each may be reached through a `Wire`; the master's rights then go past it.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,16 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from kyc.adapters.nats.host import NatsHost
 from kyc.adapters.system.clock import SystemClock
 from kyc.domain.snapshot import StreamAccess
 from kyc.ports.stream import Stream
 from kyc.streams import connect
+from tests.emulators.wire import Wire
 from tests.kafka.broker import Broker
 from tests.needs import need
 from tests.objects.server import ObjectServer
@@ -41,7 +46,7 @@ class Durable:
 
 
 @asynccontextmanager
-async def nats(folder: Path) -> AsyncIterator[Durable]:
+async def nats(folder: Path, wire: Wire | None = None) -> AsyncIterator[Durable]:
     host = NatsHost(folder / "nats", clock=SystemClock())
     await host.ensure()
 
@@ -55,42 +60,59 @@ async def nats(folder: Path) -> AsyncIterator[Durable]:
 
     try:
         master = host.master_access()
-        yield Durable(name="nats", access=await host.access("train"), master=master, kill=kill, start=start)
+        access = through(wire, await host.access("train"), int(master.url.rpartition(":")[2]))
+        yield Durable(name="nats", access=access, master=master, kill=kill, start=start)
     finally:
         await host.stop()
 
 
 @asynccontextmanager
-async def kafka(folder: Path) -> AsyncIterator[Durable]:
+async def kafka(folder: Path, wire: Wire | None = None) -> AsyncIterator[Durable]:
     need("kafka")
-    broker = Broker()
+    broker = Broker(advertised_port=wire.port if wire else None)
     try:
         await asyncio.to_thread(broker.start)
-        access = StreamAccess(url=f"kafka://{broker.address}?timeout=10", workload="train")
-        yield Durable(name="kafka", access=access, master=access, kill=broker.kill, start=broker.start)
+        master = StreamAccess(url=f"kafka://{broker.address}?timeout=10", workload="train")
+        access = through(wire, master, broker.port)
+        yield Durable(name="kafka", access=access, master=master, kill=broker.kill, start=broker.start)
     finally:
         await asyncio.to_thread(broker.close)
 
 
 @asynccontextmanager
-async def objects(folder: Path) -> AsyncIterator[Durable]:
+async def objects(folder: Path, wire: Wire | None = None) -> AsyncIterator[Durable]:
     need("objects")
     server = ObjectServer()
     try:
         await asyncio.to_thread(server.start)
-        access = StreamAccess(url=server.url(fresh_folder()) + "&timeout=5", workload="train", token=server.token)
-        yield Durable(name="objects", access=access, master=access, kill=server.kill, start=server.start)
+        master = StreamAccess(url=server.url(fresh_folder()) + "&timeout=5", workload="train", token=server.token)
+        access = through(wire, master, int(server.endpoint.rpartition(":")[2]))
+        yield Durable(name="objects", access=access, master=master, kill=server.kill, start=server.start)
     finally:
         await asyncio.to_thread(server.close)
 
 
 @asynccontextmanager
-async def directory(folder: Path) -> AsyncIterator[Durable]:
+async def directory(folder: Path, wire: Wire | None = None) -> AsyncIterator[Durable]:
     access = StreamAccess(url=f"file://{folder}/stream", workload="train")
     yield Durable(name="directory", access=access, master=access, kill=lambda: None, start=lambda: None)
 
 
-DURABLE: dict[str, Callable[[Path], AbstractAsyncContextManager[Durable]]] = {
+def through(wire: Wire | None, access: StreamAccess, port: int) -> StreamAccess:
+    """Lead to the server by way of the wire."""
+    if wire is None:
+        return access
+    wire.target = port
+    return replace(access, url=access.url.replace(f":{port}", f":{wire.port}"))
+
+
+class Begin(Protocol):
+    """Begins a back end in a folder, reached through the wire if there is one."""
+
+    def __call__(self, folder: Path, wire: Wire | None = None) -> AbstractAsyncContextManager[Durable]: ...
+
+
+DURABLE: dict[str, Begin] = {
     "nats": nats,
     "kafka": kafka,
     "objects": objects,

@@ -55,6 +55,7 @@ from kyc.master.app import create_app
 from kyc.master.archives import Archives
 from kyc.master.server import bind, serve, url_of
 from kyc.master.services import CloudStatus, Identity, Services
+from kyc.master.timeline import Timeline
 from kyc.master.whatif import WhatIf
 from kyc.ports.maintenance import Copied, Freed, OnCopied, Place
 from kyc.ports.store import Store
@@ -196,6 +197,7 @@ def make_stand(folder: Path, *, store: Store | None = None, limit_bytes: int = 1
         identity=Identity(master_id="m1", version="0.1.0", pid=1, started_at=STARTED),
         admin_token=TOKEN,
         store=used,
+        timeline=Timeline(used, signal, context.clock),
         clock=context.clock,
         intents=Intents(context),
         servings=Servings(context, lambda wanted: wanted or 18_080),

@@ -14,6 +14,7 @@ from kyc.adapters.fake.provider import LAUNCH, LIST, FakeProvider
 from kyc.adapters.sql.store import SqlStore
 from kyc.adapters.system.secrets import KeyFile
 from kyc.control.accounts import Accounts
+from kyc.control.ahead import REST_S, BundleKeeper
 from kyc.control.clouds import LiveClouds
 from kyc.domain.deployment import Deployment, DeploymentState
 from kyc.domain.errors import (
@@ -198,3 +199,26 @@ async def test_by_the_api(tmp_path: Path) -> None:
         told(await client.put("/clouds/none/accounts/main", json=body), 404)
         assert (await client.delete("/clouds/paid/accounts/main")).status_code == 204
         told(await client.delete("/clouds/paid/accounts/main"), 404)
+
+
+async def test_the_agent_is_packed_once_there_is_an_account(bench: Bench) -> None:
+    asked: list[str] = []
+
+    async def make(processor: str) -> dict[str, str]:
+        asked.append(processor)
+        if len(asked) == 1:
+            raise UnreachableError("no package index")
+        return {}
+
+    keeper = BundleKeeper(bench.clock, bench.accounts, make)
+    await keeper.tick()
+    assert asked == [], "nobody needs it yet"
+    await bench.accounts.add("paid", "default", {"key": SECRET})
+    with pytest.raises(UnreachableError):
+        await keeper.tick()
+    await keeper.tick()
+    assert asked == ["x86_64"], "it rests"
+    await bench.clock.advance(REST_S)
+    await keeper.tick()
+    await keeper.tick()
+    assert asked == ["x86_64", "x86_64", "aarch64"], "once"

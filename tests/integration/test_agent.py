@@ -6,13 +6,17 @@ import asyncio
 import hashlib
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
 import pytest
 
+from kyc.adapters.nats.host import HostOptions
+from kyc.adapters.nats.stream import NatsStream, address_of
+from kyc.domain.errors import CredentialError
 from kyc.domain.ids import WorkloadName
 from kyc.domain.job import Job, JobState
 from kyc.domain.workload import JobSpec
@@ -206,3 +210,20 @@ async def test_nothing_of_the_agents_is_in_the_works_environment(here: Site, tmp
 def printed(here: Site, attempt: str) -> str:
     facts = [fact for fact in here.master.facts if isinstance(fact, Printed) and fact.attempt == attempt]
     return "".join(fact.text for fact in facts)
+
+
+async def test_a_credential_is_renewed_while_the_work_runs(tmp_path: Path) -> None:
+    """The work outlives several credentials of the stream, each of them refused once it has expired."""
+    life_s = 6
+    async with site(tmp_path, HostOptions(access_lasts=timedelta(seconds=life_s))) as here:
+        first = await here.host.access("train")
+        async with here.agent(tmp_path / "root"):
+            await start_work(here, run=COUNT)
+            until = time.monotonic() + 2 * life_s
+            while time.monotonic() < until:  # what the master does at half of its life
+                await here.master.want(await here.assignment("run", epoch=1, run=COUNT))
+                commits = len(here.master.told(Committed))
+                await here.master.until(lambda seen=commits: len(here.master.told(Committed)) > seen + 1)
+            assert not here.master.told(Troubled)
+        with pytest.raises(CredentialError):
+            await NatsStream(address_of(first)).open_reader("train")

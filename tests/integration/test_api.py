@@ -16,6 +16,7 @@ from kyc.domain.event import Event, EventKind, LogLines
 from kyc.domain.ids import InstanceId, WorkloadName
 from kyc.domain.instance import InstanceState
 from kyc.master.metrics import render
+from kyc.ports.store import EventFilter
 from kyc.wire.agent import Pulse
 from kyc.wire.api import (
     BudgetRow,
@@ -27,6 +28,7 @@ from kyc.wire.api import (
     Health,
     ImportReport,
     InstanceRow,
+    InterruptedRow,
     JobPlan,
     LogRow,
     MigrationRow,
@@ -53,6 +55,7 @@ async def client(stand: Stand) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+_INTERRUPTIONS = frozenset({EventKind.INTERRUPTION_REQUESTED, EventKind.INTERRUPTION_BEGUN})
 _SIGNING_IN = {"/api/v1/session", "/api/v1/session/setup"}
 _OPEN = {"/api/v1/health", "/api/v1/session"}
 
@@ -282,8 +285,10 @@ class TestInstances:
         seen = stand.cloud.launch(deployment, found.id, "")
         up = replace(found.to(InstanceState.PROVISIONING), provider_id=seen.provider_id)
         await stand.store.save(up)
-        row = read(await client.post(f"/instances/{first}/interrupt", json={"notice_s": 0}), InstanceRow)
-        assert row.id == first
+        row = read(await client.post(f"/instances/{first}/interrupt", json={"notice_s": 0}), InterruptedRow)
+        assert (row.id, row.how) == (first, "killed")
+        asked, begun = await stand.store.events_after(0, limit=9, wanted=EventFilter(kinds=_INTERRUPTIONS))
+        assert (asked.reason, begun.reason) == ("asked for", "killed")
         assert stand.cloud.running() == set()
         assert read(await client.post(f"/instances/{first}/terminate"), InstanceRow).state == "terminating"
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -87,6 +88,31 @@ class TestStreams:
             by_query = following(client, f"/api/v1/events/stream?after={last + 3}&kind=job.queued&subject=train")
             assert [seq for seq, _, _ in await take(by_query, 1)] == [last + 4]
             await by_query.aclose()
+
+    async def test_many_listeners_cost_one_read(self, stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+        reads: list[int] = []
+        events_after = type(stand.store).events_after
+
+        async def counted(store: SqlStore, seq: int, **more: Any) -> list[Event]:
+            reads.append(seq)
+            return await events_after(store, seq, **more)
+
+        monkeypatch.setattr(type(stand.store), "events_after", counted)
+        only = "?kind=job.started"
+        async with listening(stand) as url, httpx.AsyncClient(base_url=url, headers=stand.headers) as client:
+            rows = [following(client, f"/api/v1/events/stream{only if n % 2 else ''}") for n in range(20)]
+            waiting = [asyncio.create_task(take(of_one, 1)) for of_one in rows]
+            await tell(stand, event(1, kind=EventKind.JOB_STARTED))
+            await asyncio.gather(*waiting)
+            for n in range(2, 12):
+                before = len(reads)
+                waiting = [asyncio.create_task(take(of_one, 1)) for of_one in rows]
+                await tell(stand, event(n, kind=EventKind.JOB_STARTED))
+                heard = await asyncio.gather(*waiting)
+                assert [[row.data["n"] for _, _, row in of_one] for of_one in heard] == [[n]] * 20
+                assert len(reads) - before <= 3  # and not one for each of them; a second may pass at any time
+            for of_one in rows:
+                await of_one.aclose()
 
     async def test_a_quiet_stream_still_shows_life(self, stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sse, "HEARTBEAT_S", 0.05)

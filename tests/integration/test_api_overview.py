@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,8 +13,8 @@ import pytest
 from kyc.domain.event import Event, EventKind
 from kyc.domain.ids import InstanceId
 from kyc.wire.agent import Pulse
-from kyc.wire.api import CostSeries, MetricSeries, Overview
-from tests.integration.stand import Stand, in_process, make_stand, read, told
+from kyc.wire.api import CostSeries, MetricSeries, Overview, WorkloadDetail
+from tests.integration.stand import JOB, Stand, in_process, make_stand, read, told
 
 
 @pytest.fixture
@@ -48,6 +49,13 @@ async def test_the_last_interruptions_are_measured(stand: Stand, client: httpx.A
     )
     [row] = read(await client.get("/overview"), Overview).recoveries
     assert (row.instance, row.replacement, row.to_replacement_requested_s, row.to_resumed_s) == ("i-1", "i-2", 1, 3)
+    job = (await client.post("/jobs", json={"file": JOB})).json()["name"]
+    assert job == "train"
+    assert read(await client.get("/workloads/train"), WorkloadDetail).recoveries == []
+    stored = await stand.store.job(job)
+    assert stored is not None
+    await stand.store.save(replace(stored, interruptions=1))
+    assert read(await client.get("/workloads/train"), WorkloadDetail).recoveries == [row]
 
 
 async def test_what_agents_measured(stand: Stand, client: httpx.AsyncClient) -> None:

@@ -126,6 +126,24 @@ async def test_a_notice_needs_a_role_and_says_so(aws: Aws, cloud: AwsCloud) -> N
     assert "fis_role" in raised.value.next_step
 
 
+async def test_with_a_role_aws_itself_gives_the_notice(aws: Aws) -> None:
+    role = "arn:aws:iam::123456789012:role/interrupt"
+    cloud = AwsCloud(AwsSession(account_at(aws.url, fis_role=role)), MASTER, _home)
+    provider_id = run(aws)
+    assert "Fault Injection Service" in await cloud.interrupt(provider_id, notice_s=130)
+    target = f"arn:aws:ec2:us-east-1:123456789012:instance/{provider_id}"
+    assert aws.experiments() == [{"target": target, "after": "PT2M", "role": role}]
+    with pytest.raises(InvalidInputError, match="120 s before"):
+        await cloud.interrupt(provider_id, notice_s=30)
+    with pytest.raises(InvalidInputError, match="900 s at most"):
+        await cloud.interrupt(provider_id, notice_s=3600)
+    assert len(aws.experiments()) == 1
+
+
+async def _home() -> frozenset[str]:
+    return frozenset({"us-east-1"})
+
+
 @pytest.mark.parametrize(
     ("state", "code", "running", "leftover", "crashed", "says"),
     [

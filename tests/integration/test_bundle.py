@@ -18,7 +18,7 @@ import pytest
 
 from kyc.adapters.system.bundle import Bundles, make_bundle, own_tag
 from kyc.control.intent import ENROL_WITHIN, enrolment_token
-from kyc.domain.errors import InvalidInputError, NotAllowedError, NotFoundError
+from kyc.domain.errors import InvalidInputError, NotAllowedError, NotFoundError, UnreachableError
 from kyc.domain.ids import InstanceId
 from kyc.domain.instance import Instance, InstanceState
 from kyc.master.boot import MOST_BYTES, agent_env, cloud_user_data
@@ -191,6 +191,18 @@ class TestBundles:
         with pytest.raises(InvalidInputError):
             make_bundle(tmp_path, "../../etc")
         assert await bundles.hashes("vax") == {}
+
+    async def test_without_the_package_index_it_is_said_with_what_to_do(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+        monkeypatch.setenv("PIP_RETRIES", "0")
+        bundles = Bundles(tmp_path, ("cp399-aarch64",))
+        with pytest.raises(UnreachableError, match="cp399-aarch64 cannot be fetched") as refused:
+            await bundles.hashes("aarch64")
+        assert "package index once" in refused.value.next_step
+        assert list(await bundles.hashes(own_tag().rpartition("-")[2])) == [own_tag()]
+        assert [path.name for path in tmp_path.iterdir() if own_tag() not in path.name] == [], "nothing half made"
 
     def test_for_another_processor_wheels_are_fetched(self, tmp_path: Path) -> None:
         need("pypi")

@@ -57,7 +57,7 @@ def url_of(broker: Broker, authority: Authority, user: str = "kyc") -> str:
 async def test_files_go_there_and_come_back(broker: Broker, authority: Authority, tmp_path: Path) -> None:
     access = StreamAccess(url=url_of(broker, authority), workload="train", token="right")
     findings = await check(access)
-    assert {one.subject for one in findings if one.verdict is not Verdict.GOOD} == {"replicas"}
+    assert {one.subject for one in findings if one.verdict is not Verdict.GOOD} == {"replicas", "agents"}
     source = tmp_path / "source"
     source.mkdir()
     (source / "data").write_bytes(bytes(range(256)) * 10_000)

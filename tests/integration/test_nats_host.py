@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -12,10 +13,14 @@ import pytest
 
 from kyc.adapters.nats.connection import Address, Connection
 from kyc.adapters.nats.host import HostOptions, NatsHost
+from kyc.adapters.nats.settings import Keys
 from kyc.adapters.nats.stream import NatsStream, address_of
 from kyc.adapters.system.clock import SystemClock
 from kyc.domain.errors import CredentialError, NotAllowedError, UnreachableError
-from kyc.domain.snapshot import ChunkId
+from kyc.domain.finding import Verdict
+from kyc.domain.snapshot import ChunkId, StreamAccess
+from kyc.master.stream import NamedStream
+from kyc.streams import check, connect
 
 CHUNK = ChunkId("ab" * 32)
 
@@ -128,3 +133,60 @@ async def test_no_server_at_all_is_unreachable_in_bounded_time() -> None:
 async def test_the_servers_secrets_are_private(host: NatsHost, tmp_path: Path) -> None:
     for name in ("keys.json", "server.conf"):
         assert (tmp_path / "nats" / name).stat().st_mode & 0o077 == 0
+
+
+async def test_a_renewed_credential_takes_over_without_a_call_lost(host: NatsHost, tmp_path: Path) -> None:
+    brief = NatsHost(tmp_path / "nats", clock=SystemClock(), options=HostOptions(access_lasts=timedelta(seconds=2)))
+    master = await host.stream()
+    await master.create("train")
+    agent, forgotten = [NatsStream(address_of(await brief.access("train")), timeout_s=5) for _ in range(2)]
+    writer, other = await agent.open_writer("train", 1), await forgotten.open_reader("train")
+    payload = bytes(900_000)
+    under_way = [asyncio.ensure_future(writer.put(ChunkId(f"{n:064x}"), payload)) for n in range(20)]
+    await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+    agent.renew(await host.access("train"))
+    refs = await asyncio.gather(*under_way)
+
+    async def go_on() -> None:
+        while True:
+            await other.manifests()
+
+    with pytest.raises(CredentialError):  # what was not renewed is hung up on
+        await asyncio.wait_for(go_on(), 20)
+    await writer.commit(b"manifest")
+    reader = await agent.open_reader("train")
+    assert len([chunk async for chunk, _ in reader.chunks(refs)]) == 20
+    for stream in (agent, forgotten, master):
+        await stream.close()
+
+
+async def test_of_a_named_server_an_agent_gets_its_own_workload_only(host: NatsHost, tmp_path: Path) -> None:
+    seed = Keys.kept_in(tmp_path / "nats" / "keys.json").account.seed
+    named = NamedStream((await host.access("train")).url, seed)
+    master = await named.stream()
+    for workload in ("train", "other"):
+        await master.create(workload)
+    access = await named.access("train")
+    assert seed not in access.token
+    assert access.lasts_s
+    agent = connect(access)
+    writer = await agent.open_writer("train", 1)
+    await writer.put(CHUNK, b"payload")
+    sequence = await writer.commit(b"manifest")
+    assert await (await agent.open_reader("train")).manifest(sequence) == b"manifest"
+    for forbidden in (agent.open_reader("other"), agent.open_writer("other", 1), agent.delete("train")):
+        with pytest.raises(NotAllowedError):
+            await forbidden
+    assert (await (await master.open_reader("train")).manifest(sequence)) == b"manifest"
+    for stream in (agent, master):
+        await stream.close()
+    findings = {one.subject: one.verdict for one in await check(StreamAccess(url=named.url, workload="", token=seed))}
+    assert findings["agents"] is Verdict.GOOD
+    assert Verdict.BAD not in findings.values()
+
+
+async def test_the_check_says_what_agents_would_hold(tmp_path: Path) -> None:
+    findings = await check(StreamAccess(url=f"file://{tmp_path}", workload=""))
+    [agents] = [one for one in findings if one.subject == "agents"]
+    assert agents.verdict is Verdict.WARNING
+    assert agents.next_step

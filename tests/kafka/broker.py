@@ -16,8 +16,8 @@ import psutil
 
 from tests.kafka.jars import archive, libs
 
-_START_S = 60
-_STOP_S = 30
+_START_S = 120
+_STOP_S = 120  # the first one writes the class-data archive
 _FORMAT = "kafka.tools.StorageTool"
 _SERVER = "kafka.Kafka"
 
@@ -26,7 +26,7 @@ class Broker:
     """A broker on 127.0.0.1. It keeps its port and its files over `kill` and `start`; `close` removes all of it.
 
     `extra` lines go into its settings; `client_listener` is the security protocol that clients must speak; `users` may
-    sign in with SCRAM-SHA-512, by name and password.
+    sign in with SCRAM-SHA-512, by name and password; `advertised_port` is where they are told to come, if elsewhere.
     """
 
     def __init__(
@@ -35,9 +35,11 @@ class Broker:
         extra: tuple[str, ...] = (),
         client_listener: str = "PLAINTEXT",
         users: Mapping[str, str] | None = None,
+        advertised_port: int | None = None,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="kyc-kafka-"))
-        self.port, self._controller_port = _free_ports(2)
+        self.port, self._controller_port, self._inner_port = _free_ports(3)
+        self._advertised_port = advertised_port or self.port
         self._process: subprocess.Popen[bytes] | None = None
         self._settings = self.folder / "server.properties"
         self._settings.write_text("\n".join((*self._lines(client_listener), *extra, "")))
@@ -107,14 +109,16 @@ class Broker:
 
     def _lines(self, client_listener: str) -> tuple[str, ...]:
         here, controller = f"127.0.0.1:{self.port}", f"127.0.0.1:{self._controller_port}"
+        there = f"127.0.0.1:{self._advertised_port}"
+        inner = f"127.0.0.1:{self._inner_port}"  # the broker's way to itself, which no client's network is in
         return (
             "process.roles=broker,controller",
             "node.id=1",
             f"controller.quorum.bootstrap.servers={controller}",
-            f"listeners=CLIENT://{here},CONTROLLER://{controller}",
-            f"advertised.listeners=CLIENT://{here}",
-            f"listener.security.protocol.map=CLIENT:{client_listener},CONTROLLER:PLAINTEXT",
-            "inter.broker.listener.name=CLIENT",
+            f"listeners=CLIENT://{here},INNER://{inner},CONTROLLER://{controller}",
+            f"advertised.listeners=CLIENT://{there},INNER://{inner}",
+            f"listener.security.protocol.map=CLIENT:{client_listener},INNER:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "inter.broker.listener.name=INNER",
             "controller.listener.names=CONTROLLER",
             f"log.dirs={self.folder / 'data'}",
             "offsets.topic.replication.factor=1",
@@ -135,11 +139,11 @@ class Broker:
     def _command(self) -> tuple[str, ...]:
         flags = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xlog:disable", "-Xlog:all=error:stderr")
         if archive().exists():
-            flags += (f"-XX:SharedArchiveFile={archive()}",)
+            flags = (*flags, f"-XX:SharedArchiveFile={archive()}")
         else:
             self._archiving = archive().with_suffix(f".{os.getpid()}")
             self._archiving.parent.mkdir(parents=True, exist_ok=True)
-            flags += (f"-XX:ArchiveClassesAtExit={self._archiving}",)
+            flags = (*flags, f"-XX:ArchiveClassesAtExit={self._archiving}")
         return ("java", *flags, "-cp", f"{libs()}/*")
 
     def _java(self, *arguments: str) -> None:

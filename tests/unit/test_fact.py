@@ -78,6 +78,15 @@ def test_the_first_start_is_a_start_and_the_next_a_resumption() -> None:
     assert job.state is JobState.RUNNING
     again = read(started, replace(KNOWN, job=replace(job, state=JobState.MIGRATING)))
     assert [e.kind for e in again.events] == [EventKind.JOB_RESUMED]
+    assert "recovery_s" not in again.events[0].data
+
+
+def test_a_resumption_tells_how_long_the_recovery_took() -> None:
+    started = wire.Started(at=START, attempt=ATTEMPT.id, epoch=1, pid=7, sequence=None)
+    job = replace(KNOWN.job, state=JobState.MIGRATING, started_at=START)
+    known = replace(KNOWN, job=job, interrupted_at=START - timedelta(seconds=4.5))
+    (resumed,) = read(started, known).events
+    assert resumed.data["recovery_s"] == (resumed.at - START).total_seconds() + 4.5
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,8 @@ class Session(Protocol):
     `newest` is the newest committed sequence, None before the first. `restore` brings the newest that is whole to the
     disk, whatever is there now, fetching what differs; what is on the disk after an error is good for another restore
     only. `open_epoch` fences every lower one; then `replicate` goes on from what was restored last. Errors are those of
-    ports.stream, and DamagedDataError where no snapshot can be trusted. `close` comes last.
+    ports.stream, and DamagedDataError where no snapshot can be trusted. `renew` takes a newer credential, whatever else
+    goes on. `close` comes last.
     """
 
     async def newest(self) -> int | None: ...
@@ -79,6 +80,8 @@ class Session(Protocol):
     async def open_epoch(self, epoch: int) -> None: ...
 
     def replicate(self, *, interval: timedelta, tell: Tell) -> Replication: ...
+
+    def renew(self, access: StreamAccess) -> None: ...
 
     async def close(self) -> None: ...
 

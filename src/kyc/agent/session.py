@@ -37,6 +37,7 @@ class StreamSession:
 
     def __init__(self, tree: Tree, stream: Stream, reader: StreamReader, clock: Clock) -> None:
         self._files = WorkloadFiles(name=tree.workload, root=tree.root, key=tree.key, kept=tree.keep)
+        self._access = tree.access
         self._stream = stream
         self._reader = reader
         self._clock = clock
@@ -65,6 +66,12 @@ class StreamSession:
         return Replicator(
             self._files, self._writer, clock=self._clock, base=self._restorer.base, options=options, tell=tell
         )
+
+    def renew(self, access: StreamAccess) -> None:
+        """Use another credential from now on."""
+        if access != self._access:
+            self._access = access
+            self._stream.renew(access)
 
     async def close(self) -> None:
         """Hang up."""

@@ -12,7 +12,7 @@ import logging
 import shutil
 from typing import Never
 
-from kyc.agent.engine import Replication
+from kyc.agent.engine import Replication, Session
 from kyc.agent.mark import Mark
 from kyc.agent.order import Order
 from kyc.agent.prepare import follow, prepare
@@ -35,6 +35,7 @@ class Supervisor:
         self._changed = asyncio.Event()
         self._order: Order | None = None
         self._work: Work | None = None
+        self._session: Session | None = None
         self._task: asyncio.Task[None] | None = None
 
     def want(self, desire: Desire) -> None:
@@ -42,6 +43,8 @@ class Supervisor:
         self._wanted = desire.assignment
         if self._order is not None and self._wanted is not None and self._wanted.attempt == self.attempt:
             self._order.update(self._wanted)
+            if self._session is not None:
+                self._session.renew(self._wanted.stream)
         self._changed.set()
 
     @property
@@ -112,8 +115,9 @@ class Supervisor:
         if order.phase == "release":
             world.tell(Released(at=world.clock.now(), attempt=wanted.attempt))
             return
-        tree = world.tree(wanted)
-        session = await world.insist(wanted.attempt, "reach the stream", lambda: world.engine.open(tree))
+        session = self._session = await world.insist(
+            wanted.attempt, "reach the stream", lambda: world.engine.open(world.tree(order.assignment))
+        )
         follower = Follower(world, wanted, session)
         try:
             if await self._get_ready(order, follower):
@@ -121,6 +125,7 @@ class Supervisor:
                 self._work = Work(world, order, session, follower)
                 await self._work.run()
         finally:
+            self._session = None
             await session.close()
 
     async def _get_ready(self, order: Order, follower: Follower) -> bool:

@@ -198,7 +198,7 @@ def interrupt(args: argparse.Namespace, out: Output) -> int:
     if out.json:
         out.document(row)
     elif args.notice:
-        out.line(f"{row.id} gets a notice of {span(args.notice)}. Watch with `kyc events -f`.")
+        out.line(f"{row.id} gets a notice of {span(args.notice)}: {row.how}. Watch with `kyc events -f`.")
     else:
-        out.line(f"{row.id} is killed without a notice. Watch with `kyc events -f`.")
+        out.line(f"{row.id} is killed without a notice: {row.how}. Watch with `kyc events -f`.")
     return 0

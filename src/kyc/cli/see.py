@@ -13,7 +13,7 @@ from kyc.cli.words import ago, moment, now, size, span, until, usd
 from kyc.domain.errors import InvalidInputError, NotFoundError
 from kyc.domain.event import EventKind
 from kyc.sdk.client import Client
-from kyc.wire.api import AttemptRow, DeploymentRow, EventRow, InstanceRow, LogRow, WorkloadDetail
+from kyc.wire.api import AttemptRow, DeploymentRow, EventRow, InstanceRow, LogRow, RecoveryRow, WorkloadDetail
 
 _TAIL = 10
 DEPLOYMENT = "deployment/"
@@ -94,6 +94,17 @@ def _show_workload(out: Output, detail: WorkloadDetail) -> None:
         out.line()
         columns = ("ATTEMPT", "INSTANCE", "STATE", ">EPOCH", "STARTED", "ENDED", ">EXIT", "REASON")
         out.table(columns, [_attempt(attempt) for attempt in detail.attempts])
+    if detail.recoveries:
+        out.line()
+        heads = ("INTERRUPTED", "INSTANCE", "BY", "REPLACEMENT", ">REQUESTED AFTER", ">WENT ON AFTER")
+        out.table(heads, [_recovery(one) for one in detail.recoveries])
+
+
+def _recovery(row: RecoveryRow) -> list[Cell | str]:
+    went_on = "it ended" if row.ended and row.to_resumed_s is None else span(row.to_resumed_s) or "-"
+    by = "a notice" if row.noticed else "its death"
+    asked = span(row.to_replacement_requested_s) or "-"
+    return [moment(row.at), row.instance, by, row.replacement or "-", asked, went_on]
 
 
 def _attempt(row: AttemptRow) -> list[Cell | str]:

@@ -23,6 +23,7 @@ _GOOD = {
 }
 _WARNING = {
     EventKind.INTERRUPTION_REQUESTED,
+    EventKind.INTERRUPTION_BEGUN,
     EventKind.INSTANCE_NOTICED,
     EventKind.INSTANCE_SUSPECTED,
     EventKind.JOB_MIGRATING,
@@ -151,6 +152,8 @@ def _restored(data: Data) -> str:
 def _started(data: Data) -> str:
     start = "from the beginning" if data.get("sequence") is None else f"from snapshot #{data['sequence']}"
     told = f"{data.get('attempt', '')} on {data.get('instance', '')}, {start}, epoch {data.get('epoch')}"
+    if data.get("recovery_s") is not None:
+        told += f", {span(_amount(data, 'recovery_s'))} after the interruption"
     if data.get("pause_s") is None:
         return told
     delta = size(_amount(data, "final_delta_bytes"))
@@ -267,6 +270,7 @@ _FACTS: Mapping[str, Callable[[Data], str]] = {
     EventKind.INSTANCE_REQUESTED: _requested,
     EventKind.REPLACEMENT_REQUESTED: _replacement,
     EventKind.INTERRUPTION_REQUESTED: _interruption,
+    EventKind.INTERRUPTION_BEGUN: _interruption,
     EventKind.INSTANCE_NOTICED: _noticed,
     EventKind.INSTANCE_READY: _ready,
     EventKind.INSTANCE_LOST: _lost,

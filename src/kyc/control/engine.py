@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from kyc.control.accounts import Accounts
+from kyc.control.ahead import BundleKeeper
 from kyc.control.alerts import Alerts
 from kyc.control.budgets import Budgets
 from kyc.control.context import Context
@@ -37,6 +38,7 @@ from kyc.ports.edge import Edge
 BUDGETS_PERIOD_S = 5  # well below what a budget keeps back for its end (planning.budget.ENDING_TAKES)
 GROUNDS_PERIOD_S = 10
 ACCOUNTS_PERIOD_S = 15  # only what another master of the same database took in comes this way
+BUNDLES_PERIOD_S = 15
 RETENTION_PERIOD_S = 10  # of looking which workload is due
 ALERTS_PERIOD_S = 5
 NOTIFICATIONS_PERIOD_S = 1
@@ -54,6 +56,7 @@ class Engine:
     prices: Prices | None = None
     accounts: Accounts | None = None
     notifications: Notifications | None = None
+    bundles: BundleKeeper | None = None
     tunnels: TunnelKeeper | None = None
     moves: Moves | None = None
     patience: Patience = field(default_factory=Patience)
@@ -100,6 +103,8 @@ class Engine:
             if self.notifications is not None:
                 tick, due = self.notifications.tick, NOTIFICATIONS_PERIOD_S
                 loops.create_task(run_loop("notifications", tick, signal=Signal(), period_s=due))
+            if self.bundles is not None:
+                loops.create_task(run_loop("bundles", self.bundles.tick, signal=Signal(), period_s=BUNDLES_PERIOD_S))
             if self.tunnels is not None:
                 loops.create_task(run_loop("tunnels", self.tunnels.tick, signal=signal, period_s=1))
             loops.create_task(run_loop("alerts", self.alerts.tick, signal=Signal(), period_s=ALERTS_PERIOD_S))

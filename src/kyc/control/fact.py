@@ -16,11 +16,15 @@ from kyc.wire import agent as wire
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What is stored about the agent's instance and the attempt that the fact names (None: none, or unknown)."""
+    """What is stored about the agent's instance and the attempt that the fact names (None: none, or unknown).
+
+    `interrupted_at` is when the work was interrupted that a `Started` goes on with; None: it was not.
+    """
 
     instance: Instance
     attempt: Attempt | None
     job: Job | None
+    interrupted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +60,7 @@ def read_fact(  # noqa: C901, PLR0911, PLR0912  # one arm for each kind of fact
         case wire.Prepared():
             return reading.advanced(AttemptState.PREPARED, EventKind.ATTEMPT_PREPARED)
         case wire.Started():
-            return reading.started(fact)
+            return reading.started(fact, known.interrupted_at)
         case wire.Released():
             return reading.released(fact)
         case wire.Exited():
@@ -137,7 +141,7 @@ class _Reading:
             data |= {"fetched_bytes": fact.fetched_bytes, "took_s": fact.took_s}  # type: ignore[dict-item]
         return self._event(kind, **data)
 
-    def started(self, fact: wire.Started) -> Changes:
+    def started(self, fact: wire.Started, interrupted_at: datetime | None) -> Changes:
         if self.attempt.state is not AttemptState.RUNNING or self.attempt.started_at is not None:
             return Changes()
         attempt = replace(self.attempt, started_at=self.now)
@@ -153,6 +157,8 @@ class _Reading:
         }
         if not first:
             data |= {"final_delta_bytes": fact.final_delta_bytes, "pause_s": self._pause_s(fact)}
+        if interrupted_at is not None:
+            data["recovery_s"] = round(max(0.0, (self.at - interrupted_at).total_seconds()), 3)
         return Changes(records=(attempt, job), events=(self._event(kind, **data),))
 
     def _pause_s(self, fact: wire.Started) -> float | None:

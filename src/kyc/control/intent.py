@@ -90,8 +90,11 @@ class Intents:
         self.context.signal.notify()
         return leaving
 
-    async def interrupt(self, instance_id: InstanceId, notice_s: float) -> Instance:
-        """Have the cloud interrupt the instance, after a notice of `notice_s` seconds or dead at once for 0."""
+    async def interrupt(self, instance_id: InstanceId, notice_s: float) -> tuple[Instance, str]:
+        """Have the cloud interrupt the instance, after a notice of `notice_s` seconds or dead at once for 0.
+
+        Returns also how the cloud does it, in words for people.
+        """
         instance = await self._instance(instance_id)
         if instance.provider_id is None or instance.is_over:
             raise ConflictError(
@@ -108,9 +111,13 @@ class Intents:
         cloud = self.context.clouds.get(instance.offer.cloud)
         if cloud is None:
             raise ConflictError(f"there is no account of {instance.offer.cloud} any more")
-        await cloud.interrupt(instance.provider_id, notice_s=notice_s)
+        how = await cloud.interrupt(instance.provider_id, notice_s=notice_s)
+        begun = Event(
+            kind=EventKind.INTERRUPTION_BEGUN, subject=instance_id, at=self.context.clock.now(), data=about, reason=how
+        )
+        await self.context.store.save(events=[begun])
         self.context.doubt.notify()
-        return instance
+        return instance, how
 
     async def enrol(self, instance_id: InstanceId, token: str, secret: str) -> None:
         """Accept an agent: its one-time token is exchanged for the secret it chose. The same again is no error."""

@@ -17,6 +17,7 @@ from kyc.domain.job import Attempt, AttemptState, Job, JobState
 from kyc.planning.action import Action, Dismiss, GiveUp, Move, Place, Release, Run, Terminate
 from kyc.planning.ahead import foresee_work
 from kyc.planning.market import Ranking, WorkAhead
+from kyc.planning.match import options_of
 from kyc.planning.recovery import JobView, plan_job
 from kyc.ports.store import EventFilter, Record
 
@@ -163,6 +164,7 @@ class _Step:
             requested_at=self._now,
             reason=action.reason,
             account=payer(offer.cloud),
+            options=options_of(offer, job.spec.any_of, job.spec.machine),
         )
         attempt = Attempt(
             id=attempt_id(job.name, number),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from kyc.control.context import Context
 from kyc.control.gate import NEXT_STEP, refusal_of
+from kyc.domain.account import account_id
 from kyc.domain.deployment import Deployment, DeploymentState
 from kyc.domain.errors import (
     CapacityUnavailableError,
@@ -18,15 +19,13 @@ from kyc.domain.errors import (
 from kyc.domain.event import Event, EventKind
 from kyc.domain.ids import InstanceId, new_deployment_id, new_instance_id
 from kyc.domain.instance import Instance, InstanceState
-from kyc.domain.launch import LaunchOptions, LaunchWish, OnInterruption
+from kyc.domain.launch import MOST_DISK_GIB, LaunchOptions, LaunchWish, OnInterruption, reserved_tag
 from kyc.domain.offer import Offer, Purchase, read_offer_id
 from kyc.domain.workload import Requirement
 from kyc.planning.offers import OfferQuery
 from kyc.ports.provisioner import LogLine, Planned
 
 MOST_AT_ONCE = 100
-MOST_DISK_GIB = 16_384
-OURS = "kyc-"
 _PLANNED_USER_DATA = "#!/bin/sh\n"
 
 
@@ -79,6 +78,8 @@ class Launches:
     async def _deployment(self, wish: LaunchWish) -> Deployment:
         if not 1 <= wish.count <= MOST_AT_ONCE:
             raise InvalidInputError(f"{wish.count} instances at once", next_step=f"Ask for 1 to {MOST_AT_ONCE}.")
+        if wish.account and not (wish.cloud or wish.offer):
+            raise InvalidInputError("an account is a cloud's, and none is named", next_step="Name the cloud too.")
         offer = await self._offer(wish)
         _check(wish.options, offer)
         rng = self.context.rng
@@ -89,9 +90,18 @@ class Launches:
             state=DeploymentState.REQUESTED,
             requested_at=self.context.clock.now(),
             reason="asked for",
-            account=wish.account or self.context.payer(offer.cloud),
+            account=await self._account(wish.account, offer.cloud),
             options=wish.options,
         )
+
+    async def _account(self, name: str, cloud: str) -> str:
+        """Return the id of the account that pays; raise NotFoundError if the cloud has none of the name."""
+        if not name:
+            return self.context.payer(cloud)
+        found = await self.context.store.account(account_id(cloud, name))
+        if found is None or found.is_over:
+            raise NotFoundError(f"{cloud} has no account {name!r}", next_step="`kyc cloud list` shows the accounts.")
+        return found.id
 
     async def _offer(self, wish: LaunchWish) -> Offer:
         if wish.offer is None:
@@ -152,9 +162,9 @@ def _check(options: LaunchOptions, offer: Offer) -> None:
     """Raise InvalidInputError for options that no provider could take."""
     if options.disk_gib is not None and not 1 <= options.disk_gib <= MOST_DISK_GIB:
         raise InvalidInputError(f"a disk of {options.disk_gib} GiB", next_step=f"Ask for 1 to {MOST_DISK_GIB}.")
-    ours = [key for key in options.tags if key.startswith(OURS) or not key]
-    if ours:
-        raise InvalidInputError(f"the tag {ours[0]!r} is one of ours", next_step="Name it differently.")
+    reserved = reserved_tag(options.tags)
+    if reserved is not None:
+        raise InvalidInputError(f"the tag {reserved!r} is one of ours", next_step="Name it differently.")
     if offer.purchase is not Purchase.SPOT and options.on_interruption is not OnInterruption.TERMINATE:
         raise InvalidInputError("only a spot instance is interrupted", next_step="Leave out --on-interruption.")
     price = options.max_price_usd_per_hour

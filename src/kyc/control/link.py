@@ -11,29 +11,34 @@ import base64
 import itertools
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import cast
 
 from kyc.control.context import Context, write_fresh
 from kyc.control.fact import Known, attempt_of, read_fact
 from kyc.control.flush import FlushWatch
+from kyc.control.grant import Grants
 from kyc.control.orders import OrderBook
 from kyc.control.pulse import Pulses
 from kyc.control.replicafact import ReplicaChanges, read_replica_fact, read_replica_trouble
 from kyc.control.routing import Routing
 from kyc.domain.errors import UnreachableError
 from kyc.domain.event import Event, EventKind
-from kyc.domain.ids import AttemptId, InstanceId, ReplicaId, WorkloadName
+from kyc.domain.ids import AttemptId, InstanceId, ReplicaId
 from kyc.domain.instance import Instance, InstanceState
 from kyc.domain.interruption import NoticeKind
 from kyc.domain.job import Attempt, AttemptState, Job
 from kyc.domain.snapshot import StreamAccess
+from kyc.planning.recoveries import KINDS, recoveries
+from kyc.ports.store import EventFilter
 from kyc.wire import agent as wire
 from kyc.wire.replica import ReplicaExited, ReplicaFact, ReplicaOrder, ReplicaUnready, ToldOfReplica
 
 log = logging.getLogger(__name__)
 
+_FEW = 100  # events that tell of one instance's interruption
 Receive = Callable[[], Awaitable[str]]
 Send = Callable[[str], Awaitable[None]]
 
@@ -101,11 +106,11 @@ class Links:
         context.signal.notify()
 
     async def _tell(self, instance_id: InstanceId, send: Send) -> None:
-        granted: dict[WorkloadName, StreamAccess] = {}
+        grants = Grants(self.context.stream_host, self.context.clouds, self.context.clock)
         sent: tuple[wire.Assignment | None, list[ReplicaOrder]] | None = None
         while True:
             mark = self.context.signal.mark
-            assignment = await self._assignment(instance_id, granted)
+            assignment = await self._assignment(instance_id, grants)
             replicas = await self._orders.of(instance_id, stale_s=_REFRESH_S)
             if (assignment, replicas) != sent:
                 desire = wire.Desire(revision=next(self._revisions), assignment=assignment, replicas=replicas)
@@ -183,12 +188,26 @@ class Links:
         if attempt is not None and attempt.instance_id != instance_id:
             attempt = None  # an agent speaks for its own instance only
         job = await store.job(attempt.workload) if attempt else None
-        return Known(instance=instance, attempt=attempt, job=job)
+        started = attempt is not None and isinstance(fact, wire.Started)
+        interrupted_at = await self._interrupted_at(attempt) if started and attempt is not None else None
+        return Known(instance=instance, attempt=attempt, job=job, interrupted_at=interrupted_at)
 
-    async def _assignment(
-        self, instance_id: InstanceId, granted: dict[WorkloadName, StreamAccess]
-    ) -> wire.Assignment | None:
-        """Return what is wanted of the instance; access to the stream is granted once for each connection."""
+    async def _interrupted_at(self, attempt: Attempt) -> datetime | None:
+        """Return when the instance was interrupted on which the work ran before; None: it was not."""
+        store = self.context.store
+        earlier = [
+            one
+            for one in await store.attempts(workload=attempt.workload)
+            if one.number < attempt.number and one.started_at is not None
+        ]
+        if not earlier:
+            return None
+        wanted = EventFilter(kinds=KINDS, subject=earlier[-1].instance_id)
+        found = recoveries(await store.events_after(0, limit=_FEW, wanted=wanted))
+        return found[0].at if found else None
+
+    async def _assignment(self, instance_id: InstanceId, grants: Grants) -> wire.Assignment | None:
+        """Return what is wanted of the instance."""
         store = self.context.store
         attempts = [a for a in await store.attempts(live_only=True) if a.instance_id == instance_id]
         if not attempts:
@@ -196,11 +215,7 @@ class Links:
         job, instance = await store.job(attempts[0].workload), await store.instance(instance_id)
         if job is None or instance is None:
             return None
-        if job.name not in granted:
-            access = await self.context.stream_host.access(job.name)
-            url = await self.context.clouds[instance.offer.cloud].reach(access.url)
-            granted[job.name] = replace(access, url=url)
-        return self._describe(attempts[0], job, granted[job.name])
+        return self._describe(attempts[0], job, await grants.of(job.name, instance.offer.cloud))
 
     def _describe(self, attempt: Attempt, job: Job, access: StreamAccess) -> wire.Assignment:
         spec = job.spec

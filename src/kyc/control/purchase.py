@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from kyc.control.context import Context
 from kyc.control.gate import refusal_of
 from kyc.domain.deployment import Deployment, DeploymentState
-from kyc.domain.ids import WorkloadName, new_deployment_id, new_instance_id
+from kyc.domain.ids import new_deployment_id, new_instance_id
 from kyc.domain.instance import Instance, InstanceState
 from kyc.domain.offer import Offer, Purchase
 from kyc.domain.service import ServiceSpec
 from kyc.planning.autoscale import Pace
 from kyc.planning.market import WorkAhead
+from kyc.planning.match import options_of
 from kyc.planning.serving import ServiceRecords, failed_pools, fits_on
 from kyc.planning.spread import PoolOffer, plan_spread
 
@@ -75,7 +76,7 @@ async def purchase(context: Context, seen: ServiceRecords, wanted: Wanted, pace:
             refused = await refusal_of(context, offer, None, count=choice.count)
             if refused:
                 return bought, refused
-            bought.append(_deployment(context, seen.service.name, offer, choice.count, wanted.reason, number))
+            bought.append(_deployment(context, spec, offer, choice.count, wanted.reason, number))
             bought[-1].story["where"] = choice.reason
             number += choice.count
             held[choice.pool] += choice.count
@@ -92,7 +93,7 @@ def _pool_offer(offer: Offer, rate: float) -> PoolOffer:
     return PoolOffer(pool=offer.pool, price_usd_per_hour=float(offer.price_usd_per_hour), interruptions_per_hour=rate)
 
 
-def _deployment(context: Context, name: WorkloadName, offer: Offer, count: int, reason: str, number: int) -> Bought:
+def _deployment(context: Context, spec: ServiceSpec, offer: Offer, count: int, reason: str, number: int) -> Bought:
     now, rng = context.clock.now(), context.rng
     deployment_id = new_deployment_id(rng)
     instances = [
@@ -102,8 +103,8 @@ def _deployment(context: Context, name: WorkloadName, offer: Offer, count: int, 
             offer=offer,
             state=InstanceState.REQUESTED,
             requested_at=now,
-            name=f"{name}-{number + 1 + index}",
-            workload=name,
+            name=f"{spec.name}-{number + 1 + index}",
+            workload=spec.name,
         )
         for index in range(count)
     ]
@@ -114,5 +115,6 @@ def _deployment(context: Context, name: WorkloadName, offer: Offer, count: int, 
         state=DeploymentState.REQUESTED,
         requested_at=now,
         reason=reason,
+        options=options_of(offer, spec.any_of, spec.machine),
     )
     return Bought(deployment=deployment, instances=instances, story={})

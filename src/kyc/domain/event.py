@@ -19,6 +19,7 @@ class EventKind(StrEnum):
     INSTANCE_REQUESTED = "instance.requested"
     INSTANCE_READY = "instance.ready"
     INTERRUPTION_REQUESTED = "interruption.requested"
+    INTERRUPTION_BEGUN = "interruption.begun"  # the cloud was told; the reason says how it does it
     INSTANCE_NOTICED = "instance.noticed"
     INSTANCE_SUSPECTED = "instance.suspected"
     INSTANCE_LOST = "instance.lost"

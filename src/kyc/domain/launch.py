@@ -9,6 +9,9 @@ from enum import StrEnum
 
 from kyc.domain.offer import Purchase
 
+MOST_DISK_GIB = 16_384
+_OURS = "kyc-"
+
 
 class OnInterruption(StrEnum):
     """What the provider is to do with a spot instance that it takes away."""
@@ -40,11 +43,16 @@ class LaunchOptions:
 NO_OPTIONS = LaunchOptions()
 
 
+def reserved_tag(tags: Mapping[str, str]) -> str | None:
+    """Return the first tag that no person may set: one of ours, or one without a name; None if there is none."""
+    return next((key for key in tags if key.startswith(_OURS) or not key), None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchWish:
     """Bare instances as a person asks for them: by an offer's id, or by what the offer must be; empty: any.
 
-    `purchase` None: spot. `account` empty: the cloud's first.
+    `purchase` None: spot. `account` is an account's name; empty: the cloud's first.
     """
 
     offer: str | None = None

@@ -7,6 +7,7 @@ from datetime import datetime, time, timedelta
 from enum import StrEnum
 
 from kyc.domain.ids import InstanceId, ReplicaId, WorkloadName
+from kyc.domain.launch import NO_OPTIONS, LaunchOptions
 from kyc.domain.machine import advance
 from kyc.domain.workload import Requirement
 
@@ -156,11 +157,12 @@ class Balance(StrEnum):
 class ServiceSpec:
     """A service as asked for. `port` is what each replica listens on (it gets it as PORT; 0: one is given to it).
 
-    `any_of` holds the alternatives for its instances, one at least; `size` is what one replica takes of them and
-    `max_per_instance` how many share one at most (None: as many as fit). A replica that leaves gets `drain_grace` for
-    its requests in flight, then `stop_grace` from SIGTERM to SIGKILL. A request waits up to `wait` for a first replica,
-    `most_waiting` of them at once. Replies name instance and replica if `names_replica`. The edge answers at
-    `address_port` (0: at a free one, kept for the service's life), with TLS if `tls` names certificates.
+    `any_of` holds the alternatives for its instances, one at least, `machine` what else they are to be; `size` is
+    what one replica takes of them and `max_per_instance` how many share one at most (None: as many as fit). A
+    replica that leaves gets `drain_grace` for its requests in flight, then `stop_grace` from SIGTERM to SIGKILL. A
+    request waits up to `wait` for a first replica, `most_waiting` of them at once. Replies name instance and
+    replica if `names_replica`. The edge answers at `address_port` (0: at a free one, kept for the service's life),
+    with TLS if `tls` names certificates.
     """
 
     name: WorkloadName
@@ -171,6 +173,7 @@ class ServiceSpec:
     size: ReplicaSize = ReplicaSize()
     max_per_instance: int | None = None
     any_of: tuple[Requirement, ...] = (Requirement(),)
+    machine: LaunchOptions = NO_OPTIONS
     image: str = ""
     setup: str = ""
     workdir: str | None = None

@@ -99,8 +99,12 @@ class SnapshotSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamAccess:
-    """What an agent needs to reach one workload's part of the stream: a URL and a secret that expires."""
+    """What an agent needs to reach one workload's part of the stream: a URL and a secret.
+
+    `lasts_s` is the secret's life from when it was granted, in seconds; None: it does not expire.
+    """
 
     url: str
     workload: str
     token: str = ""
+    lasts_s: float | None = None

@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from kyc.domain.ids import WorkloadName
+from kyc.domain.launch import NO_OPTIONS, LaunchOptions
 from kyc.domain.offer import Arch
 
 
@@ -45,7 +46,7 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSpec:
-    """A job as asked for. `any_of` holds the alternatives for its machine, one at least.
+    """A job as asked for. `any_of` holds the alternatives for its machine, one at least, `machine` its other wishes.
 
     `workdir` is the SHA-256 (hex) of the uploaded archive, None for an empty workdir. `keep` holds paths under
     the workdir that are replicated; `.` is all of it. `progress` is a regular expression with the group `step`
@@ -56,6 +57,7 @@ class JobSpec:
     run: str
     setup: str = ""
     any_of: tuple[Requirement, ...] = (Requirement(),)
+    machine: LaunchOptions = NO_OPTIONS
     workdir: str | None = None
     envs: dict[str, str] = field(default_factory=dict)
     keep: tuple[str, ...] = (".",)

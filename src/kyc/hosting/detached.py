@@ -31,9 +31,12 @@ class DetachedProcess:
             return pid if self._is_it(pid) else None
 
     def _search(self) -> int | None:
-        pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
-        family = [pid for pid in pids if self._is_it(pid)]
+        family = self._family()
         return next((pid for pid in family if _parent(pid) not in family), None)
+
+    def _family(self) -> list[int]:
+        pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+        return [pid for pid in pids if self._is_it(pid)]
 
     def _is_it(self, pid: int) -> bool:
         try:
@@ -58,6 +61,15 @@ class DetachedProcess:
             os.close(output)
         write_private(self._pid_file, str(pid).encode())
 
+    async def clear(self, *, grace_s: float) -> None:
+        """Return when nothing of it is left; what a killed server leaves behind may hold its ports for a moment.
+
+        What does not end by itself is killed after `grace_s`.
+        """
+        for pid in self._family():
+            if not await _ended(pid, grace_s):
+                await _signal_and_wait(pid, signal.SIGKILL, grace_s)
+
     async def stop(self, *, grace_s: float) -> None:
         """Ask it to end, kill it after `grace_s`; returns when it is gone."""
         for number in (signal.SIGTERM, signal.SIGKILL):
@@ -76,8 +88,13 @@ def _parent(pid: int) -> int | None:
         return None
 
 
-async def _signal_and_wait(pid: int, number: signal.Signals, timeout_s: float) -> bool:
-    """Send the signal; say whether the process ended in time."""
+async def _ended(pid: int, timeout_s: float) -> bool:
+    """Say whether the process ends by itself in time."""
+    return await _signal_and_wait(pid, None, timeout_s)
+
+
+async def _signal_and_wait(pid: int, number: signal.Signals | None, timeout_s: float) -> bool:
+    """Send the signal, if any; say whether the process ended in time."""
     try:
         handle = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -86,7 +103,8 @@ async def _signal_and_wait(pid: int, number: signal.Signals, timeout_s: float) -
     loop = asyncio.get_running_loop()
     loop.add_reader(handle, ended.set)
     try:
-        signal.pidfd_send_signal(handle, number)
+        if number is not None:
+            signal.pidfd_send_signal(handle, number)
         async with asyncio.timeout(timeout_s):
             await ended.wait()
     except ProcessLookupError:

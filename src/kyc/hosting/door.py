@@ -6,13 +6,17 @@ import asyncio
 import errno
 import socket
 import ssl
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from kyc.domain.errors import InvalidInputError
-from kyc.ports.edge import Certificate
+from kyc.ports.edge import Certificate, EdgeService
 
 _CONNECT_S = 1.0
+Address = tuple[str, int]
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +25,31 @@ class Pem:
 
     chain: str
     key: str
+
+
+def admit(
+    services: Iterable[EdgeService], ours: Collection[Address], read: Callable[[EdgeService], Read]
+) -> tuple[list[Read], list[InvalidInputError]]:
+    """Return what `read` makes of the services that can be had, and why the others cannot.
+
+    `ours`: where the server listens now. `read` raises InvalidInputError for what it cannot use.
+    """
+    used: dict[Address, str] = {}
+    wanted: list[Read] = []
+    errors: list[InvalidInputError] = []
+    for service in services:
+        at = (service.host, service.port)
+        why = f"port {service.port} is {used[at]}'s" if at in used else None
+        if why is None and at not in ours:
+            why = why_taken(*at)
+        try:
+            if why is not None:
+                raise InvalidInputError(f"{service.name}: {why}", next_step="Choose another port.")
+            wanted.append(read(service))
+            used[at] = service.name
+        except InvalidInputError as error:
+            errors.append(error)
+    return wanted, errors
 
 
 def why_taken(host: str, port: int) -> str | None:

@@ -31,6 +31,7 @@ from kyc.domain.service import Service, ServiceSpec
 from kyc.domain.snapshot import SnapshotSummary
 from kyc.domain.workload import JobSpec
 from kyc.master.archives import Archives
+from kyc.master.timeline import Timeline
 from kyc.master.whatif import WhatIf
 from kyc.planning.autoscale import ScaleDecision
 from kyc.planning.budget import Meter
@@ -61,7 +62,7 @@ class Intents(Protocol):
 
     async def terminate(self, instance_id: InstanceId) -> Instance: ...
 
-    async def interrupt(self, instance_id: InstanceId, notice_s: float) -> Instance: ...
+    async def interrupt(self, instance_id: InstanceId, notice_s: float) -> tuple[Instance, str]: ...
 
     async def enrol(self, instance_id: InstanceId, token: str, secret: str) -> None: ...
 
@@ -246,6 +247,7 @@ class Services:
     identity: Identity
     admin_token: str = field(repr=False)
     store: Store
+    timeline: Timeline
     clock: Clock
     intents: Intents
     servings: Servings

@@ -47,6 +47,7 @@ class Settings:
     log_level: str = "info"
     archive_limit_bytes: int = DEFAULT_ARCHIVE_LIMIT_MIB << 20
     fetch_prices: bool = True
+    keyring: bool = True
     agent_tags: tuple[str, ...] = DEFAULT_AGENT_TAGS
     session_lasts: timedelta = timedelta(hours=12)
     freshness: Freshness = field(default_factory=Freshness)
@@ -79,6 +80,7 @@ def read_settings(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
         )
         << 20,
         fetch_prices=_one_of("price-feeds", of("price_feeds", "on"), ("on", "off")) == "on",
+        keyring=_one_of("keyring", of("keyring", "auto"), ("auto", "off")) == "auto",
         agent_tags=_tags(of("agent_pythons", DEFAULT_AGENT_PYTHONS)),
         session_lasts=_lasts(of("session", "12h")),
         freshness=_freshness(of("stale_after", "")),
@@ -111,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     option("--log-level", metavar="LEVEL", help=f"{', '.join(LOG_LEVELS)} (KYC_LOG_LEVEL; default info)")
     option("--archive-limit-mib", metavar="N", help="how large a workdir may be, packed (KYC_ARCHIVE_LIMIT_MIB)")
     option("--price-feeds", metavar="on|off", help="whether prices are fetched in the background (KYC_PRICE_FEEDS)")
+    option("--keyring", metavar="auto|off", help="whether the system's keyring holds the key to secrets (KYC_KEYRING)")
     option("--keep-snapshots", metavar="N", help="of a workload, besides older ones (KYC_KEEP_SNAPSHOTS; default 10)")
     option("--agent-pythons", metavar="LIST", help="of clouds' images (KYC_AGENT_PYTHONS; default 3.12,3.14)")
     option("--session", metavar="TIME", help="how long a browser stays signed in (KYC_SESSION; default 12h)")

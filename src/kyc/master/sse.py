@@ -20,6 +20,7 @@ from kyc.master.services import Services
 
 HEARTBEAT_S = 15.0
 PAGE = 500
+_GOOD_S = 1.0  # how long a caller's right to listen is believed
 _RETRY = b"retry: 1000\n\n"  # and at once something to read, so that proxies pass the headers on
 _HEARTBEAT = b": alive\n\n"
 
@@ -66,7 +67,7 @@ def stream(served: Services, page: Page, after: int, caller: Caller | None = Non
 
 async def _events(served: Services, page: Page, after: int, caller: Caller | None) -> AsyncIterator[bytes]:
     yield _RETRY
-    quiet_since_s = served.clock.monotonic_s()
+    quiet_since_s = good_at_s = served.clock.monotonic_s()
     while not served.closing.is_set():
         mark = served.signal.mark
         try:
@@ -78,14 +79,19 @@ async def _events(served: Services, page: Page, after: int, caller: Caller | Non
             yield b"".join(encode(item) for item in items)
             quiet_since_s = served.clock.monotonic_s()
             continue
-        if caller is not None and not await served.users.is_good(caller):
-            return
-        left_s = HEARTBEAT_S - (served.clock.monotonic_s() - quiet_since_s)
+        now_s = served.clock.monotonic_s()
+        # For how long the last answer is good enough; nobody asks who needs none.
+        believed_s = HEARTBEAT_S if caller is None else good_at_s + _GOOD_S - now_s
+        if caller is not None and (believed_s <= 0 or not _left_s(served, caller)):
+            if not await served.users.is_good(caller):
+                return
+            good_at_s, believed_s = now_s, HEARTBEAT_S
+        left_s = HEARTBEAT_S - (now_s - quiet_since_s)
         if left_s <= 0:
             yield _HEARTBEAT
             quiet_since_s = served.clock.monotonic_s()
             continue
-        await served.signal.wait(mark, timeout_s=min(left_s, _left_s(served, caller)))
+        await served.signal.wait(mark, timeout_s=min(left_s, believed_s, _left_s(served, caller)))
 
 
 def _left_s(served: Services, caller: Caller | None) -> float:

@@ -13,24 +13,27 @@ from pathlib import Path
 import msgspec
 
 from kyc.adapters.nats.host import EMBEDDED
+from kyc.adapters.system.clock import SystemClock
 from kyc.domain.errors import NotFoundError
 from kyc.domain.ids import WorkloadName
 from kyc.domain.snapshot import StreamAccess
 from kyc.hosting.files import write_private
+from kyc.ports.clock import Clock
 from kyc.ports.secrets import Secrets
 from kyc.ports.store import Store
 from kyc.ports.stream import Stream, StreamHost
-from kyc.streams import connect, shown
+from kyc.streams import connect, narrow, shown
 
 _PURPOSE = "streams"
 
 
 @dataclass(frozen=True, slots=True)
 class NamedStream:
-    """A StreamHost on a URL. Agents get the URL and token as they are: what keeps workloads apart is the stream's."""
+    """A StreamHost on a URL. Agents get no more of its token than their workload needs, where the back end can."""
 
     url: str
     token: str = field(default="", repr=False)
+    clock: Clock = field(default_factory=SystemClock, repr=False)
 
     @property
     def identity(self) -> str:
@@ -47,7 +50,8 @@ class NamedStream:
 
     async def access(self, workload: str) -> StreamAccess:
         """Grant a workload's part."""
-        return StreamAccess(url=self.url, workload=workload, token=self.token)
+        whole = StreamAccess(url=self.url, workload="", token=self.token)
+        return narrow(whole, workload, now=self.clock.now())
 
     async def stop(self) -> None:
         """Leave it running: it is not ours."""

@@ -20,11 +20,13 @@ from kyc.adapters.sql.store import SqlStore
 from kyc.adapters.system.bundle import Bundles
 from kyc.adapters.system.clock import SystemClock
 from kyc.adapters.system.doctor import machine_checks
+from kyc.adapters.system.keyring import read_or_make_kept_key
 from kyc.adapters.system.passwords import Scrypt
-from kyc.adapters.system.secrets import KeyFile
+from kyc.adapters.system.secrets import Sealer, read_or_make_key
 from kyc.adapters.terraform.engine import engine_environment, find_engine
 from kyc.adapters.terraform.provisioner import TerraformProvisioner
 from kyc.control.accounts import Accounts
+from kyc.control.ahead import BundleKeeper
 from kyc.control.clouds import LiveClouds
 from kyc.control.context import Context
 from kyc.control.engine import Engine
@@ -48,6 +50,7 @@ from kyc.master.services import CloudStatus, Services
 from kyc.master.settings import Settings
 from kyc.master.snapshots import Snapshots
 from kyc.master.stream import NamedStream, Streams
+from kyc.master.timeline import Timeline
 from kyc.master.whatif import WhatIf
 from kyc.ports.clock import Clock
 from kyc.ports.cloud import Cloud
@@ -66,7 +69,8 @@ async def build(start: Start) -> AsyncIterator[Services]:
     """Open everything, run the loops while the services are in use, and close everything."""
     settings, home = start.settings, start.home
     clock = SystemClock()
-    secrets = KeyFile(home.path / "secret.key")
+    read_key = read_or_make_kept_key if settings.keyring else read_or_make_key
+    secrets = Sealer(read_key(home.path / "secret.key"))
     local = LocalCloud(home.path / "local", mode=settings.local_mode)
     store = await SqlStore.open(settings.state_url or f"sqlite:///{home.database}")
     streams = make_streams(settings, home, clock, store, secrets)
@@ -110,6 +114,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
         await local.ensure()
         await accounts.tick()
         await streams.ensure()
+        engine.bundles = BundleKeeper(clock, accounts, bundles.hashes)
         engine.tunnels = make_tunnels(settings, home, context, start.url)
         loops = asyncio.create_task(engine.run())
         try:
@@ -117,6 +122,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
                 identity=start.identity,
                 admin_token=home.admin_token(),
                 store=store,
+                timeline=Timeline(store, context.signal, clock),
                 clock=clock,
                 intents=engine.intents,
                 servings=Servings(context, port_giver(engine.edge_host)),

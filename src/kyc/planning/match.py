@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
+from kyc.domain.launch import LaunchOptions
 from kyc.domain.offer import Offer, Purchase
 from kyc.domain.workload import Bound, Requirement
 
@@ -21,6 +22,13 @@ class Check:
 def fits_requirement(offer: Offer, requirement: Requirement) -> bool:
     """Say whether the offer has all that the requirement asks for."""
     return all(check.holds(offer, requirement) for check in CHECKS)
+
+
+def options_of(offer: Offer, any_of: Sequence[Requirement], machine: LaunchOptions) -> LaunchOptions:
+    """Return what the machine is to be, with the most that the alternatives which the offer meets let an hour cost."""
+    limits = [one.max_price_usd_per_hour for one in any_of if fits_requirement(offer, one)]
+    most = [limit for limit in limits if limit is not None]
+    return replace(machine, max_price_usd_per_hour=max(most)) if most and len(most) == len(limits) else machine
 
 
 def bound_text(bound: Bound) -> str:

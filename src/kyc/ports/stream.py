@@ -66,6 +66,8 @@ class Stream(Protocol):
     the same epoch is open by someone else or a higher one is, so that of two openers of one epoch only one wins.
     `discard` deletes the manifests of these sequences, then the stored copies that these refs name, never a later
     copy of the same chunk: a writer may be putting it again at this moment. What is gone already is no error.
+    `renew` has all that is open sign in with another credential for the same place, from the next connection on; calls
+    under way are not disturbed.
     All raise UnreachableError and CredentialError, and NotFoundError for a workload without a place.
     """
 
@@ -78,6 +80,8 @@ class Stream(Protocol):
     async def open_reader(self, workload: str) -> StreamReader: ...
 
     async def discard(self, workload: str, *, manifests: Sequence[int], chunks: Sequence[ChunkRef]) -> None: ...
+
+    def renew(self, access: StreamAccess) -> None: ...
 
     async def close(self) -> None: ...
 

@@ -176,7 +176,7 @@ class AsyncClient(AsyncAdminCalls, AsyncFileCalls, AsyncCloudCalls, AsyncService
         """Return one instance; raise NotFoundError."""
         return await self._call(calls.instance(instance_id))
 
-    async def interrupt(self, instance_id: str, *, notice_s: float = 120) -> api.InstanceRow:
+    async def interrupt(self, instance_id: str, *, notice_s: float = 120) -> api.InterruptedRow:
         """Have the provider interrupt an instance after a notice of so many seconds; 0 kills it without one."""
         return await self._call(calls.interrupt(instance_id, api.InterruptRequest(notice_s=notice_s)))
 

@@ -157,8 +157,8 @@ def instance(instance_id: str) -> Call[api.InstanceRow]:
     return _get(_path("instances", instance_id), api.InstanceRow)
 
 
-def interrupt(instance_id: str, request: api.InterruptRequest) -> Call[api.InstanceRow]:
-    return _post(_path("instances", instance_id, "interrupt"), api.InstanceRow, request)
+def interrupt(instance_id: str, request: api.InterruptRequest) -> Call[api.InterruptedRow]:
+    return _post(_path("instances", instance_id, "interrupt"), api.InterruptedRow, request)
 
 
 def terminate(instance_id: str) -> Call[api.InstanceRow]:

@@ -238,7 +238,7 @@ class Client(AdminCalls, FileCalls, CloudCalls, ServiceCalls):
         """Return one instance; raise NotFoundError."""
         return self._call(calls.instance(instance_id))
 
-    def interrupt(self, instance_id: str, *, notice_s: float = 120) -> api.InstanceRow:
+    def interrupt(self, instance_id: str, *, notice_s: float = 120) -> api.InterruptedRow:
         """Have the provider interrupt an instance after a notice of so many seconds; 0 kills it without one.
 
         Raises NotFoundError, or ConflictError for one that is going already.

@@ -53,6 +53,12 @@ _MACHINE: dict[str, _Schema] = {
 _ALTERNATIVES = {"type": "array", "minItems": 1, "items": _mapping("An alternative.", _MACHINE)}
 RESOURCES: dict[str, _Schema] = {
     **_MACHINE,
+    "disk_size": _amount("The disk, in GiB.", 100, "100GB"),
+    "image_id": _text("The image, by its provider's own name.", examples=["ami-0123456789abcdef0"]),
+    "labels": _of("Tags for the machine and its disk.", type=["object", "null"], examples=[{"team": "ml"}]),
+    "network": _text("The network (VPC), by its provider's own name."),
+    "subnet": _text("The subnet, by its provider's own name."),
+    "role": _text("What the work may do at the provider: an instance profile, service account or managed identity."),
     "any_of": _of("Alternatives; what stands beside it holds for all of them.", **_ALTERNATIVES),
     "ordered": _of("Taken as any_of: the best offer is chosen, not the first.", **_ALTERNATIVES),
 }

@@ -13,6 +13,7 @@ from decimal import Decimal
 from kyc.domain.errors import InvalidInputError
 from kyc.domain.offer import Arch
 from kyc.domain.workload import Bound, Requirement
+from kyc.wire.machine import WISHES
 from kyc.wire.quantity import bound, memory_gib, money_usd
 from kyc.wire.section import Section, refuse_unknown, section_of
 
@@ -36,10 +37,9 @@ SUPPORTED = frozenset(
 CHOICES = frozenset({"any_of", "ordered"})
 SKYPILOT_ONLY = frozenset(
     {
-        "accelerator_args", "autostop", "disk_size", "disk_tier", "ephemeral_storage", "hooks", "image_id",
-        "job_recovery", "labels", "local_disk", "network_tier", "ports", "priority", "priority_class",
-        "spot_recovery", "volumes", "_docker_login_config", "_is_image_managed", "_requires_fuse",
-        "_cluster_config_overrides", "_no_missing_accel_warnings",
+        "accelerator_args", "autostop", "disk_tier", "ephemeral_storage", "hooks", "job_recovery", "local_disk",
+        "network_tier", "ports", "priority", "priority_class", "spot_recovery", "volumes", "_docker_login_config",
+        "_is_image_managed", "_requires_fuse", "_cluster_config_overrides", "_no_missing_accel_warnings",
     }
 )  # fmt: skip
 _GPU = re.compile(r"([A-Za-z][-A-Za-z0-9_ ]*)(?::([0-9]{1,4}(?:\.[0-9]{1,4})?))?")
@@ -59,7 +59,7 @@ class Gpu:
 def parse_resources(value: object, path: str = "resources") -> tuple[tuple[Requirement, ...], list[str]]:
     """Return the alternatives (one at least, the file's order) and warnings; raise InvalidInputError."""
     base = section_of({} if value is None else value, path)
-    refuse_unknown(base, SUPPORTED | SKYPILOT_ONLY | CHOICES)
+    refuse_unknown(base, SUPPORTED | WISHES | SKYPILOT_ONLY | CHOICES)
     warnings = _ignored(base)
     base = _spread(base)
     found: list[Requirement] = []
@@ -87,8 +87,12 @@ def _alternatives(base: Section, warnings: list[str]) -> list[Section]:
     sections = []
     for number, choice in enumerate(choices):
         section = section_of({} if choice is None else choice, f"{base.place(key)}[{number}]")
-        refuse_unknown(section, SUPPORTED | SKYPILOT_ONLY)
+        refuse_unknown(section, SUPPORTED | WISHES | SKYPILOT_ONLY)
         warnings += _ignored(section)
+        warnings += [
+            f"{section.place(name)}: it holds for all alternatives or none, so it has no effect here"
+            for name in sorted(WISHES & section.values.keys())
+        ]
         sections.append(Section(values=_overlaid(base.values, _spread(section).values), path=section.path))
     return sections
 

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from kyc.domain.errors import InvalidInputError
 from kyc.domain.service import Balance, Probe, ReplicaSize, ServiceSpec, TlsFiles
+from kyc.wire.machine import parse_machine
 from kyc.wire.quantity import duration, memory_gib
 from kyc.wire.resources import parse_resources
 from kyc.wire.scaling_file import SCALING_KEYS, positive, read_scaling, whole
@@ -74,7 +75,8 @@ def parse_service(text: str, *, default_name: str = "service") -> ParsedService:
     service = section_of(top.get("service"), "service")
     refuse_unknown(service, SERVICE_KEYS)
     alternatives, about_resources = parse_resources(top.get("resources"))
-    warnings += [text for text in about_resources if not text.startswith("resources.ports")]
+    machine, about_machine = parse_machine(top.get("resources"))
+    warnings += [text for text in (*about_resources, *about_machine) if not text.startswith("resources.ports")]
     image, run = top.text("image").strip(), top.text("run")
     port = _port(top, service, image)
     if not image and not run.strip():
@@ -92,6 +94,7 @@ def parse_service(text: str, *, default_name: str = "service") -> ParsedService:
         size=_size(service),
         max_per_instance=most_per_instance,
         any_of=alternatives,
+        machine=machine,
         image=image,
         setup=top.text("setup"),
         envs=envs_of(top, literals(text, "envs")),

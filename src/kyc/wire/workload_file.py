@@ -16,6 +16,7 @@ from pathlib import PurePosixPath
 from kyc.domain.errors import InvalidInputError
 from kyc.domain.ids import WorkloadName
 from kyc.domain.workload import JobSpec
+from kyc.wire.machine import parse_machine
 from kyc.wire.quantity import duration, money_usd
 from kyc.wire.resources import parse_resources
 from kyc.wire.section import Section, refuse_unknown, section_of
@@ -77,12 +78,14 @@ def parse_workload(text: str, *, default_name: str = "job") -> ParsedFile:
     refuse_unknown(top, SKYPILOT_KEYS | OUR_KEYS | UNSUPPORTED.keys() | {"service"})
     warnings = _ignored(top)
     alternatives, about_resources = parse_resources(top.get("resources"))
+    machine, about_machine = parse_machine(top.get("resources"))
     name = name_of(top, default_name, warnings)
     spec = JobSpec(
         name=name,
         run=_run(top),
         setup=top.text("setup"),
         any_of=alternatives,
+        machine=machine,
         envs=envs_of(top, literals(text, "envs")),
         keep=_keep(top),
         on_interrupt=top.text("on_interrupt"),
@@ -92,7 +95,8 @@ def parse_workload(text: str, *, default_name: str = "job") -> ParsedFile:
         stop_grace=within(top, "stop_grace", timedelta(seconds=10), most=timedelta(hours=1)),
         snapshot_interval=within(top, "snapshot_interval", timedelta(seconds=2), least=timedelta(milliseconds=100)),
     )
-    return ParsedFile(spec=spec, workdir=workdir_of(top, warnings), warnings=(*warnings, *about_resources))
+    warnings += [*about_resources, *about_machine]
+    return ParsedFile(spec=spec, workdir=workdir_of(top, warnings), warnings=tuple(warnings))
 
 
 def with_envs(text: str, envs: Mapping[str, str]) -> str:

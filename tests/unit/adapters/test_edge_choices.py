@@ -104,8 +104,8 @@ def test_envoy_s_percentile_is_none_where_nothing_was_answered() -> None:
         return {"stats": [{"histograms": {"supported_quantiles": [50, 95], "computed_quantiles": computed}}]}
 
     asked = [service()]
-    assert measure.loads(asked, {}, times(12.5), {}, {})[WorkloadName("web")].p95_ms == 12.5
-    assert measure.loads(asked, {}, times(None), {}, {})[WorkloadName("web")].p95_ms is None
+    assert measure.loads(asked, {}, times(12.5), "", {})[WorkloadName("web")].p95_ms == 12.5
+    assert measure.loads(asked, {}, times(None), "", {})[WorkloadName("web")].p95_ms is None
 
 
 def chosen(seats: list[Seat], balance: Balance, count: int, *, clients: int = 1) -> Counter[str]:

@@ -139,6 +139,7 @@ class FakeEngine:
     restored: list[int] = field(default_factory=list)
     gone: set[int] = field(default_factory=set)
     open_ends: int = 0
+    renewed: list[str] = field(default_factory=list)
 
     async def open(self, tree: Tree) -> FakeSession:
         self.check()
@@ -182,6 +183,9 @@ class FakeSession:
     def replicate(self, *, interval: timedelta, tell: Tell) -> FakeReplication:
         self.engine.open_ends += 1
         return FakeReplication(self.engine, self.epoch, interval.total_seconds(), tell)
+
+    def renew(self, access: StreamAccess) -> None:
+        self.engine.renewed.append(access.token)
 
     async def close(self) -> None:
         self.engine.open_ends -= 1

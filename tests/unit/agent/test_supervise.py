@@ -9,6 +9,7 @@ import pytest
 
 from kyc.domain.errors import DamagedDataError, UnreachableError
 from kyc.domain.interruption import NoticeKind
+from kyc.domain.snapshot import StreamAccess
 from kyc.wire.agent import Committed, Exited, Fenced, Progressed, Released, Restored, Started, Troubled
 from tests.unit.agent.stage import Stage
 
@@ -91,6 +92,17 @@ async def test_an_exit_is_told_after_the_last_files_are_safe(stage: Stage) -> No
         await stage.want("run", epoch=1)  # said again: it is not begun again
         await stage.advance(5)
         assert len(stage.runtime.started) == 1
+
+
+async def test_a_newer_credential_reaches_the_stream_while_the_work_runs(stage: Stage) -> None:
+    async with stage.running():
+        work = await stage.work()
+        newer = StreamAccess(url="memory:", workload="train", token="newer")
+        await stage.want("run", epoch=1, stream=newer)
+        assert stage.engine.renewed[-1] == "newer"
+        assert len(stage.runtime.started) == 1
+        work.end(0)
+        await stage.until("Exited")
 
 
 async def test_a_set_up_that_fails_ends_the_attempt(stage: Stage) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import msgspec
@@ -46,6 +47,36 @@ def test_launch_waits_until_it_exists(kyc: Kyc, master: ScriptedMaster) -> None:
     assert "small/spot at $0.0123/h applied: i-7kq2x9bd" in done.out
     assert kyc("launch", "--json").json["state"] == "applied"  # type: ignore[index]
     assert kyc("launch", "-d").out.startswith("d-22222222: 1 instance")
+
+
+WISHES: dict[str, tuple[list[object], object]] = {
+    "count": (["-n", 3], 3),
+    "cloud": (["--cloud", "aws"], "aws"),
+    "region": (["--region", "us-east-1"], "us-east-1"),
+    "zone": (["--zone", "use1-az4"], "use1-az4"),
+    "type": (["--type", "m5.large"], "m5.large"),
+    "spot": (["--on-demand"], False),
+    "account": (["--account", "work"], "work"),
+    "disk_gib": (["--disk", 80], 80),
+    "network": (["--network", "vpc-1"], "vpc-1"),
+    "subnet": (["--subnet", "subnet-1"], "subnet-1"),
+    "role": (["--role", "work"], "work"),
+    "image": (["--image", "ami-1"], "ami-1"),
+    "tags": (["--tag", "team=ml", "--tag", "cost=42"], {"team": "ml", "cost": "42"}),
+    "max_price_usd_per_hour": (["--max-price", "0.05"], 0.05),
+    "on_interruption": (["--on-interruption", "stop"], "stop"),
+    "public_address": (["--private"], False),
+}
+
+
+def test_every_wish_reaches_the_master(kyc: Kyc, master: ScriptedMaster) -> None:
+    master.on("POST", "/deployments", DEPLOYMENT)
+    master.on("GET", "/instances/i-7kq2x9bd", rows.instance())
+    master.on("GET", "/events", [])
+    assert set(WISHES) | {"offer"} == {one.name for one in fields(api.LaunchRequest)}
+    assert kyc("launch", "-d", *(part for options, _ in WISHES.values() for part in options)).code == 0
+    asked = next(one for one in master.asked if one.method == "POST")
+    assert msgspec.json.decode(asked.body) == {"offer": None} | {name: value for name, (_, value) in WISHES.items()}
 
 
 def test_a_launch_that_fails(kyc: Kyc, master: ScriptedMaster) -> None:
@@ -102,8 +133,11 @@ def test_terminate_all_asks_at_a_terminal(kyc: Kyc, master: ScriptedMaster, monk
 
 
 def test_interrupt(kyc: Kyc, master: ScriptedMaster) -> None:
-    master.on("POST", "/instances/i-7kq2x9bd/interrupt", rows.instance())
-    assert "notice of 30 s" in kyc("interrupt", "i-7kq2x9bd", "--notice", 30).out
+    master.on("POST", "/instances/i-7kq2x9bd/interrupt", rows.interrupted())
+    assert "notice of 30 s: evicted by the provider" in kyc("interrupt", "i-7kq2x9bd", "--notice", 30).out
+    assert kyc("interrupt", "i-7kq2x9bd", "--notice", 30, "--json").json["how"] == "evicted by the provider"  # type: ignore[index]
+    master.asked.clear()
+    kyc("interrupt", "i-7kq2x9bd", "--notice", 30)
     assert "killed" in kyc("interrupt", "i-7kq2x9bd", "--notice", 0).out
     assert [asked.body for asked in master.asked] == [b'{"notice_s":30.0}', b'{"notice_s":0.0}']
     assert kyc("interrupt", "i-none").code == 3

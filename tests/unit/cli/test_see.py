@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -60,6 +61,16 @@ ATTEMPT = api.AttemptRow(
     reason="first",
 )
 DETAIL = api.WorkloadDetail(row=rows.workload(), spec={"run": "python  train.py\n"}, attempts=[ATTEMPT])
+RECOVERY = api.RecoveryRow(
+    instance="i-1",
+    workload="moved",
+    noticed=True,
+    at=rows.AT,
+    replacement="i-2",
+    to_replacement_requested_s=0.3,
+    to_resumed_s=2.9,
+    ended=False,
+)
 DEPLOYMENT = api.DeploymentRow(
     id="d-22222222",
     offer="local/lab/lab-a/small/spot",
@@ -107,6 +118,10 @@ def test_show_finds_by_name_or_id(kyc: Kyc, master: ScriptedMaster) -> None:
     assert "train.1" in kyc("show", "i-am-a-job").out
     assert "127.77.0.2" in kyc("show", "i-7kq2x9bd").out
     assert "asked for" in kyc("show", "d-22222222").out
+    master.on("GET", "/workloads/moved", replace(DETAIL, recoveries=[RECOVERY, replace(RECOVERY, to_resumed_s=None)]))
+    done, going_on = kyc("show", "moved").out.splitlines()[-2:]
+    assert done.split()[-8:] == ["i-1", "a", "notice", "i-2", "0.3", "s", "2.9", "s"]
+    assert going_on.rstrip().endswith("-")
     assert kyc("show", "d-22222222", "--json").json["offer"] == DEPLOYMENT.offer  # type: ignore[index]
     missing = kyc("show", "nothing")
     assert missing.code == 3

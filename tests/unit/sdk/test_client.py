@@ -129,7 +129,7 @@ def test_queries_and_bodies(master: ScriptedMaster, client: Client) -> None:
     master.on("GET", "/offers", [rows.offer()])
     master.on("GET", "/events", [])
     master.on("GET", "/instances", [])
-    master.on("POST", "/instances/i-1%2F2/interrupt", rows.instance())
+    master.on("POST", "/instances/i-1%2F2/interrupt", rows.interrupted())
     master.on("POST", "/shutdown", Answer(status=202))
     client.offers(cpus="4+", gpu=None, spot=False, sort="risk")
     client.events(tail=3, kinds=["job.started", "job.failed"])

@@ -21,7 +21,7 @@ def test_every_key_and_no_other() -> None:
     job, both = set(file_schema.JOB), set(file_schema.BOTH)
     assert not differing(job | both, workload_file.SKYPILOT_KEYS | workload_file.OUR_KEYS)
     assert not differing(both, service_file.TOP_KEYS - {"service"})
-    assert not differing(file_schema.RESOURCES, resources.SUPPORTED | resources.CHOICES)
+    assert not differing(file_schema.RESOURCES, resources.SUPPORTED | resources.WISHES | resources.CHOICES)
     assert not differing(file_schema.SERVICE, service_file.SERVICE_KEYS)
     without_effect = {"upscale_delay_seconds", "downscale_delay_seconds", "spot_placer"}
     assert not differing(file_schema.SCALING, scaling_file.SCALING_KEYS - without_effect)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kyc.domain.errors import InvalidInputError
+from kyc.domain.launch import LaunchOptions
 from kyc.domain.offer import Arch
 from kyc.domain.workload import Bound
 from kyc.wire.workload_file import (
@@ -211,13 +213,46 @@ def test_a_foreign_name_is_respelled_with_a_warning() -> None:
 
 
 def test_skypilot_keys_without_effect_are_named() -> None:
-    parsed = parse_workload("run: x\nnum_nodes: 2\nresources: {disk_size: 100, ordered: [{cloud: aws}]}")
+    parsed = parse_workload("run: x\nnum_nodes: 2\nresources: {disk_tier: high, ordered: [{cloud: aws}]}")
     assert [warning.split(":")[0] for warning in parsed.warnings] == [
         "num_nodes",
-        "resources.disk_size",
+        "resources.disk_tier",
         "resources.ordered",
     ]
     assert parse_workload("run: x\nnum_nodes: 1").warnings == ()
+
+
+def test_what_the_machine_is_to_be_besides() -> None:
+    parsed = parse_workload(
+        "run: x\nresources: {disk_size: 200, image_id: ami-1, labels: {team: ml}, network: n, subnet: s, role: r}"
+    )
+    expected = LaunchOptions(disk_gib=200, image="ami-1", tags={"team": "ml"}, network="n", subnet="s", role="r")
+    assert (parsed.spec.machine, parsed.warnings) == (expected, ())
+    assert parse_workload("run: x\nresources: {disk_size: 100GB}").spec.machine == LaunchOptions(disk_gib=100)
+
+
+@pytest.mark.parametrize(
+    ("resources", "place"),
+    [
+        ("{disk_size: 0}", "resources.disk_size"),
+        ("{disk_size: 100+}", "resources.disk_size"),
+        ("{disk_size: 99999}", "resources.disk_size"),
+        ("{labels: {kyc-master: m}}", "resources.labels.kyc-master"),
+        ("{labels: {team: 1}}", "resources.labels.team"),
+        ("{image_id: 5}", "resources.image_id"),
+    ],
+)
+def test_a_machine_that_cannot_be_is_refused(resources: str, place: str) -> None:
+    with pytest.raises(InvalidInputError, match=re.escape(place)):
+        parse_workload(f"run: x\nresources: {resources}")
+
+
+def test_what_skypilot_can_with_images_is_named() -> None:
+    for image in ("docker:ubuntu", "{us-east-1: ami-1}"):
+        parsed = parse_workload(f"run: x\nresources: {{image_id: {image}, any_of: [{{disk_size: 5}}]}}")
+        assert parsed.spec.machine == LaunchOptions()
+        told = [warning.split(":")[0] for warning in parsed.warnings]
+        assert told == ["resources.any_of[0].disk_size", "resources.image_id"]
 
 
 @pytest.mark.parametrize("path", SKYPILOT_FILES, ids=lambda path: path.stem)

@@ -11,6 +11,7 @@ import type {
   DeploymentRow,
   FileCheck,
   InstanceRow,
+  InterruptedRow,
   InterruptRequest,
   JobPlan,
   JobRequest,
@@ -48,7 +49,7 @@ const part = encodeURIComponent;
 
 export const actions = {
   interrupt: (id: string, body: InterruptRequest) =>
-    call<InstanceRow>(`/instances/${part(id)}/interrupt`, { method: "POST", body }),
+    call<InterruptedRow>(`/instances/${part(id)}/interrupt`, { method: "POST", body }),
   terminate: (id: string) => call<InstanceRow>(`/instances/${part(id)}/terminate`, { method: "POST" }),
   launch: (body: LaunchRequest) => call<DeploymentRow>("/deployments", { method: "POST", body }),
   submitJob: (body: JobRequest) => call<JobPlan>("/jobs", { method: "POST", body }),

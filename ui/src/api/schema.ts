@@ -575,7 +575,7 @@ export interface paths {
         put?: never;
         /**
          * Interrupt Instance
-         * @description Have the cloud interrupt it, after `notice_s` seconds of notice; 0 kills it at once, without one.
+         * @description Have the cloud interrupt it, after `notice_s` seconds of notice or at once for 0, and say how it does it.
          */
         post: operations["interrupt_instance"];
         delete?: never;
@@ -1469,7 +1469,7 @@ export interface paths {
         };
         /**
          * Get Workload
-         * @description Show one workload: its line, its file's content as understood, and every attempt, the newest last.
+         * @description Show one workload: its line, its file's content as understood, attempts and interruptions, the newest last.
          */
         get: operations["get_workload"];
         put?: never;
@@ -2118,7 +2118,7 @@ export interface components {
          * EventKind
          * @enum {string}
          */
-        EventKind: "deployment.requested" | "deployment.log" | "deployment.succeeded" | "deployment.failed" | "deployment.destroyed" | "instance.requested" | "instance.ready" | "interruption.requested" | "instance.noticed" | "instance.suspected" | "instance.lost" | "instance.repriced" | "instance.terminated" | "replacement.requested" | "snapshot.committed" | "snapshot.flushed" | "restore.started" | "restore.completed" | "job.queued" | "job.placed" | "job.started" | "job.progress" | "job.steered" | "job.migrating" | "job.resumed" | "job.succeeded" | "job.failed" | "job.stopped" | "attempt.prepared" | "attempt.released" | "attempt.fenced" | "agent.troubled" | "replica.requested" | "replica.started" | "replica.pulling" | "replica.ready" | "replica.unready" | "replica.died" | "replica.draining" | "replica.stopped" | "replica.failed" | "service.requested" | "service.ready" | "service.updated" | "service.scaled" | "service.stopped" | "service.failed" | "edge.updated" | "deadline.missed" | "budget.warned" | "budget.held" | "budget.stopped" | "orphan.found" | "orphan.removed" | "price.alerted" | "account.added" | "account.removed" | "user.added" | "user.changed" | "user.removed" | "token.created" | "token.revoked" | "notification.failed" | "sign_in.refused" | "stream.started" | "stream.moving" | "stream.moved" | "stream.troubled" | "snapshot.freed" | "flush.warned" | "flush.fits";
+        EventKind: "deployment.requested" | "deployment.log" | "deployment.succeeded" | "deployment.failed" | "deployment.destroyed" | "instance.requested" | "instance.ready" | "interruption.requested" | "interruption.begun" | "instance.noticed" | "instance.suspected" | "instance.lost" | "instance.repriced" | "instance.terminated" | "replacement.requested" | "snapshot.committed" | "snapshot.flushed" | "restore.started" | "restore.completed" | "job.queued" | "job.placed" | "job.started" | "job.progress" | "job.steered" | "job.migrating" | "job.resumed" | "job.succeeded" | "job.failed" | "job.stopped" | "attempt.prepared" | "attempt.released" | "attempt.fenced" | "agent.troubled" | "replica.requested" | "replica.started" | "replica.pulling" | "replica.ready" | "replica.unready" | "replica.died" | "replica.draining" | "replica.stopped" | "replica.failed" | "service.requested" | "service.ready" | "service.updated" | "service.scaled" | "service.stopped" | "service.failed" | "edge.updated" | "deadline.missed" | "budget.warned" | "budget.held" | "budget.stopped" | "orphan.found" | "orphan.removed" | "price.alerted" | "account.added" | "account.removed" | "user.added" | "user.changed" | "user.removed" | "token.created" | "token.revoked" | "notification.failed" | "sign_in.refused" | "stream.started" | "stream.moving" | "stream.moved" | "stream.troubled" | "snapshot.freed" | "flush.warned" | "flush.fits";
         /**
          * EventRow
          * @description One line of `kyc events`.
@@ -2323,6 +2323,61 @@ export interface components {
              * @default 120
              */
             notice_s?: number;
+        };
+        /**
+         * InterruptedRow
+         * @description `POST /instances/{id}/interrupt`: the instance, and how its cloud interrupts it, in words for people.
+         */
+        InterruptedRow: {
+            /** Address */
+            address: string | null;
+            /** Cloud */
+            cloud: string;
+            /**
+             * Cost Usd
+             * @default 0
+             */
+            cost_usd: number;
+            /** Deployment */
+            deployment: string;
+            /** Ended At */
+            ended_at: string | null;
+            /** How */
+            how: string;
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Notice Deadline At */
+            notice_deadline_at: string | null;
+            /**
+             * On Demand Usd Per Hour
+             * @default 0
+             */
+            on_demand_usd_per_hour: number;
+            /** Price Usd Per Hour */
+            price_usd_per_hour: number;
+            /** Provider Id */
+            provider_id: string | null;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            /** Region */
+            region: string;
+            /** Spot */
+            spot: boolean;
+            /** Started At */
+            started_at: string | null;
+            /** State */
+            state: string;
+            /** Type */
+            type: string;
+            /** Workload */
+            workload: string | null;
+            /** Zone */
+            zone: string;
         };
         /**
          * JobPlan
@@ -3813,11 +3868,13 @@ export interface components {
         };
         /**
          * WorkloadDetail
-         * @description `GET /workloads/{name}`: the row, the file's content as understood, and every attempt.
+         * @description `GET /workloads/{name}`: the row, the file's content as understood, every attempt, and every interruption.
          */
         WorkloadDetail: {
             /** Attempts */
             attempts: components["schemas"]["AttemptRow"][];
+            /** Recoveries */
+            recoveries: components["schemas"]["RecoveryRow"][];
             row: components["schemas"]["WorkloadRow"];
             /** Spec */
             spec: {
@@ -3938,6 +3995,7 @@ export type ImportReport = components['schemas']['ImportReport'];
 export type InstanceRow = components['schemas']['InstanceRow'];
 export type InstanceState = components['schemas']['InstanceState'];
 export type InterruptRequest = components['schemas']['InterruptRequest'];
+export type InterruptedRow = components['schemas']['InterruptedRow'];
 export type JobPlan = components['schemas']['JobPlan'];
 export type JobPolicyResult = components['schemas']['JobPolicyResult'];
 export type JobRequest = components['schemas']['JobRequest'];
@@ -5084,7 +5142,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["InstanceRow"];
+                    "application/json": components["schemas"]["InterruptedRow"];
                 };
             };
             /** @description A problem, with what to do next */

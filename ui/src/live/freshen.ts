@@ -41,6 +41,7 @@ export const STALE: Record<EventKind, readonly Subject[]> = {
   "instance.requested": machine,
   "instance.ready": machine,
   "interruption.requested": machine,
+  "interruption.begun": machine,
   "instance.noticed": [...machine, ...told],
   "instance.suspected": machine,
   "instance.lost": [...machine, ...told],

@@ -80,6 +80,7 @@ export const EVENT_TONE: Record<EventKind, Tone> = {
   "instance.requested": "busy",
   "instance.ready": "good",
   "interruption.requested": "warn",
+  "interruption.begun": "warn",
   "instance.noticed": "warn",
   "instance.suspected": "warn",
   "instance.lost": "bad",

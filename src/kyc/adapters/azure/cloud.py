@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from kyc.adapters.azure.client import AzureClient, understood
@@ -14,6 +14,7 @@ from kyc.domain.errors import InvalidInputError, NotFoundError
 from kyc.domain.ids import DeploymentId, InstanceId
 from kyc.ports.clock import Clock
 from kyc.ports.cloud import TAG_DEPLOYMENT, TAG_INSTANCE, TAG_MASTER, CloudInstance
+from kyc.ports.memory import Memory
 
 CLOUD = "azure"
 NOTICE_S = 30.0  # the least that Azure gives an evicted machine
@@ -23,7 +24,6 @@ _OVER = {  # of the instance view's power states; while one is still stopping, i
 }
 GONE = "it is gone: evicted, or deleted by somebody; Azure does not say"
 LEFT_OVER = "what it left behind still bills"
-_REMEMBERED = timedelta(hours=1)
 _LONGEST_S = 300
 
 
@@ -46,8 +46,7 @@ class AzureCloud:
     clock: Clock
     name: str = CLOUD
     look_every_s: float = 6.0  # Azure allows about thirty such calls a minute
-    _running: dict[str, CloudInstance] = field(default_factory=dict)
-    _ended: dict[str, CloudInstance] = field(default_factory=dict)
+    _memory: Memory = field(default_factory=Memory)
     _addresses: dict[str, str] = field(default_factory=dict)
 
     async def instances(self, *, everywhere: bool = False) -> list[CloudInstance]:
@@ -55,29 +54,14 @@ class AzureCloud:
 
         With `everywhere` also machines that are gone but left a disk, an interface or an address behind.
         """
-        self._note(await asyncio.to_thread(self._listed))
-        found = {**self._ended, **self._running}
+        memory = self._memory
+        await memory.note(await asyncio.to_thread(self._listed), now=self.clock.now(), judge=_judged)
+        found = {**memory.ended, **memory.running}
         if everywhere:
             left = await asyncio.to_thread(self._left_over)
             found |= {key: one for key, one in left.items() if key not in found or not found[key].leftover}
-            found |= self._running
+            found |= memory.running
         return list(found.values())
-
-    def _note(self, listed: Mapping[str, CloudInstance]) -> None:
-        """Take what was listed now, and remember what is over."""
-        now = self.clock.now()
-        for provider_id, one in self._running.items():
-            if provider_id not in listed:
-                self._ended[provider_id] = replace(one, running=False, ended_at=now, end_reason=GONE)
-        for provider_id, one in listed.items():
-            if not one.running:
-                self._ended.setdefault(provider_id, replace(one, ended_at=now))
-        self._running = {key: one for key, one in listed.items() if one.running}
-        self._ended = {
-            key: replace(one, leftover=one.leftover and key in listed)
-            for key, one in self._ended.items()
-            if key not in self._running and now - (one.ended_at or now) < _REMEMBERED
-        }
 
     async def interrupt(self, provider_id: str, *, notice_s: float) -> str:
         """Have Azure evict it (its own simulation), or switch it off without notice; see the port."""
@@ -170,6 +154,11 @@ class AzureCloud:
         for step in steps:  # in this order: Azure deletes nothing that something else uses
             with suppress(NotFoundError), understood():
                 step().result(timeout=_LONGEST_S)
+
+
+async def _judged(over: CloudInstance) -> CloudInstance:
+    """Say of what vanished that nobody knows why."""
+    return replace(over, end_reason=over.end_reason or GONE)
 
 
 def seen(one: Any, power: str) -> CloudInstance:  # noqa: ANN401

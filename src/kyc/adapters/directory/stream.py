@@ -226,6 +226,9 @@ class DirectoryStream:
 
         await self._disk.do(discard)
 
+    def renew(self, access: StreamAccess) -> None:
+        """Nobody signs in to a folder."""
+
     async def close(self) -> None:
         """Let the threads go."""
         self._disk.close()

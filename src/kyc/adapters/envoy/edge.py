@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import resource
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -25,15 +24,14 @@ from kyc.adapters.envoy.bootstrap import ADMIN_SOCKET, ROOM_SOCKET, bootstrap, c
 from kyc.adapters.envoy.layout import Layout, Wanted
 from kyc.adapters.envoy.publish import Publisher, RefusedError
 from kyc.adapters.envoy.room import Bounds, WaitingRoom
-from kyc.domain.errors import InvalidInputError, UnreachableError
+from kyc.domain.errors import InvalidInputError
 from kyc.domain.ids import WorkloadName
 from kyc.hosting.detached import DetachedProcess
-from kyc.hosting.door import answers, refused, why_taken
+from kyc.hosting.door import admit, answers, refused
 from kyc.hosting.files import write_private
+from kyc.hosting.upkeep import Command, Upkeep
 from kyc.ports.clock import Clock
 from kyc.ports.edge import EdgeLoad, EdgeService
-
-_POLL_S = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +55,14 @@ class EnvoyEdge:
         self._program = find_envoy(self._options.binary)
         self._process = DetachedProcess(self._folder / "envoy.pid", self._folder / "bootstrap.json")
         self._admin = Admin(self._folder / ADMIN_SOCKET)
+        self._upkeep = Upkeep(
+            name="Envoy",
+            process=self._process,
+            log=self._folder / "envoy.log",
+            answers=self._is_live,
+            clock=clock,
+            timeout_s=self._options.start_timeout_s,
+        )
         self._publisher = Publisher(self._admin, clock)
         self._layout = Layout(self._folder)
         self._room = WaitingRoom(self._folder / ROOM_SOCKET)
@@ -68,17 +74,13 @@ class EnvoyEdge:
         async with self._busy:
             self._layout.prepare()
             await self._room.open()
-            if self._process.pid() is not None and await self._comes_up():
-                return False
-            self._start()
-            if not await self._comes_up():
-                raise UnreachableError(f"Envoy ended at its start: {self._last_words()}", next_step="See envoy.log.")
-            return True
+            return await self._upkeep.ensure(self._begin)
 
     async def apply(self, services: Sequence[EdgeService]) -> None:
         """Have this in force, and nothing else; raise InvalidInputError for what cannot be had, UnreachableError."""
         async with self._busy:
-            wanted, errors = self._admit(services)
+            found, errors = admit(services, self._layout.present_addresses().values(), Wanted.read)
+            wanted = tuple(found)
             while self._applied != wanted:
                 try:
                     await self._converge(wanted)
@@ -96,7 +98,7 @@ class EnvoyEdge:
             return {}
         stats = await self._admin.stats(f"http.{each.name}.{what}" for each in services for what in measure.COUNTED)
         times = await self._admin.json(f"/stats?format=json&type=Histograms&filter={measure.TIMED}%24")
-        clusters = await self._admin.json("/clusters?format=json")
+        clusters = (await self._admin.get("/clusters")).decode()
         waiting = {each.name: self._room.waiting(each.name) for each in services}
         return measure.loads(services, stats, times, clusters, waiting)
 
@@ -109,26 +111,6 @@ class EnvoyEdge:
     def pid(self) -> int | None:
         """Return the running process's id."""
         return self._process.pid()
-
-    def _admit(self, services: Sequence[EdgeService]) -> tuple[tuple[Wanted, ...], list[InvalidInputError]]:
-        """Return what can be had of what is wanted, and why the rest cannot."""
-        present = self._layout.present_addresses()
-        used: dict[tuple[str, int], str] = {}
-        wanted: list[Wanted] = []
-        errors: list[InvalidInputError] = []
-        for service in services:
-            at = (service.host, service.port)
-            why = f"port {service.port} is {used[at]}'s" if at in used else None
-            if why is None and at not in present.values():
-                why = why_taken(*at)
-            try:
-                if why is not None:
-                    raise InvalidInputError(f"{service.name}: {why}", next_step="Choose another port.")
-                wanted.append(Wanted.read(service))
-                used[at] = service.name
-            except InvalidInputError as error:
-                errors.append(error)
-        return tuple(wanted), errors
 
     async def _converge(self, wanted: tuple[Wanted, ...]) -> None:
         layout, publish = self._layout, self._publisher
@@ -171,34 +153,13 @@ class EnvoyEdge:
         for host, port in before - now:
             await self._publisher.until(partial(refused, host, port), f"the end of port {port}")
 
-    def _start(self) -> None:
+    def _begin(self) -> Command:
         write_private(self._folder / "bootstrap.json", json.dumps(bootstrap(self._folder)).encode())
         argv = command(self._program, self._folder, concurrency=self._options.concurrency or os.cpu_count() or 1)
-        env = {"PATH": os.environ.get("PATH", ""), "HOME": str(self._folder)}
         (self._folder / ADMIN_SOCKET).unlink(missing_ok=True)
-        self._process.start(argv, env, self._folder / "envoy.log")
         self._publisher.forget()
         self._applied = None
-        pid = self._process.pid()
-        if pid is not None:
-            most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, most))
+        return Command(argv=argv, env={"PATH": os.environ.get("PATH", ""), "HOME": str(self._folder)})
 
-    async def _comes_up(self) -> bool:
-        """Wait until it answers; False if it ends instead. Raise UnreachableError after the time-out."""
-        deadline = self._clock.monotonic_s() + self._options.start_timeout_s
-        while True:
-            try:
-                if b"LIVE" in await self._admin.get("/ready"):
-                    return True
-            except UnreachableError:
-                if self._clock.monotonic_s() > deadline:
-                    raise
-            if self._process.pid() is None:
-                return False
-            await asyncio.sleep(_POLL_S)
-
-    def _last_words(self) -> str:
-        log = self._folder / "envoy.log"
-        lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-        return lines[-1] if lines else "it said nothing"
+    async def _is_live(self) -> bool:
+        return b"LIVE" in await self._admin.get("/ready")

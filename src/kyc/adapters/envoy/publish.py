@@ -6,11 +6,12 @@ A version is the hash of what it stands for, so that nothing has to be remembere
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
+
+import msgspec
 
 from kyc.adapters.envoy.admin import Admin
 from kyc.adapters.envoy.resource import Json
@@ -44,7 +45,7 @@ class Document:
     @staticmethod
     def of(path: Path, subscription: str, resources: Sequence[Json]) -> Document:
         """Return the document that holds these."""
-        body = json.dumps(resources, separators=(",", ":")).encode()
+        body = msgspec.json.encode(resources)
         version = blake2b(body, digest_size=8).hexdigest()
         content = b'{"version_info":"%s","resources":%s}' % (version.encode(), body)
         return Document(path=path, subscription=subscription, version=version, content=content)
@@ -80,6 +81,8 @@ class Publisher:
     async def hold(self, documents: Iterable[Document]) -> None:
         """Return when these are in force; raise InvalidInputError if Envoy refuses one, UnreachableError."""
         open_ = {each.subscription: each for each in documents}
+        if not open_:
+            return
         before = dict(self._rejected)
 
         async def done() -> bool:

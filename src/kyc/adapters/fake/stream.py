@@ -149,6 +149,7 @@ class FakeStream:
 
     def __init__(self, shelf: Shelf | None = None) -> None:
         self.shelf = shelf or Shelf()
+        self.access: StreamAccess | None = None
 
     @property
     def faults(self) -> Faults:
@@ -192,6 +193,10 @@ class FakeStream:
         for ref in chunks:
             if place.chunks.get(ref.id, ("", b""))[0] == ref.location:
                 del place.chunks[ref.id]
+
+    def renew(self, access: StreamAccess) -> None:
+        """Keep the newest credential."""
+        self.access = access
 
     async def close(self) -> None:
         """Nothing is held."""

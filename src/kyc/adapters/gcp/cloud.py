@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from kyc.adapters.gcp.client import GcpClient, understood
@@ -14,11 +14,11 @@ from kyc.domain.errors import CredentialError, InvalidInputError, NotFoundError
 from kyc.domain.ids import DeploymentId, InstanceId
 from kyc.ports.clock import Clock
 from kyc.ports.cloud import TAG_DEPLOYMENT, TAG_INSTANCE, TAG_MASTER, CloudInstance
+from kyc.ports.memory import Memory
 
 CLOUD = "gcp"
 NOTICE_S = 30.0  # what Compute Engine gives a preempted VM, best effort
 _OVER = frozenset({"TERMINATED", "STOPPED", "SUSPENDED"})  # one that is STOPPING works on until it is switched off
-_REMEMBERED = timedelta(hours=1)
 
 
 class _Place(NamedTuple):
@@ -38,33 +38,15 @@ class GceCloud:
     clock: Clock
     name: str = CLOUD
     look_every_s: float = 2.0
-    _running: dict[str, CloudInstance] = field(default_factory=dict)
-    _ended: dict[str, CloudInstance] = field(default_factory=dict)
+    _memory: Memory = field(default_factory=Memory)
     _numbers: dict[str, int] = field(default_factory=dict)  # Compute Engine's own number of each, which operations name
 
     async def instances(self, *, everywhere: bool = False) -> list[CloudInstance]:
         """Return what carries this master's label, in all zones at once: one call lists them all."""
         del everywhere
-        await self._note(await asyncio.to_thread(self._listed))
-        return [*self._ended.values(), *self._running.values()]
-
-    async def _note(self, listed: Mapping[str, CloudInstance]) -> None:
-        """Take what was listed now; find out of what is over why, and remember it."""
-        now = self.clock.now()
-        over = [
-            replace(one, running=False, leftover=False, ended_at=now)
-            for key, one in self._running.items()
-            if key not in listed
-        ]
-        over += [one for key, one in listed.items() if not one.running and key not in self._ended]
-        for one in over:
-            self._ended[one.provider_id] = await self._with_fate(one)
-        self._running = {key: one for key, one in listed.items() if one.running}
-        self._ended = {
-            key: replace(one, leftover=one.leftover and key in listed)
-            for key, one in self._ended.items()
-            if key not in self._running and now - (one.ended_at or now) < _REMEMBERED
-        }
+        memory = self._memory
+        await memory.note(await asyncio.to_thread(self._listed), now=self.clock.now(), judge=self._with_fate)
+        return [*memory.ended.values(), *memory.running.values()]
 
     async def interrupt(self, provider_id: str, *, notice_s: float) -> str:
         """Have Compute Engine preempt it (its own simulation), or switch it off without notice; see the port."""

@@ -17,6 +17,8 @@ COOKIE = "kyc-sticky"
 STATS_SOCKET, MASTER_SOCKET, LOG_SOCKET = "stats.sock", "master.sock", "log.sock"
 _MOST_WEIGHT = 256
 _CHECKED = "check inter 1s fastinter 250ms fall 2 rise 1 observe layer4 error-limit 3 on-error mark-down"
+# Whose time is not told: of few requests none, of many all but a hundred or so a second.
+_UNTIMED = "{ fe_req_rate gt 200 } !{ rand(20) lt 1 } or { fe_req_rate gt 4000 } !{ rand(20) lt 1 }"
 _BALANCE = {
     Balance.LEAST_REQUEST: ["balance leastconn"],
     Balance.ROUND_ROBIN: ["balance roundrobin"],
@@ -52,7 +54,6 @@ global
     description {structure}
     stats socket unix@{STATS_SOCKET} mode 600 level admin expose-fd listeners
     nbthread {threads}
-    tune.bufsize 32768
     tune.http.maxhdr 500
     lua-load wait.lua
     hard-stop-after 1h
@@ -83,23 +84,22 @@ def service_section(service: EdgeService, certificate: str | None) -> str:
     at = f"[{service.host}]" if ":" in service.host else service.host
     scheme = "https" if certificate else "http"
     again_s = max(1, min(30, round(service.wait.total_seconds())))
+    waits = f"{name} {service.wait.total_seconds():.3f} {service.most_waiting} {again_s}"
     empty = f"{{ nbsrv({name}) eq 0 }} !{{ stopping }}"  # a worker that ends counts 0 of those it has
     front = [
         f"frontend {name}",
         f"bind {at}:{service.port}{tls}",
         f"timeout client {idle_ms}ms",
         f"http-request set-header X-Forwarded-Proto {scheme}",
-        "http-request set-header X-Forwarded-Host %[req.hdr(host)] unless { req.hdr(x-forwarded-host) -m found }",
-        "http-request set-log-level silent if { fe_req_rate gt 200 } !{ rand(100) lt 5 }",
+        "http-request add-header X-Forwarded-Host %[req.fhdr(host)] unless { req.fhdr(x-forwarded-host) -m found }",
+        f"http-request set-log-level silent if {_UNTIMED}",
         f"default_backend {name}",
     ]
     back = [
         f"backend {name}",
         f"timeout server {idle_ms}ms",
         f"timeout tunnel {idle_ms}ms",
-        f"http-request lua.kyc_wait {name} {service.wait.total_seconds():.3f} {service.most_waiting} if {empty}",
-        f'http-request return status 503 content-type text/plain string "no replica is ready\\n"'
-        f" hdr Retry-After {again_s} if {empty}",
+        f"http-request lua.kyc_wait {waits} if {empty}",
         *_BALANCE[service.balance],
         "http-request disable-l7-retry unless { method GET HEAD OPTIONS }",
     ]

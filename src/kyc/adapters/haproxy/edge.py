@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
 import shutil
 import signal
 from collections.abc import Mapping, Sequence
@@ -20,11 +19,12 @@ from pathlib import Path
 from kyc.adapters.haproxy.config import LOG_SOCKET, MASTER_SOCKET, STATS_SOCKET, Server
 from kyc.adapters.haproxy.layout import Layout, Wanted
 from kyc.adapters.haproxy.measure import Meter, Times
-from kyc.adapters.haproxy.runtime import Present, Runtime, rows
+from kyc.adapters.haproxy.runtime import Present, Runtime
 from kyc.domain.errors import InvalidInputError, UnreachableError
 from kyc.domain.ids import ReplicaId, WorkloadName
 from kyc.hosting.detached import DetachedProcess
-from kyc.hosting.door import why_taken
+from kyc.hosting.door import admit
+from kyc.hosting.upkeep import Command, Upkeep
 from kyc.ports.clock import Clock
 from kyc.ports.edge import EdgeLoad, EdgeService
 
@@ -56,10 +56,19 @@ class HaproxyEdge:
         self._layout = Layout(self._folder)
         self._process = DetachedProcess(self._folder / "haproxy.pid", self._layout.sections)
         self._runtime = Runtime(self._folder / STATS_SOCKET, self._folder / MASTER_SOCKET)
+        self._upkeep = Upkeep(
+            name="HAProxy",
+            process=self._process,
+            log=self._folder / "haproxy.log",
+            answers=self._is_live,
+            clock=clock,
+            timeout_s=self._options.start_timeout_s,
+        )
         self._times = Times(self._folder / LOG_SOCKET, clock)
         self._meter = Meter()
         self._busy = asyncio.Lock()
         self._applied: tuple[Wanted, ...] | None = None
+        self._servers: dict[str, dict[str, Server]] = {}  # of what is applied
         self._shown: dict[str, str] = {}  # certificates in force, as far as known
         self._has: dict[str, dict[str, Present]] | None = None  # servers in force
 
@@ -68,17 +77,13 @@ class HaproxyEdge:
         async with self._busy:
             self._layout.prepare(self._threads)
             self._times.open()
-            if self._process.pid() is not None and await self._comes_up():
-                return False
-            self._start()
-            if not await self._comes_up():
-                raise UnreachableError(f"HAProxy ended at its start: {self._last_words()}", next_step="See its log.")
-            return True
+            return await self._upkeep.ensure(self._begin)
 
     async def apply(self, services: Sequence[EdgeService]) -> None:
         """Have this in force, and nothing else; raise InvalidInputError for what cannot be had, UnreachableError."""
         async with self._busy:
-            wanted, errors = self._admit(services)
+            found, errors = admit(services, self._layout.present_addresses(), Wanted.read)
+            wanted = tuple(found)
             if self._applied != wanted:
                 await self._converge(wanted)
                 self._applied = wanted
@@ -91,9 +96,9 @@ class HaproxyEdge:
             return {}
         old = await self._runtime.old_workers()
         present, _ = await self._runtime.who()
-        self._meter.note(present, rows(await self._runtime.ask("show stat")))
+        self._meter.note(present, await self._runtime.ask("show stat"))
         for pid in old:
-            self._meter.note(pid, rows(await self._runtime.ask_old(pid, "show stat")))
+            self._meter.note(pid, await self._runtime.ask_old(pid, "show stat"))
         self._meter.forget_flights({present, *old})
         told = (line.split() for line in (await self._runtime.ask("show kyc-waiting")).splitlines())
         waiting = {words[0]: int(words[1]) for words in told if len(words) == 2}
@@ -112,36 +117,18 @@ class HaproxyEdge:
         return self._process.pid()
 
     def _load_of(self, wanted: Wanted, waiting: int) -> EdgeLoad:
-        names = {name: ReplicaId(name.split(":")[1]) for name in wanted.servers()}
+        names = {name: ReplicaId(name.split(":")[1]) for name in self._servers[wanted.service.name]}
         return self._meter.load(wanted.service, waiting, self._times.p95_ms(wanted.service.name), names)
 
-    def _admit(self, services: Sequence[EdgeService]) -> tuple[tuple[Wanted, ...], list[InvalidInputError]]:
-        """Return what can be had of what is wanted, and why the rest cannot."""
-        used: dict[tuple[str, int], str] = {}
-        present = self._layout.present_addresses()
-        wanted: list[Wanted] = []
-        errors: list[InvalidInputError] = []
-        for service in services:
-            at = (service.host, service.port)
-            why = f"port {service.port} is {used[at]}'s" if at in used else None
-            if why is None and at not in present:
-                why = why_taken(*at)
-            try:
-                if why is not None:
-                    raise InvalidInputError(f"{service.name}: {why}", next_step="Choose another port.")
-                wanted.append(Wanted.read(service))
-                used[at] = service.name
-            except InvalidInputError as error:
-                errors.append(error)
-        return tuple(wanted), errors
-
     async def _converge(self, wanted: tuple[Wanted, ...]) -> None:
-        structure = self._layout.write(wanted, self._threads)
+        servers: dict[str, dict[str, Server]] = {each.service.name: each.servers() for each in wanted}
+        structure = self._layout.write(wanted, servers, self._threads)
         if (await self._runtime.who())[1] != structure:
             await self._reload(structure)
             self._shown = {path: text for each in wanted for path, text in each.pems}
         await self._show(wanted)
-        await self._place({each.service.name: each.servers() for each in wanted})
+        await self._place(servers)
+        self._servers = servers
 
     async def _reload(self, structure: str) -> None:
         """Have a new worker run by the files; raise InvalidInputError if they are not accepted, UnreachableError."""
@@ -150,7 +137,7 @@ class HaproxyEdge:
         if pid is None:
             raise UnreachableError("HAProxy does not run", next_step="It is started again.")
         present, _ = await self._runtime.who()
-        self._meter.note(present, rows(await self._runtime.ask("show stat")))  # it may end before it is asked again
+        self._meter.note(present, await self._runtime.ask("show stat"))  # it may end before it is asked again
         began, asked_at_s = self._clock.monotonic_s(), -_ASK_AGAIN_S
         while await self._told_structure() != structure:
             waited_s = self._clock.monotonic_s() - began
@@ -159,9 +146,12 @@ class HaproxyEdge:
                 os.kill(pid, signal.SIGUSR2)
                 asked_at_s = waited_s
             if waited_s > self._options.start_timeout_s:
-                raise UnreachableError(f"HAProxy did not reload: {self._last_words()}", next_step="See its log.")
+                raise UnreachableError(f"HAProxy did not reload: {self._upkeep.last_words()}", next_step="See its log.")
             await asyncio.sleep(_POLL_S)
         self._has = None
+
+    async def _is_live(self) -> bool:
+        return (await self._runtime.who())[1] != ""
 
     async def _told_structure(self) -> str:
         try:
@@ -209,47 +199,16 @@ class HaproxyEdge:
                 raise UnreachableError(f"HAProxy did not take over {', '.join(wrong)}: {said}")
         self._has = has
 
-    def _start(self) -> None:
+    def _begin(self) -> Command:
         self._layout.leave_out_taken()
-        argv = [
-            "/usr/bin/env",
-            "-C",
-            str(self._folder),
-            str(self._program),
-            "-W",
-            "-S",
-            f"unix@{MASTER_SOCKET},mode,600,level,admin",
-        ]
-        env = {"PATH": os.environ.get("PATH", "")}
         for name in (STATS_SOCKET, MASTER_SOCKET):
             (self._folder / name).unlink(missing_ok=True)
-        self._process.start([*argv, "-f", str(self._layout.sections)], env, self._folder / "haproxy.log")
         self._applied, self._has, self._shown = None, None, {}
         self._meter.clear()
-        pid = self._process.pid()
-        if pid is not None:
-            most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, most))
-
-    async def _comes_up(self) -> bool:
-        """Wait until it answers; False if it ends instead. Raise UnreachableError after the time-out."""
-        deadline = self._clock.monotonic_s() + self._options.start_timeout_s
-        while True:
-            try:
-                if (await self._runtime.who())[1]:
-                    return True
-            except UnreachableError:
-                if self._clock.monotonic_s() > deadline:
-                    raise
-            if self._process.pid() is None:
-                return False
-            await asyncio.sleep(_POLL_S)
-
-    def _last_words(self) -> str:
-        log = self._folder / "haproxy.log"
-        lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-        alerts = [line for line in lines if "[ALERT]" in line]
-        return (alerts or lines or ["it said nothing"])[-1]
+        there = ["/usr/bin/env", "-C", str(self._folder)]
+        program = [str(self._program), "-W", "-S", f"unix@{MASTER_SOCKET},mode,600,level,admin"]
+        argv = [*there, *program, "-f", str(self._layout.sections)]
+        return Command(argv=argv, env={"PATH": os.environ.get("PATH", "")})
 
 
 def changes(backend: str, has: Mapping[str, Present], wanted: Mapping[str, Server]) -> list[str]:

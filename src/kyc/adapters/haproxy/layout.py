@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,19 +65,19 @@ class Layout:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_private(self.folder / "wait.lua", _LUA.read_bytes())
         if not (self.sections / _FIRST).exists():
-            self.write([], threads)
+            self.write([], {}, threads)
 
-    def write(self, wanted: Iterable[Wanted], threads: int) -> str:
-        """Write all of it, and nothing else; return the structure's name."""
+    def write(self, wanted: Iterable[Wanted], servers: Mapping[str, Mapping[str, Server]], threads: int) -> str:
+        """Write all of it, and nothing else; return the structure's name. `servers`: of each service, by name."""
         known = {each.service.name: each for each in wanted}
         structure = config.structure_of({name: each.section() for name, each in known.items()})
         first = config.global_section(structure=structure, threads=threads)
-        files = {_FIRST: first} | {f"{name}.cfg": _whole(each) for name, each in known.items()}
+        files = {_FIRST: first} | {f"{name}.cfg": _whole(each, servers[name]) for name, each in known.items()}
         pems = {path: text for each in known.values() for path, text in each.pems}
         for path, text in pems.items():
-            write_private(self.folder / path, text.encode(), durable=False)
+            _put(self.folder / path, text.encode())
         for name, text in files.items():
-            write_private(self.sections / name, text.encode(), durable=False)
+            _put(self.sections / name, text.encode())
         for file in self.sections.iterdir():
             if file.name not in files:
                 file.unlink()
@@ -99,7 +99,12 @@ class Layout:
         return {(first[1], int(first[2])) for first in firsts if first[:1] == ["#bind"]}
 
 
-def _whole(wanted: Wanted) -> str:
+def _put(path: Path, data: bytes) -> None:
+    if not path.exists() or path.read_bytes() != data:
+        write_private(path, data, durable=False)
+
+
+def _whole(wanted: Wanted, servers: Mapping[str, Server]) -> str:
     service = wanted.service
-    lines = [f"    server {name} {server.line()}" for name, server in wanted.servers().items()]
+    lines = [f"    server {name} {server.line()}" for name, server in servers.items()]
     return f"#bind {service.host} {service.port}\n{wanted.section()}" + "\n".join(lines) + "\n"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import math
 import socket
 from collections import defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +22,7 @@ _MOST_SAMPLES = 4096
 Row = Mapping[str, str]
 Counts = tuple[int, int, int]  # requests, failed, in flight
 _NONE: Counts = (0, 0, 0)
+_COLUMNS = ("pxname", "svname", "scur", "stot", "req_tot", "econ", "eresp", "hrsp_5xx")
 
 
 class Times:
@@ -73,8 +76,9 @@ class Meter:
 
     _last: dict[int, dict[tuple[str, str], Counts]] = field(default_factory=dict)
 
-    def note(self, worker: int, rows: Sequence[Row]) -> None:
-        """Take down a worker's statistics; none if it is just ending."""
+    def note(self, worker: int, table: str) -> None:
+        """Take down what a worker answers to `show stat`; nothing if it is just ending."""
+        rows = _rows(table)
         if not rows:
             return
         found: dict[tuple[str, str], Counts] = {}
@@ -113,6 +117,15 @@ class Meter:
     def _sum(self, service: str, name: str) -> Counts:
         found = [counted.get((service, name), _NONE) for counted in self._last.values()]
         return sum(one[0] for one in found), sum(one[1] for one in found), sum(one[2] for one in found)
+
+
+def _rows(table: str) -> list[Row]:
+    lines = csv.reader(io.StringIO(table.lstrip("# ")))
+    head = next(lines, [])
+    if not set(_COLUMNS) <= set(head):
+        return []
+    places = [head.index(name) for name in _COLUMNS]
+    return [dict(zip(_COLUMNS, [line[at] for at in places], strict=True)) for line in lines if line]
 
 
 def _number(row: Row, what: str) -> int:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from kyc.domain.errors import UnreachableError
 from kyc.hosting.socketpath import short_path
 
-_AT_ONCE = 100
+_AT_ONCE = 12_000  # characters: what fits in one of HAProxy's buffers
 _POLL_S = 0.01
 _WORKER = re.compile(r"^(\d+)\s+worker\b", re.MULTILINE)
 
@@ -52,8 +50,7 @@ class Runtime:
 
     async def change(self, commands: Iterable[str]) -> str:
         """Give commands to the present worker; return what it answers that is not empty."""
-        todo = list(commands)
-        said = [await self.ask("; ".join(todo[at : at + _AT_ONCE])) for at in range(0, len(todo), _AT_ONCE)]
+        said = [await self.ask("; ".join(some)) for some in _portions(commands)]
         return "\n".join(filter(None, (line.strip() for text in said for line in text.splitlines())))
 
     async def ask(self, command: str) -> str:
@@ -95,6 +92,15 @@ class Runtime:
                 await asyncio.sleep(_POLL_S)  # it begins anew at each reload, and is back in a moment
 
 
-def rows(table: str) -> list[dict[str, str]]:
-    """Return the rows of `show stat`."""
-    return list(csv.DictReader(io.StringIO(table.lstrip("# "))))
+def _portions(commands: Iterable[str]) -> Iterator[list[str]]:
+    """Yield the commands in order, so many at once as HAProxy takes."""
+    some: list[str] = []
+    room = _AT_ONCE
+    for command in commands:
+        if some and len(command) > room:
+            yield some
+            some, room = [], _AT_ONCE
+        some.append(command)
+        room -= len(command) + 2
+    if some:
+        yield some

@@ -1,5 +1,5 @@
--- The waiting room: a request to a backend without a usable server sleeps here until there is one.
--- Arguments of the action: backend, seconds it may wait, how many may wait at once.
+-- The waiting room: a request to a backend without a usable server sleeps here until there is one, or gets 503.
+-- Arguments of the action: backend, seconds it may wait, how many may wait at once, seconds to say in Retry-After.
 local rooms = {}
 local turn = 0
 
@@ -26,11 +26,16 @@ local function is_served(backend)
   return tonumber(core.backends[backend]:get_stats().act or 0) > 0
 end
 
-core.register_action("kyc_wait", { "http-req" }, function(_, backend, wait_s, most)
+local function refuse(txn, again_s)
+  local headers = { ["retry-after"] = { again_s }, ["content-type"] = { "text/plain" } }
+  txn:done(txn:reply({ status = 503, headers = headers, body = "no replica is ready\n" }))
+end
+
+core.register_action("kyc_wait", { "http-req" }, function(txn, backend, wait_s, most, again_s)
   local room = room_of(backend)
-  if count(room) >= tonumber(most) then return end
+  if count(room) >= tonumber(most) then return refuse(txn, again_s) end
   turn = turn + 1
-  local id, deadline = turn, nil
+  local id, deadline, served = turn, nil, false
   room.count = room.count + 1
   repeat
     local now = core.now()
@@ -38,10 +43,12 @@ core.register_action("kyc_wait", { "http-req" }, function(_, backend, wait_s, mo
     deadline = deadline or at + tonumber(wait_s)
     room.seen[id] = at
     core.msleep(20)
-  until is_served(backend) or at > deadline
+    served = is_served(backend)
+  until served or at > deadline
   room.seen[id] = nil
   room.counted = 0
-end, 3)
+  if not served then refuse(txn, again_s) end
+end, 4)
 
 core.register_cli({ "show", "kyc-waiting" }, "show kyc-waiting: requests that wait, by backend", function(applet)
   for name, room in pairs(rooms) do

@@ -5,14 +5,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 
-from kyc.adapters.kafka.address import Address
+from kyc.adapters.kafka.address import Address, address_of
 from kyc.adapters.kafka.cluster import Cluster
 from kyc.adapters.kafka.garbage import discard
 from kyc.adapters.kafka.layout import Place
 from kyc.adapters.kafka.reader import KafkaReader
 from kyc.adapters.kafka.writer import KafkaWriter
 from kyc.domain.errors import UnreachableError
-from kyc.domain.snapshot import ChunkRef
+from kyc.domain.snapshot import ChunkRef, StreamAccess
 
 
 class KafkaStream:
@@ -61,6 +61,10 @@ class KafkaStream:
         place = self._place(workload)
         await self._cluster.require(place)
         await discard(self._cluster, place, manifests, chunks)
+
+    def renew(self, access: StreamAccess) -> None:
+        """Have clients made from now on sign in with another credential; those that there are keep theirs."""
+        self._cluster.address = address_of(access)
 
     async def close(self) -> None:
         """Hang up."""

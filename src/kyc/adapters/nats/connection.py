@@ -87,6 +87,7 @@ class Connection(asyncio.BufferedProtocol):
         self._writable.set()
         self._closed = asyncio.Event()
         self._failure: KycError | None = None
+        self._retired = False
 
     @staticmethod
     async def open(address: Address, *, timeout_s: float) -> Connection:
@@ -136,6 +137,14 @@ class Connection(asyncio.BufferedProtocol):
         finally:
             self._sinks.pop(token, None)
             future.cancel()
+            if self._retired:
+                self.retire()
+
+    def retire(self) -> None:
+        """Hang up as soon as nobody waits for an answer any more."""
+        self._retired = True
+        if not self._sinks:
+            self._fail(unreachable(self._address, "the connection was replaced"))
 
     async def close(self) -> None:
         """Hang up, and wait until the socket is closed."""

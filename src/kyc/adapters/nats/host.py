@@ -20,6 +20,7 @@ from pathlib import Path
 from kyc.adapters.nats.connection import Connection
 from kyc.adapters.nats.settings import Keys, ServerSettings
 from kyc.adapters.nats.stream import NatsStream, address_of
+from kyc.adapters.nats.user import agent_token, master_token
 from kyc.domain.errors import ConflictError, InvalidInputError, KycError, UnreachableError
 from kyc.domain.snapshot import StreamAccess
 from kyc.hosting.detached import DetachedProcess
@@ -36,14 +37,14 @@ class HostOptions:
     """How the embedded server is run.
 
     `host` is where it listens, `advertised` what agents are told (the same unless said otherwise). `access_lasts` is
-    the life of an agent's credential. `sync_s`: a loss of power, not a crash, may take so many of the last seconds; 0
-    forces every message to the disk before it is acknowledged, at a third of the speed. `memory_mib` is what the
-    server tries to stay under.
+    the life of an agent's credential, which is renewed at half of it. `sync_s`: a loss of power, not a crash, may take
+    so many of the last seconds; 0 forces every message to the disk before it is acknowledged, at a third of the speed.
+    `memory_mib` is what the server tries to stay under.
     """
 
     host: str = "127.0.0.1"
     advertised: str = ""
-    access_lasts: timedelta = timedelta(days=30)
+    access_lasts: timedelta = timedelta(days=7)
     sync_s: float = 2
     start_timeout_s: float = 20
     memory_mib: int = 384
@@ -85,9 +86,9 @@ class NatsHost:
         """Grant one workload's part, for `access_lasts`."""
         issued = self._now()
         expires = issued + int(self._options.access_lasts.total_seconds())
-        token = self._keys().agent_token(workload, issued=issued, expires=expires)
+        token = agent_token(self._keys().account, workload, issued=issued, expires=expires)
         host = self._options.advertised or self._options.host
-        return StreamAccess(url=self._url(host), workload=workload, token=token)
+        return StreamAccess(url=self._url(host), workload=workload, token=token, lasts_s=expires - issued)
 
     async def stop(self) -> None:
         """End the server, gently first; what is stored stays."""
@@ -158,7 +159,7 @@ class NatsHost:
     def master_access(self) -> StreamAccess:
         """Return the credential for everything."""
         host = "127.0.0.1" if self._options.host in _EVERYWHERE else self._options.host
-        token = self._keys().master_token(issued=self._now())
+        token = master_token(self._keys().account, issued=self._now())
         return StreamAccess(url=self._url(host), workload="master", token=token)
 
     def _port(self) -> int:

@@ -114,6 +114,13 @@ class Link:
         got = await self.call(f"STREAM.MSG.GET.{stream}", body, _Got)
         return got.message.seq, base64.b64decode(got.message.data)
 
+    def renew(self, address: Address) -> None:
+        """Go there with the next call, over a new connection; the old one ends when its calls are answered."""
+        self.address = address
+        if self._connection is not None:
+            self._connection.retire()
+            self._connection = None
+
     async def close(self) -> None:
         """Hang up for good."""
         self._closed = True

@@ -12,9 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from kyc.adapters.nats.layout import Place
 from kyc.adapters.nats.nkey import Key, KeyKind, mint
-from kyc.adapters.nats.stream import inbox_of
 from kyc.hosting.files import write_private
 
 _UNLIMITED: dict[str, object] = dict.fromkeys(
@@ -45,19 +43,6 @@ class Keys:
             write_private(path, msgspec.json.encode(seeds))
         stored = msgspec.json.decode(path.read_bytes(), type=_StoredKeys)
         return Keys(*(Key.from_seed(seed) for seed in (stored.operator, stored.account, stored.system)))
-
-    def agent_token(self, workload: str, *, issued: int, expires: int) -> str:
-        """Return a credential for one workload, as `StreamAccess.token` carries it: `seed:token`."""
-        return self._user(workload, Place(workload).permissions(inbox_of(workload)), (issued, expires))
-
-    def master_token(self, *, issued: int) -> str:
-        """Return a credential for everything in the account."""
-        return self._user("master", {"pub": {}, "sub": {}}, (issued, None))
-
-    def _user(self, name: str, permissions: dict[str, object], times: tuple[int, int | None]) -> str:
-        user = Key.generate(KeyKind.USER)
-        claims: dict[str, object] = permissions | {"subs": -1, "data": -1, "payload": -1, "type": "user", "version": 2}
-        return f"{user.seed}:{mint(self.account, subject=user.public, name=name, claims=claims, times=times)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

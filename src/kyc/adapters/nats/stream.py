@@ -8,7 +8,9 @@ from urllib.parse import unquote, urlsplit
 from kyc.adapters.nats.connection import Address
 from kyc.adapters.nats.layout import Place, decode_record
 from kyc.adapters.nats.link import DELETE_FAILED, STREAM_EXISTS, STREAM_MISSING, Link, refusal, together
+from kyc.adapters.nats.nkey import Key
 from kyc.adapters.nats.reader import NatsReader
+from kyc.adapters.nats.user import MASTER, SEED_BEGINS, inbox_of, master_token
 from kyc.adapters.nats.writer import NatsWriter, tail
 from kyc.domain.errors import InvalidInputError, NotFoundError
 from kyc.domain.snapshot import ChunkRef, StreamAccess
@@ -58,6 +60,10 @@ class NatsStream:
         deletions = (self._delete(place.chunk_stream, int(ref.location)) for ref in chunks)
         await together(deletions, at_once=_DELETES_AT_ONCE)
 
+    def renew(self, access: StreamAccess) -> None:
+        """Sign in with another credential from now on."""
+        self._link.renew(address_of(access))
+
     async def close(self) -> None:
         """Hang up."""
         await self._link.close()
@@ -84,11 +90,17 @@ class NatsStream:
 
 
 def address_of(access: StreamAccess) -> Address:
-    """Return where `access` points: a nats:// or tls:// URL, with the credential in its token or in the URL itself."""
+    """Return where `access` points: a nats:// or tls:// URL, with the credential in its token or in the URL itself.
+
+    The token is a user's `seed:JWT`, or an account's seed, which is good for everything in the account.
+    """
     parts = urlsplit(access.url)
     if parts.scheme not in {"nats", "tls"} or not parts.hostname:
         raise InvalidInputError(f"{parts.scheme}://{parts.hostname} is not the URL of a NATS server")
-    seed, _, jwt = access.token.partition(":")
+    token, workload = access.token, access.workload
+    if token.startswith(SEED_BEGINS):  # the key to the whole account: for a master
+        token, workload = master_token(Key.from_seed(token), issued=0), MASTER
+    seed, _, jwt = token.partition(":")
     return Address(
         host=parts.hostname,
         port=parts.port or 4222,
@@ -97,10 +109,5 @@ def address_of(access: StreamAccess) -> Address:
         seed=seed,
         user=unquote(parts.username or ""),
         password=unquote(parts.password or ""),
-        inbox=inbox_of(access.workload) if jwt else "_INBOX",
+        inbox=inbox_of(workload or MASTER) if jwt else "_INBOX",
     )
-
-
-def inbox_of(workload: str) -> str:
-    """Return the subject under which a workload's agent gets its answers, and nobody else may listen."""
-    return f"_KYC.{workload}"

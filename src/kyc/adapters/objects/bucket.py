@@ -20,6 +20,10 @@ class Bucket:
     """Objects by name. All raise CredentialError, and UnreachableError, after which a write may have happened."""
 
     def __init__(self, address: Address) -> None:
+        self.renew(address)
+
+    def renew(self, address: Address) -> None:
+        """Sign in with these credentials from now on; what is under way goes on with the older ones."""
         timeout = timedelta(seconds=address.timeout_s)
         try:
             self._store = from_url(  # type: ignore[call-overload]  # the settings are of the kind the URL has

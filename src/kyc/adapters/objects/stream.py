@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 
-from kyc.adapters.objects.address import Address
+from kyc.adapters.objects.address import Address, address_of
 from kyc.adapters.objects.bucket import Bucket
 from kyc.adapters.objects.layout import Place, Record, decode_record, encode_record
 from kyc.adapters.objects.log import require, tail
@@ -13,7 +13,7 @@ from kyc.adapters.objects.reader import ObjectsReader
 from kyc.adapters.objects.together import together
 from kyc.adapters.objects.writer import ObjectsWriter
 from kyc.domain.errors import NotFoundError, UnreachableError
-from kyc.domain.snapshot import ChunkRef
+from kyc.domain.snapshot import ChunkRef, StreamAccess
 
 _DELETES_AT_ONCE = 16
 
@@ -62,6 +62,10 @@ class ObjectsStream:
         for sequence in manifests:
             await self._discard_manifest(place, sequence, is_last=sequence >= last)
         await self._remove([place.copy(ref.id, ref.location) for ref in chunks])
+
+    def renew(self, access: StreamAccess) -> None:
+        """Sign in with another credential from now on."""
+        self._bucket.renew(address_of(access))
 
     async def close(self) -> None:
         """Nothing is held."""

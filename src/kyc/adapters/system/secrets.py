@@ -1,7 +1,7 @@
-"""Sealing under a key that lies in a file of its own, mode 0600: the database alone opens nothing.
+"""Sealing under a key that lies outside the database, which alone opens nothing.
 
-`KeyFile(path)` makes the file at the first use. AES-256-GCM with a random nonce; the purpose is authenticated, so that
-a text sealed for one place cannot be moved to another.
+`KeyFile(path)` has it in a file of mode 0600, made at the first use. AES-256-GCM with a random nonce; the purpose is
+authenticated, so that a text sealed for one place cannot be moved to another.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from kyc.domain.errors import DamagedDataError, InvalidInputError
 
-_KEY_BYTES = 32
+KEY_BYTES = 32
 _NONCE_BYTES = 12
 _VERSION = "1"
 
 
-class KeyFile:
-    """Secrets under the key in a file."""
+class Sealer:
+    """Secrets under a key."""
 
-    def __init__(self, path: Path) -> None:
-        self._key = read_or_make_key(path)
-        self._cipher = AESGCM(self._key)
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._cipher = AESGCM(key)
 
     def seal(self, plain: bytes, *, purpose: str) -> str:
         """Return the text that only `open` with the same purpose can read."""
@@ -54,6 +54,13 @@ class KeyFile:
         return base64.urlsafe_b64encode(made).decode().rstrip("=")
 
 
+class KeyFile(Sealer):
+    """Secrets under the key in a file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(read_or_make_key(path))
+
+
 def read_or_make_key(path: Path) -> bytes:
     """Return the file's key, made at the first call; of several makers at once one wins and all get its key."""
     if not path.exists():
@@ -62,7 +69,7 @@ def read_or_make_key(path: Path) -> bytes:
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(os.urandom(_KEY_BYTES))
+                file.write(os.urandom(KEY_BYTES))
                 file.flush()
                 os.fsync(file.fileno())
             os.link(beside, path)
@@ -71,7 +78,7 @@ def read_or_make_key(path: Path) -> bytes:
         finally:
             beside.unlink()
     key = path.read_bytes()
-    if len(key) != _KEY_BYTES:
+    if len(key) != KEY_BYTES:
         raise InvalidInputError(
             f"{path} is not a key file", next_step="Bring it back from a copy; nothing can replace it."
         )

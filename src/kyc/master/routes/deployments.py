@@ -6,7 +6,6 @@ from decimal import Decimal
 
 from fastapi import APIRouter, status
 
-from kyc.domain.account import account_id
 from kyc.domain.errors import InvalidInputError
 from kyc.domain.launch import LaunchOptions, LaunchWish, OnInterruption
 from kyc.domain.offer import Purchase
@@ -76,6 +75,6 @@ def _wish(request: LaunchRequest) -> LaunchWish:
         zone=request.zone,
         instance_type=request.type,
         purchase=None if request.spot is None else Purchase.SPOT if request.spot else Purchase.ON_DEMAND,
-        account=account_id(request.cloud, request.account) if request.account else "",
+        account=request.account,
         options=options,
     )

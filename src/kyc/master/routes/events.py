@@ -50,9 +50,11 @@ async def list_events(
 @router.get("/stream", response_class=StreamingResponse, responses=sse.DOCUMENTED)
 async def stream_events(served: Served, wanted: Wanted, after: sse.ResumeAfter, caller: Called) -> StreamingResponse:
     """Follow the timeline as server-sent events; `event` is the kind, `id` the sequence number, `data` the row."""
+    read = after  # beyond what was sent, where the last events were not wanted
 
     async def page(seq: int) -> Sequence[sse.Item]:
-        found = await served.store.events_after(seq, limit=sse.PAGE, wanted=wanted)
+        nonlocal read
+        found, read = await served.timeline.events_after(max(read, seq), limit=sse.PAGE, wanted=wanted)
         return [sse.Item(seq=event.seq, name=event.kind.value, row=event_row(event)) for event in found]
 
     return sse.stream(served, page, after, caller)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -10,7 +11,7 @@ from kyc.domain.errors import InvalidInputError, NotFoundError
 from kyc.domain.ids import InstanceId
 from kyc.master.auth import Served
 from kyc.master.views import instance_row
-from kyc.wire.api import InstanceRow, InterruptRequest, TerminateRequest
+from kyc.wire.api import InstanceRow, InterruptedRow, InterruptRequest, TerminateRequest
 
 router = APIRouter(prefix="/instances", tags=["instances"])
 _LONGEST_NOTICE_S = 86_400
@@ -48,12 +49,13 @@ async def get_instance(instance_id: str, served: Served) -> InstanceRow:
 
 
 @router.post("/{instance_id}/interrupt")
-async def interrupt_instance(instance_id: str, request: InterruptRequest, served: Served) -> InstanceRow:
-    """Have the cloud interrupt it, after `notice_s` seconds of notice; 0 kills it at once, without one."""
+async def interrupt_instance(instance_id: str, request: InterruptRequest, served: Served) -> InterruptedRow:
+    """Have the cloud interrupt it, after `notice_s` seconds of notice or at once for 0, and say how it does it."""
     if not 0 <= request.notice_s <= _LONGEST_NOTICE_S:
         raise InvalidInputError(f"body.notice_s: give 0 to {_LONGEST_NOTICE_S} seconds")
-    found = await served.intents.interrupt(InstanceId(instance_id), request.notice_s)
-    return instance_row(found, now=served.clock.now())
+    found, how = await served.intents.interrupt(InstanceId(instance_id), request.notice_s)
+    row = instance_row(found, now=served.clock.now())
+    return InterruptedRow(**{one.name: getattr(row, one.name) for one in fields(row)}, how=how)
 
 
 @router.post("/{instance_id}/terminate")

@@ -29,7 +29,7 @@ async def get_overview(served: Served) -> Overview:
     store, now = served.store, served.clock.now()
     attempts = await store.attempts(live_only=True)
     pulses = {a.instance_id: pulse for a in attempts if (pulse := served.pulses.newest(a.instance_id)) is not None}
-    found = recoveries(await _told_of_interruptions(store))
+    found = recoveries(await told_of_interruptions(store))
     return overview(
         await store.jobs(live_only=True),
         await store.instances(),
@@ -54,7 +54,7 @@ async def get_metrics(
     return MetricSeries(instance=instance_id, since=begin, step_s=step_s, points=[metric_point(p) for p in points])
 
 
-async def _told_of_interruptions(store: Store) -> list[Event]:
+async def told_of_interruptions(store: Store) -> list[Event]:
     """Return the newest events that tell of interruptions, oldest first."""
     wanted, last = EventFilter(kinds=KINDS), await store.last_event_seq()
     found: list[Event] = []

@@ -12,9 +12,12 @@ from kyc.domain.ids import WorkloadName
 from kyc.domain.job import Attempt, AttemptState, Job
 from kyc.domain.service import Service
 from kyc.master.auth import Served
+from kyc.master.overview import recovery_row
+from kyc.master.routes.overview import told_of_interruptions
 from kyc.master.service_views import service_spec_view, workload_row_of
 from kyc.master.services import Services
 from kyc.master.views import attempt_row, by_workload, spec_view, workload_row
+from kyc.planning.recoveries import recoveries
 from kyc.wire.agent import Pulse
 from kyc.wire.api import WorkloadDetail, WorkloadRow
 
@@ -37,15 +40,19 @@ async def list_workloads(served: Served) -> list[WorkloadRow]:
 
 @router.get("/{name}")
 async def get_workload(name: str, served: Served) -> WorkloadDetail:
-    """Show one workload: its line, its file's content as understood, and every attempt, the newest last."""
+    """Show one workload: its line, its file's content as understood, attempts and interruptions, the newest last."""
     service = await served.store.service(WorkloadName(name))
     if service is not None:
         row = await _service_row(served, service)
         return WorkloadDetail(row=row, spec=service_spec_view(service.spec), attempts=[])
     job = await find_job(served, name)
     attempts = await served.store.attempts(workload=job.name)
+    told = await told_of_interruptions(served.store) if job.attempts > 1 or job.interruptions else []
     return WorkloadDetail(
-        row=await job_row(served, job), spec=spec_view(job.spec), attempts=[attempt_row(a) for a in attempts]
+        row=await job_row(served, job),
+        spec=spec_view(job.spec),
+        attempts=[attempt_row(a) for a in attempts],
+        recoveries=[recovery_row(one) for one in recoveries(told) if one.workload == job.name],
     )
 
 

@@ -32,6 +32,13 @@ class InstanceRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InterruptedRow(InstanceRow):
+    """`POST /instances/{id}/interrupt`: the instance, and how its cloud interrupts it, in words for people."""
+
+    how: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchRequest:
     """`POST /deployments`, or `/deployments/plan`: bare instances of one offer (None: the cheapest that fits).
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from kyc.wire.api.metric import RecoveryRow
 from kyc.wire.api.offer import OfferRow
 
 
@@ -62,11 +63,12 @@ class AttemptRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkloadDetail:
-    """`GET /workloads/{name}`: the row, the file's content as understood, and every attempt."""
+    """`GET /workloads/{name}`: the row, the file's content as understood, every attempt, and every interruption."""
 
     row: WorkloadRow
     spec: dict[str, object]
     attempts: list[AttemptRow]
+    recoveries: list[RecoveryRow] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,12 @@
 # Instances on Azure, all of one offer. What they share (group, network, security group) is made by ../shared.
 
+# Before 4.1 azurerm takes no ed25519 key.
 terraform {
   required_version = ">= 1.4"
   required_providers {
     azurerm = {
       source  = "hashicorp/azurerm"
-      version = ">= 4.0, < 6.0"
+      version = ">= 4.1, < 6.0"
     }
   }
 }

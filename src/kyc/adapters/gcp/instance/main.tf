@@ -78,12 +78,6 @@ resource "google_compute_instance" "instance" {
     var.ssh_public_key == "" ? {} : { "ssh-keys" = "kyc:${var.ssh_public_key}" },
   )
 
-  shielded_instance_config {
-    enable_secure_boot          = false # drivers of GPUs are built on the machine
-    enable_vtpm                 = true
-    enable_integrity_monitoring = true
-  }
-
   # A deployment is never edited: an image family that moved on, or a master at another address, changes nothing.
   lifecycle {
     ignore_changes = all
@@ -97,7 +91,7 @@ output "provider_ids" {
 output "addresses" {
   value = {
     for key, instance in google_compute_instance.instance : key => try(
-      instance.network_interface[0].access_config[0].nat_ip, # without a public address there is no access_config
+      coalesce(instance.network_interface[0].access_config[0].nat_ip), # without a public address there is none
       instance.network_interface[0].network_ip,
     )
   }

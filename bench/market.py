@@ -3,8 +3,9 @@
     python -m bench.market [--windows N]
 
 Recordings and prices are read beside the project (../shared, or KYC_TRACES and KYC_CATALOG); what is not there is null
-with the reason. Every zone is replayed with a prior that was fitted to the other zones only (`policy_*`), and with the
-built-in one, which is fitted to another year (`builtin_*`). Progress is told on stderr; the last line is JSON.
+with the reason. Every zone is replayed with a prior that was fitted to the other zones only (`policy_*`,
+`gap_closed`), and with the built-in one, which is fitted to another year and other zones (`builtin_*`). Progress is
+told on stderr; the last line is JSON.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from kyc.planning.deadline import Choice, DeadlinePolicy, JobTerms, Observation
 from kyc.simulate.job import Options, replay, run
 from kyc.simulate.recording import Recording, read_recordings
 from kyc.simulate.study import (
+    BUILTIN,
     DEADLINES_H,
     OVERHEADS_H,
     POLICIES,
@@ -45,7 +47,7 @@ from kyc.simulate.study import (
 from kyc.simulate.sweep import bar, run_all
 
 OF_2022, OF_2023 = "single_windows_2022.json.gz", "recordings_2023_9zones.json.gz"
-KEYS = ("policy_score", "policy_late", "gap_closed", "replay_s")
+KEYS = ("policy_score", "policy_late", "greedy_score", "uniform_progress_score", "omniscient_score", "gap_closed")
 Recordings = dict[str, list[Recording]]
 
 
@@ -79,18 +81,13 @@ def policy_figures(most: int) -> dict[str, object]:
     priors = _priors(zones, read_recordings(folder / OF_2023))
     windows = {zone: chosen(some, most) for zone, some in zones.items()}
     scarce = frozenset(z for z, some in zones.items() if fmean(float(one.available.mean()) for one in some) < SCARCE)
-    print(f"policy, a prior without the tested zone: {sum(map(len, windows.values()))} windows, 4 settings", flush=True)
-    ours = run_all(run_trial, _trials(windows, priors), told=tell)
-    print("policy, the built-in prior", flush=True)
-    builtin = run_all(run_trial, _trials(windows, {}), told=tell)
-    variants = variants_of(ours, scarce)
+    print(f"policy: {sum(map(len, windows.values()))} windows, 4 settings, 2 priors", flush=True)
+    outcomes = run_all(run_trial, _trials(windows, priors), told=tell)
+    variants = variants_of(outcomes, scarce)
     _show(variants)
-    figures = _figures(variants, ours)
-    shipped = variants_of(builtin, scarce)
-    return figures | {
-        "builtin_score": round(fmean(one.scores["policy"] for one in shipped), 2),
-        "builtin_late": sum(one.late["policy"] for one in builtin),
-        "builtin_gap_closed": round(fmean(one.closed for one in shipped), 4),
+    return _figures(variants, outcomes) | {
+        "gap_closed": round(fmean(one.closed() for one in variants), 4),
+        "builtin_gap_closed": round(fmean(one.closed(BUILTIN) for one in variants), 4),
         "windows": sum(map(len, windows.values())),
     }
 
@@ -111,7 +108,7 @@ def _fit(task: tuple[str, Recordings]) -> str:
 
 def _trials(windows: Mapping[str, tuple[Recording, ...]], priors: Mapping[str, str]) -> list[Trial]:
     return [
-        Trial(zone=zone, deadline_h=deadline, overhead_h=overhead, windows=some, prior=priors.get(zone))
+        Trial(zone=zone, deadline_h=deadline, overhead_h=overhead, windows=some, prior=priors[zone])
         for zone, some in windows.items()
         for deadline in DEADLINES_H
         for overhead in OVERHEADS_H
@@ -123,13 +120,14 @@ def _figures(variants: Sequence[Variant], outcomes: Sequence[Outcome]) -> dict[s
     for policy in POLICIES:
         figures[f"{policy}_score"] = round(fmean(one.scores[policy] for one in variants), 2)
         figures[f"{policy}_late"] = sum(one.late.get(policy, 0) for one in outcomes)
-    return figures | {"gap_closed": round(fmean(one.closed for one in variants), 4)}
+    return figures
 
 
 def _show(variants: Iterable[Variant]) -> None:
     for one in variants:
         scores = "  ".join(f"{policy} {one.scores[policy]:6.2f}" for policy in POLICIES)
-        print(f"  {one.zones:5} {one.deadline_h:.0f} h {one.overhead_h:.2f} h  {scores}  closed {one.closed:.3f}")
+        closed = f"closed {one.closed():.3f}, built-in {one.closed(BUILTIN):.3f}"
+        print(f"  {one.zones:5} {one.deadline_h:.0f} h {one.overhead_h:.2f} h  {scores}  {closed}", flush=True)
 
 
 @dataclass(slots=True)

@@ -82,7 +82,12 @@ def _environ(environment: Path) -> dict[str, str]:
     """Return the variables with which the command knows nothing of whoever runs the bench."""
     home = environment / "home"
     home.mkdir(exist_ok=True)
-    return {**os.environ, "HOME": str(home), "SKYPILOT_DISABLE_USAGE_COLLECTION": "1"}
+    return {
+        **os.environ,
+        "HOME": str(home),
+        "SKYPILOT_DISABLE_USAGE_COLLECTION": "1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
 
 
 def _write_catalog(table: Path, folder: Path) -> int:

@@ -104,6 +104,23 @@ async def test_requests_arrive_as_they_were_sent_with_where_they_came_from(stage
     assert headers["x-forwarded-proto"] == "http"
 
 
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "OPTIONS", "PROPFIND"])
+async def test_any_method_arrives(stage: Stage, method: str) -> None:
+    await stage.apply(place(await stage.replica("r1")))
+    assert (await stage.ask("/x", method=method))["method"] == method
+
+
+async def test_what_another_proxy_forwarded_is_kept_but_not_what_a_client_claims_of_its_connection(
+    stage: Stage,
+) -> None:
+    await stage.apply(place(await stage.replica("r1")))
+    claimed = {"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Host": "shop.example", "X-Forwarded-Proto": "https"}
+    headers = (await stage.ask(headers=claimed))["headers"]
+    assert headers["x-forwarded-for"].endswith("127.0.0.1")
+    assert headers["x-forwarded-host"] == "shop.example"
+    assert headers["x-forwarded-proto"] == "http"
+
+
 @pytest.mark.parametrize("named", [True, False])
 async def test_replies_name_instance_and_replica_only_where_asked(stage: Stage, named: bool) -> None:
     await stage.apply(place(await stage.replica("r1"), on="i-7"), names_replica=named)
@@ -154,6 +171,20 @@ async def test_web_sockets_pass(stage: Stage) -> None:
         assert await ws.receive_str() == "r1: hello"
         await ws.send_bytes(b"\0" * 100_000)
         assert len(await ws.receive_bytes()) == 100_000
+
+
+async def test_only_what_says_nothing_is_ended(stage: Stage) -> None:
+    replica = await stage.replica("r1")
+    await stage.apply(place(replica), idle_timeout=timedelta(seconds=3))
+    async with stage.client.ws_connect(stage.url("/ws")) as ws:
+        for number in range(35):  # longer than the limit in all, never silent that long
+            await ws.send_str(str(number))
+            assert await ws.receive_str() == f"r1: {number}"
+            await asyncio.sleep(0.1)
+        assert (await ws.receive()).type in {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR}
+    with suppress(aiohttp.ServerDisconnectedError):
+        async with stage.client.get(stage.url("/slow")) as response:
+            assert response.status in {408, 502, 504}
 
 
 # --- what goes away

@@ -454,6 +454,32 @@ class TestTheRest:
         assert read(await client.get("/cost", params={"name": "train"}), CostReport).total.spent_usd == 0
         told(await client.get("/cost", params={"name": "nobody"}), 404)
 
+    async def test_cost_by_user_and_day(self, stand: Stand, client: httpx.AsyncClient) -> None:
+        user = {"name": "ann", "role": "admin", "password": "a long password"}
+        assert (await client.post("/users", json=user)).status_code == 201
+        assert (await client.post("/deployments", json={})).status_code == 201
+        async with in_process(stand, with_token=False) as ann:
+            ann.headers["Origin"] = "http://kyc"
+            assert (await ann.post("/session", json={"name": "ann", "password": "a long password"})).status_code == 200
+            assert (await ann.post("/deployments", json={})).status_code == 201
+            plan = read(await ann.post("/jobs", json={"file": JOB}), JobPlan, 201)
+        job = await stand.store.job(WorkloadName(plan.name))
+        assert job is not None
+        assert job.user == "ann"
+        ours, hers = await stand.store.instances()
+        for one, hours in ((ours, 2), (hers, 30)):
+            ended_at = STARTED + timedelta(hours=hours)
+            await stand.store.save(replace(one.to(InstanceState.FAILED), started_at=STARTED, ended_at=ended_at))
+        report = read(await client.get("/cost", params={"by": "user"}), CostReport)
+        assert [(row.name, row.spent_usd, row.saved_usd) for row in report.rows] == [
+            ("ann", 0.6, 2.4),
+            ("operator", 0.04, 0.16),
+        ]
+        assert report.total.spent_usd == 0.64
+        days = read(await client.get("/cost", params={"by": "day"}), CostReport)
+        assert sum(row.spent_usd for row in days.rows) == pytest.approx(0.64, abs=1e-9)
+        assert days.rows[0].name == STARTED.date().isoformat()
+
     async def test_clouds(self, client: httpx.AsyncClient) -> None:
         assert read(await client.get("/clouds"), list[CloudRow]) == [
             CloudRow(name="fake", ready=True, message="all is well")

@@ -190,7 +190,7 @@ def _terminate(parser: argparse.ArgumentParser) -> None:
 def _cost(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", nargs="?", help="one workload (default: everything)")
     parser.add_argument(
-        "--by", choices=("workload", "day"), default="workload", help="a row for each (default workload)"
+        "--by", choices=("workload", "day", "user"), default="workload", help="a row for each (default workload)"
     )
     parser.add_argument("--csv", action="store_true", help="print CSV, amounts to a millionth of a dollar")
 

@@ -36,7 +36,7 @@ class Intents:
 
     context: Context
 
-    async def submit_job(self, spec: JobSpec) -> Job:
+    async def submit_job(self, spec: JobSpec, *, user: str = "") -> Job:
         """Store a new job and return it; a name that is taken gets a number (`train-2`)."""
         name = await self._free_name(spec.name)
         now = self.context.clock.now()
@@ -47,6 +47,7 @@ class Intents:
             state=JobState.QUEUED,
             requested_at=now,
             sealed_key=key,
+            user=user,
         )
         event = Event(kind=EventKind.JOB_QUEUED, subject=name, at=now, reason="asked for")
         await self.context.store.save(job, events=[event])

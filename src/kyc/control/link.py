@@ -237,4 +237,6 @@ class Links:
             stream=access,
             key=base64.b64encode(key).decode(),
             reason=attempt.reason,
+            snapshot_bytes_per_s=spec.snapshot_bytes_per_s,
+            snapshot_paranoid=spec.snapshot_paranoid,
         )

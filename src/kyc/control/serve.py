@@ -25,12 +25,12 @@ class Servings:
     context: Context
     free_port: FreePort
 
-    async def submit(self, spec: ServiceSpec) -> Service:
+    async def submit(self, spec: ServiceSpec, *, user: str = "") -> Service:
         """Store a new service, or the next revision of a running one whose replicas are then replaced one by one.
 
         Raise ConflictError if a job has the name, if another service or program has the port, or if it is stopping.
         """
-        return await write_fresh(lambda: self._submit(spec))
+        return await write_fresh(lambda: self._submit(spec, user))
 
     async def offers(self, spec: ServiceSpec) -> list[Offer]:
         """Return the offers that the service's instances could be, the best first."""
@@ -40,19 +40,20 @@ class Servings:
         """Ask the service to stop: its replicas drain first. One that is over stays as it is."""
         return await write_fresh(lambda: self._stop(name))
 
-    async def _submit(self, spec: ServiceSpec) -> Service:
+    async def _submit(self, spec: ServiceSpec, user: str) -> Service:
         store = self.context.store
         if await store.job(spec.name) is not None:
             raise ConflictError(f"a job is called {spec.name!r}", next_step="Choose another name: `kyc serve --name`.")
         before = await store.service(spec.name)
         await self._check_port(spec)
         if before is None:
-            return await self._save(self._new(spec), EventKind.SERVICE_REQUESTED)
+            return await self._save(replace(self._new(spec), user=user), EventKind.SERVICE_REQUESTED)
         if before.is_over:
             again = before.to(ServiceState.STARTING, reason="", ended_at=None, started_at=None)
             again = replace(
                 again,
                 spec=spec,
+                user=user,
                 edge_port=spec.address_port or before.edge_port,
                 revision=before.revision + 1,
                 requested_at=self.context.clock.now(),

@@ -43,6 +43,7 @@ class Deployment:
     failure: str = ""
     account: str = ""  # the account that pays; empty where the cloud has none
     options: LaunchOptions = NO_OPTIONS
+    user: str = ""  # who asked for bare instances; empty: a workload's, or nobody knows
     version: int = 0
 
     def to(self, state: DeploymentState, **changes: object) -> Deployment:

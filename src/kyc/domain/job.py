@@ -96,6 +96,7 @@ class Job:
     reason: str = ""
     stream: str = ""  # which one its snapshots lie in, by URL without a credential; empty: the master's own
     move: StreamMove | None = None
+    user: str = ""  # who asked for it; empty: nobody knows
     work_stopped_at: datetime | None = None  # when its last process ended, while none runs
     version: int = 0
 

@@ -52,7 +52,7 @@ def reserved_tag(tags: Mapping[str, str]) -> str | None:
 class LaunchWish:
     """Bare instances as a person asks for them: by an offer's id, or by what the offer must be; empty: any.
 
-    `purchase` None: spot. `account` is an account's name; empty: the cloud's first.
+    `purchase` None: spot. `account` is an account's name; empty: the cloud's first. `user` is who asks.
     """
 
     offer: str | None = None
@@ -64,3 +64,4 @@ class LaunchWish:
     purchase: Purchase | None = None
     account: str = ""
     options: LaunchOptions = NO_OPTIONS
+    user: str = ""

@@ -231,6 +231,7 @@ class Service:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     reason: str = ""
+    user: str = ""  # who asked for it; empty: nobody knows
     version: int = 0
 
     def to(self, state: ServiceState, **changes: object) -> Service:

@@ -14,6 +14,7 @@ from kyc.planning.loss import Account, account_of
 from kyc.wire.api import BudgetRow, CostBy, CostReport, CostRow
 
 TOTAL = "total"
+NOBODY = "-"  # who asked for what was bought before users were kept
 
 
 def accounts_of(
@@ -26,14 +27,21 @@ def accounts_of(
     return {name: account_of(mine, runs.get(name, ()), now=now) for name, mine in sorted(owned.items())}
 
 
-def cost_report(accounts: Mapping[str, Account], *, by: CostBy, now: datetime) -> CostReport:
-    """Return a row for each workload or for each day on which something was billed, and their sum."""
+def cost_report(
+    accounts: Mapping[str, Account], *, by: CostBy, now: datetime, users: Mapping[str, str] | None = None
+) -> CostReport:
+    """Return a row for each workload, each day on which something was billed, or each user; and their sum.
+
+    `users` says who asked for the workload, or for the deployment of bare instances, that an account is of.
+    """
     total = cost_row(TOTAL, sum((account.cost() for account in accounts.values()), Cost()))
     match by:
         case CostBy.WORKLOAD:
             rows = [cost_row(name, account.cost()) for name, account in accounts.items()]
         case CostBy.DAY:
             rows = _days(accounts, now=now)
+        case CostBy.USER:
+            rows = _users(accounts, users or {})
     return CostReport(rows=rows, total=total, by=by.value)
 
 
@@ -69,6 +77,14 @@ def budget_row(scope: str, meter: Meter, *, now: datetime) -> BudgetRow:
         ends_at=meter.ends_at,
         runs_out_at=meter.runs_out_at(now=now),
     )
+
+
+def _users(accounts: Mapping[str, Account], users: Mapping[str, str]) -> list[CostRow]:
+    costs: dict[str, Cost] = {}
+    for name, account in accounts.items():
+        user = users.get(name) or NOBODY
+        costs[user] = costs.get(user, Cost()) + account.cost()
+    return [cost_row(user, cost) for user, cost in sorted(costs.items())]
 
 
 def _days(accounts: Mapping[str, Account], *, now: datetime) -> list[CostRow]:

@@ -6,13 +6,15 @@ score is the share of the saving from all on-demand to all spot that a policy re
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from statistics import fmean
 
 import numpy as np
 
 from kyc.planning.availability import AvailabilityPrior
+from kyc.planning.baselines import Policy
 from kyc.planning.deadline import JobTerms
 from kyc.simulate.bound import omniscient_cost
 from kyc.simulate.fit import fit_prior
@@ -21,18 +23,19 @@ from kyc.simulate.recording import Recording
 
 WORK_H, DEADLINES_H, OVERHEADS_H, TICK_S = 48.0, (52.0, 70.0), (0.05, 0.20), 600.0
 SCARCE = 0.57  # zones where spot was there for less of the time are the benchmark's "high" ones
-POLICIES = ("policy", "greedy", "uniform_progress", "omniscient")
+OURS, BUILTIN, UNIFORM, OMNISCIENT = "policy", "builtin", "uniform_progress", "omniscient"
+POLICIES = (OURS, BUILTIN, "greedy", UNIFORM, OMNISCIENT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One zone's windows under one deadline and overhead; `prior` (as JSON) never saw the zone, None: the built-in."""
+    """One zone's windows under one deadline and overhead; `prior` (as JSON) never saw the zone."""
 
     zone: str
     deadline_h: float
     overhead_h: float
     windows: tuple[Recording, ...]
-    prior: str | None = None
+    prior: str
 
     @property
     def terms(self) -> JobTerms:
@@ -60,28 +63,27 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """The scores of each policy over some zones; `closed`: how much of the way from Uniform Progress to the bound."""
+    """The scores of each policy over some zones."""
 
     zones: str
     deadline_h: float
     overhead_h: float
     scores: Mapping[str, float]
 
-    @property
-    def closed(self) -> float:
-        """0: as Uniform Progress, 1: as one who knows all ahead."""
-        base = self.scores["uniform_progress"]
-        return (self.scores["policy"] - base) / (self.scores["omniscient"] - base)
+    def closed(self, policy: str = OURS) -> float:
+        """Return how much of the way from Uniform Progress (0) to one who knows all ahead (1) the policy goes."""
+        base = self.scores[UNIFORM]
+        return (self.scores[policy] - base) / (self.scores[OMNISCIENT] - base)
 
 
 def run_trial(trial: Trial) -> Outcome:
-    """Replay the windows with each policy."""
+    """Replay the windows with each policy: ours with the trial's prior and with the built-in one, and the others."""
     terms = trial.terms
-    prior = None if trial.prior is None else AvailabilityPrior.from_json(trial.prior)
     makers = {
-        "policy": policy_maker("ours", terms, prior),
+        OURS: policy_maker("ours", terms, AvailabilityPrior.from_json(trial.prior)),
+        BUILTIN: _builtin(terms),
         "greedy": policy_maker("greedy", terms),
-        "uniform_progress": policy_maker("uniform", terms),
+        UNIFORM: policy_maker("uniform", terms),
     }
     runs = {name: [replay(terms, make(), one.available) for one in trial.windows] for name, make in makers.items()}
     bound = omniscient_cost(terms, np.array([one.available for one in trial.windows]))
@@ -90,9 +92,15 @@ def run_trial(trial: Trial) -> Outcome:
         zone=trial.zone,
         deadline_h=trial.deadline_h,
         overhead_h=trial.overhead_h,
-        costs={**costs, "omniscient": tuple(bound.tolist())},
+        costs={**costs, OMNISCIENT: tuple(bound.tolist())},
         late={name: sum(run.is_late(terms.deadline_s) for run in some) for name, some in runs.items()},
     )
+
+
+@cache
+def _builtin(terms: JobTerms) -> Callable[[], Policy]:
+    """Return the maker of our policy with the built-in prior: its plan is the same for every zone."""
+    return policy_maker("ours", terms)
 
 
 def variants_of(outcomes: Sequence[Outcome], scarce: frozenset[str]) -> list[Variant]:

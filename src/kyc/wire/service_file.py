@@ -20,7 +20,12 @@ from kyc.wire.workload_file import UNSUPPORTED, envs_of, name_of, within, workdi
 from kyc.wire.yaml_text import literals, load_mapping
 
 TOP_KEYS = frozenset({"name", "workdir", "envs", "setup", "run", "resources", "image", "service", "stop_grace"})
-JOB_KEYS = frozenset({"keep", "on_interrupt", "deadline", "budget", "progress", "snapshot_interval"})
+JOB_KEYS = frozenset(
+    {
+        "keep", "on_interrupt", "deadline", "budget", "progress", "snapshot_interval", "snapshot_rate",
+        "snapshot_paranoid",
+    }
+)  # fmt: skip
 SERVICE_KEYS = frozenset(
     {
         "port", "ports", "address_port", "readiness_probe", "replicas", "replica_policy", "replica",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import msgspec
@@ -153,6 +153,9 @@ def test_cost_and_clouds(kyc: Kyc, master: ScriptedMaster) -> None:
     head, row = kyc("cost", "--csv").out.splitlines()
     assert head.startswith("workload,spent_usd,on_demand_usd,saved_usd,")
     assert row.startswith("train,0.010000,0.040000,0.030000,")
+    master.on("GET", "/cost", replace(rows.cost(), by="user"))
+    assert kyc("cost", "--by", "user", "--csv").out.startswith("user,spent_usd,")
+    assert master.asked[-1].query == {"by": ["user"]}
     assert "not now" in kyc("cloud", "list").out
     assert kyc("cloud", "list", "--json").json[0]["ready"] is False  # type: ignore[index]
 

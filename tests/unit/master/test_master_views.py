@@ -102,6 +102,18 @@ def test_the_report_by_day_sums_up_to_the_same() -> None:
     assert [row.per_hour_now_usd for row in report.rows] == [0, report.total.per_hour_now_usd]
 
 
+def test_the_report_by_user_sums_up_to_the_same() -> None:
+    bare = replace(UP, workload=None)
+    accounts = accounts_of({"train": [OVER, UP], "d-1": [bare], "d-2": [bare]}, [], now=NOW)
+    users = {"train": "ann", "d-1": "ann", "d-2": ""}
+    report = cost_report(accounts, by=CostBy.USER, now=NOW, users=users)
+    assert [(row.name, row.spent_usd, row.on_demand_usd) for row in report.rows] == [
+        ("-", 0.02, 0.1),
+        ("ann", 0.1, 0.4),
+    ]
+    assert report.total == cost_report(accounts, by=CostBy.WORKLOAD, now=NOW).total
+
+
 def test_an_instance_says_when_it_will_be_taken() -> None:
     notice = Notice(kind=NoticeKind.INTERRUPTION, noticed_at=NOW, deadline_at=NOW + HOUR)
     row = instance_row(replace(UP, notice=notice), now=NOW)

@@ -1919,7 +1919,7 @@ export interface components {
          * @description What a cost report has a row for.
          * @enum {string}
          */
-        CostBy: "workload" | "day";
+        CostBy: "workload" | "day" | "user";
         /**
          * CostPoint
          * @description What had been spent in all until `at`, what the same time would have cost on demand, and the rate then.
@@ -4686,7 +4686,7 @@ export interface operations {
             query?: {
                 /** @description Of this workload only; `-`: bare instances. */
                 name?: string | null;
-                /** @description A row for each workload, or for each UTC day. */
+                /** @description A row for each workload, each UTC day, or each user. */
                 by?: components["schemas"]["CostBy"];
             };
             header?: never;

@@ -7,7 +7,7 @@ import math
 import ssl
 import uuid
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -181,8 +181,11 @@ class Proxy:
             seat.in_flight += 1
             try:
                 return await self._pass(request, seat, client if fresh else "")
-            except aiohttp.ClientConnectorError:
+            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
                 seat.refused(now_s)  # nothing was sent
+            except aiohttp.ServerTimeoutError:
+                seat.failed += 1
+                return web.Response(status=504, text="the replica says nothing\n")
             except aiohttp.ClientError:
                 seat.failed += 1
                 if request.method not in _SAFE:
@@ -259,9 +262,9 @@ class Proxy:
         downstream.headers.update(told)
         try:
             await downstream.prepare(request)
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(_pump(upstream, downstream))
-                tasks.create_task(_pump(downstream, upstream))
+            with suppress(TimeoutError):
+                await _pump_both(upstream, downstream, self.service.idle_timeout.total_seconds())
+            await downstream.close(code=aiohttp.WSCloseCode.GOING_AWAY)
         finally:
             await upstream.close()
         return downstream
@@ -278,10 +281,23 @@ class Proxy:
 Socket = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
 
 
-async def _pump(source: Socket, sink: Socket) -> None:
+async def _pump_both(one: Socket, other: Socket, idle_s: float) -> None:
+    """Hand on what comes until either closes; raise TimeoutError once neither has said anything for so long."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(idle_s) as limit, asyncio.TaskGroup() as tasks:
+
+        def moved() -> None:
+            limit.reschedule(loop.time() + idle_s)
+
+        tasks.create_task(_pump(one, other, moved))
+        tasks.create_task(_pump(other, one, moved))
+
+
+async def _pump(source: Socket, sink: Socket, moved: Callable[[], None]) -> None:
     """Hand on what comes until the source closes, then close the sink."""
     with suppress(ConnectionError):  # the other direction tells
         while (message := await source.receive()).type not in _ENDS:
+            moved()
             match message.type:
                 case aiohttp.WSMsgType.TEXT:
                     await sink.send_str(message.data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from fastapi import APIRouter, status
@@ -9,7 +10,7 @@ from fastapi import APIRouter, status
 from kyc.domain.errors import InvalidInputError
 from kyc.domain.launch import LaunchOptions, LaunchWish, OnInterruption
 from kyc.domain.offer import Purchase
-from kyc.master.auth import Served
+from kyc.master.auth import Called, Served
 from kyc.master.views import deployment_row, usd
 from kyc.wire.api import DeploymentRow, ExportReport, LaunchReport, LaunchRequest, PlannedRow
 
@@ -17,9 +18,9 @@ router = APIRouter(prefix="/deployments", tags=["instances"])
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)
-async def launch_deployment(request: LaunchRequest, served: Served) -> DeploymentRow:
+async def launch_deployment(request: LaunchRequest, served: Served, called: Called) -> DeploymentRow:
     """Ask for bare instances of one offer; of the cheapest spot offer that fits if none is named."""
-    return deployment_row(await served.launches.launch(_wish(request)))
+    return deployment_row(await served.launches.launch(replace(_wish(request), user=called.name)))
 
 
 @router.post("/plan")

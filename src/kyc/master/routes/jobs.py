@@ -7,7 +7,7 @@ from dataclasses import replace
 from fastapi import APIRouter, Response, status
 
 from kyc.domain.workload import JobSpec
-from kyc.master.auth import Served
+from kyc.master.auth import Called, Served
 from kyc.master.market_views import offer_row
 from kyc.master.routes.workloads import job_row
 from kyc.master.services import Services
@@ -21,7 +21,7 @@ _NO_OFFER = "no offer meets the job's resources now, and it waits until one does
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, responses={200: {"model": JobPlan, "description": "A dry run"}})
-async def submit_job(request: JobRequest, served: Served, response: Response) -> JobPlan:
+async def submit_job(request: JobRequest, served: Served, called: Called, response: Response) -> JobPlan:
     """Store a new job, or with `dry_run` only say what it means: the parsed file, the offers in order, the price."""
     parsed = parse_workload(request.file)
     spec = _completed(served, parsed.spec, request)
@@ -33,7 +33,7 @@ async def submit_job(request: JobRequest, served: Served, response: Response) ->
     if request.dry_run:
         response.status_code = status.HTTP_200_OK
     else:
-        job = await served.intents.submit_job(spec)
+        job = await served.intents.submit_job(spec, user=called.name)
         spec, row = job.spec, await job_row(served, job)
     return JobPlan(
         name=spec.name,

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Response, status
 from kyc.domain.errors import ConflictError, InvalidInputError, NotFoundError
 from kyc.domain.ids import WorkloadName
 from kyc.domain.service import Service, ServiceSpec
-from kyc.master.auth import Served
+from kyc.master.auth import Called, Served
 from kyc.master.market_views import offer_row
 from kyc.master.service_views import (
     decision_row,
@@ -52,7 +52,7 @@ async def list_services(served: Served) -> list[ServiceRow]:
 @router.post(
     "", status_code=status.HTTP_201_CREATED, responses={200: {"model": ServicePlan, "description": "A dry run"}}
 )
-async def submit_service(request: ServiceRequest, served: Served, response: Response) -> ServicePlan:
+async def submit_service(request: ServiceRequest, served: Served, called: Called, response: Response) -> ServicePlan:
     """Store a service, or the next revision of a running one; with `dry_run` only say what the file means."""
     parsed = parse_service(request.file)
     spec = _completed(served, parsed.spec, request)
@@ -64,7 +64,7 @@ async def submit_service(request: ServiceRequest, served: Served, response: Resp
     if request.dry_run:
         response.status_code = status.HTTP_200_OK
     else:
-        row = await row_of(served, await served.servings.submit(spec))
+        row = await row_of(served, await served.servings.submit(spec, user=called.name))
     return ServicePlan(
         name=spec.name,
         spec=service_spec_view(spec),

@@ -11,7 +11,7 @@ from kyc.domain.errors import NotFoundError
 from kyc.domain.ids import WorkloadName
 from kyc.domain.job import Attempt, AttemptState, Job
 from kyc.domain.service import Service
-from kyc.master.auth import Served
+from kyc.master.auth import Called, Served
 from kyc.master.overview import recovery_row
 from kyc.master.routes.overview import told_of_interruptions
 from kyc.master.service_views import service_spec_view, workload_row_of
@@ -65,14 +65,15 @@ async def stop_workload(name: str, served: Served) -> WorkloadRow:
 
 
 @router.post("/{name}/rerun", status_code=status.HTTP_201_CREATED)
-async def rerun_workload(name: str, served: Served) -> WorkloadRow:
+async def rerun_workload(name: str, served: Served, called: Called) -> WorkloadRow:
     """Submit a job's file anew, with the same workdir, under the next free name; its deadline and budget begin anew."""
     job = await find_job(served, name)
     if job.spec.workdir is not None:
         served.archives.path(job.spec.workdir)  # raises if it is gone
     base = _NUMBERED.sub("", job.name)
     first = job.name if await served.store.job(WorkloadName(base)) is None else WorkloadName(base)
-    return await job_row(served, await served.intents.submit_job(replace(job.spec, name=first)))
+    again = await served.intents.submit_job(replace(job.spec, name=first), user=called.name)
+    return await job_row(served, again)
 
 
 async def find_name(served: Services, name: str) -> WorkloadName:

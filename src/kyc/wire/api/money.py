@@ -12,6 +12,7 @@ class CostBy(StrEnum):
 
     WORKLOAD = "workload"
     DAY = "day"
+    USER = "user"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
-
-MOST_TABS = 100  # of a page, until what is looked for has the focus
 
 
 def go(page: Page, place: str) -> None:
@@ -50,25 +47,3 @@ def is_whole(page: Page) -> None:
     """Wait until the page shows what it loads."""
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     expect(page.locator(".bones")).to_have_count(0)
-
-
-def focused(page: Page) -> Locator:
-    """Return what has the focus."""
-    return page.locator(":focus")
-
-
-def focus(page: Page, role: str, name: str | re.Pattern[str]) -> None:
-    """Go to it by the Tab key alone."""
-    wanted = page.get_by_role(role, name=name, exact=True)  # type: ignore[arg-type]  # any role
-    expect(wanted.first).to_be_visible()
-    for _ in range(MOST_TABS):
-        page.keyboard.press("Tab")
-        if focused(page).and_(wanted).count():
-            return
-    raise AssertionError(f"the Tab key does not come to the {role} {name}")
-
-
-def press(page: Page, role: str, name: str | re.Pattern[str]) -> None:
-    """Go to it by the Tab key, and press Enter."""
-    focus(page, role, name)
-    page.keyboard.press("Enter")

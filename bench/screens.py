@@ -29,7 +29,7 @@ PAGES = {
     "service": "/services/web",
     "instances": "/instances",
     "instance": "/instances/{instance}",
-    "events": "/events?kind=important",
+    "events": "/events",
     "market": "/market",
     "settings": "/settings",
 }

@@ -2,8 +2,8 @@
 
     python -m bench.data_worker VERB ROOT < access.json
 
-Prints one JSON object: seconds of the work itself, bytes, CPU seconds, and the peak of its memory. All of the agent's
-modules are loaded, so that the memory is an agent's.
+Prints one JSON object: seconds of the work itself, bytes, CPU seconds, and the peak of its memory. With KYC_BENCH_AGENT
+all of an agent's modules are loaded, so that the memory is an agent's; without, what the work needs.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
-import kyc.agent.app
-import kyc.agent.session  # noqa: F401  # for its weight
 from kyc.adapters.nats.nkey import Key
 from kyc.adapters.system.clock import SystemClock
 from kyc.domain.snapshot import ChunkId, StreamAccess
@@ -198,6 +196,9 @@ async def work(verb: str, root: Path, access: StreamAccess) -> Figures:
 def main() -> None:
     """Read the access, do the verb, print the figures."""
     access = StreamAccess(**json.load(sys.stdin))
+    if "KYC_BENCH_AGENT" in os.environ:
+        import kyc.agent.app  # noqa: PLC0415
+        import kyc.agent.session  # noqa: F401, PLC0415  # for its weight
     figures = asyncio.run(work(sys.argv[1], Path(sys.argv[2]), access))
     used = resource.getrusage(resource.RUSAGE_SELF)
     figures |= {"cpu_s": used.ru_utime + used.ru_stime, "peak_rss_mb": peak_rss_mb()}

@@ -34,7 +34,7 @@ class Kyc:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("KYC_")}
         done = subprocess.run(
             [sys.executable, "-m", "kyc.cli.main", *arguments],
-            env=environment | self.env | {"KYC_HOME": str(self.home), "NO_COLOR": "1"},
+            env=environment | self.env | {"KYC_HOME": str(self.home), "KYC_KEYRING": "off", "NO_COLOR": "1"},
             capture_output=True,
             text=True,
             timeout=timeout_s,
@@ -45,7 +45,7 @@ class Kyc:
         return done
 
     def up(self, *options: str) -> None:
-        self.run("up", "--detach", "--port", "0", *options)
+        self.run("up", "--detach", "--port", "0", *options, timeout_s=180)
 
     def eventually(self, what: str, look: Callable[[], T | None], *, timeout_s: float = 30) -> T:
         """Return what `look` finds; fail when it finds nothing in time. A master that is away is waited for."""
@@ -67,8 +67,8 @@ def living(home: Path, *options: str, env: Mapping[str, str] | None = None) -> I
     """A kyc that is up, and ended with everything that it ran."""
     with Client(home=home) as client:
         made = Kyc(home, client, env or {})
-        made.up(*options)
         try:
+            made.up(*options)
             yield made
         finally:
             made.run("down", "--all", timeout_s=120)

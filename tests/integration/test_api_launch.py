@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from decimal import Decimal
 from pathlib import Path
 
 import httpx
 import pytest
 
+from kyc.adapters.fake.catalog import fake_offer
 from kyc.domain.account import CloudAccount
 from kyc.domain.ids import AccountId
 from kyc.domain.launch import LaunchOptions, OnInterruption
@@ -78,6 +79,20 @@ async def test_every_wish_is_stored_for_the_cloud(stand: Stand, client: httpx.As
         max_price_usd_per_hour=Decimal("0.7"),
         public_address=False,
     )
+
+
+async def test_a_zone_can_be_chosen_where_prices_hold_for_the_region(stand: Stand, client: httpx.AsyncClient) -> None:
+    """As Google's and Azure's do, and AWS's on demand."""
+    stand.catalog.listed = (*stand.catalog.listed, replace(fake_offer(price="0.05"), zone="", region="west"))
+    for wish in ({"zone": "west-b"}, {"region": "west", "zone": "2"}):
+        read(await client.post("/deployments", json={"cloud": "fake", **wish}), DeploymentRow, status=201)
+        made = (await stand.store.deployments())[-1]
+        assert (made.offer.region, made.offer.zone, made.offer.price_usd_per_hour) == (
+            "west",
+            wish["zone"],
+            Decimal("0.05"),
+        )
+    told(await client.post("/deployments", json={"cloud": "fake", "zone": "east-b"}), 503)
 
 
 async def test_what_becomes_of_a_spot_instance_is_stored(stand: Stand, client: httpx.AsyncClient) -> None:

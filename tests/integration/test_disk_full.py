@@ -142,7 +142,7 @@ async def main():
         writer = await stream.open_writer("train", 1)
         replicator = Replicator(files(source), writer, clock=SystemClock(), tell=Tell(trouble=told.put))
         first = await replicator.flush()
-        (source / "b").write_bytes(rng.randbytes(120 * MB))
+        (source / "b").write_bytes(rng.randbytes(90 * MB))
         flushing = asyncio.create_task(replicator.flush())
         error = await told.get()
         assert isinstance(error, (OutOfSpaceError, UnreachableError)) and error.next_step, error

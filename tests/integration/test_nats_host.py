@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from kyc.adapters.nats.connection import Address, Connection
+from kyc.adapters.nats.address import Address
+from kyc.adapters.nats.connection import Connection
 from kyc.adapters.nats.host import HostOptions, NatsHost
 from kyc.adapters.nats.settings import Keys
 from kyc.adapters.nats.stream import NatsStream, address_of
@@ -95,9 +96,9 @@ async def test_a_workload_can_neither_read_nor_write_nor_delete_another(host: Na
 async def test_a_workload_cannot_listen_to_anothers_answers(host: NatsHost) -> None:
     address = address_of(await host.access("ours"))
     spy = Address(host=address.host, port=address.port, jwt=address.jwt, seed=address.seed, inbox="_KYC.theirs")
-    connection = await Connection.open(spy, timeout_s=5)
+    connection = await Connection.open(spy, timeout_s=0.5)
     with pytest.raises((NotAllowedError, UnreachableError)):
-        await connection.request("$JS.API.STREAM.INFO.KYC_L_ours", timeout_s=0.5)
+        await connection.request("$JS.API.STREAM.INFO.KYC_L_ours")
     await connection.close()
 
 

@@ -7,11 +7,7 @@ from kyc.agent.lean import LEAN
 
 
 def _start() -> int:
-    """Begin anew once, with glibc told to give large buffers back when they are freed; then run the agent.
-
-    That is 3 MB less after some megabytes of checkpoints, for 20 ms. `mallopt` could be called instead, but ctypes
-    takes memory too.
-    """
+    """Begin anew once, with glibc told how to keep and give back large buffers, for 20 ms; then run the agent."""
     if any(name not in os.environ for name in LEAN):
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], LEAN | os.environ)  # noqa: S606  # ourselves
     from kyc.agent.main import main  # noqa: PLC0415  # not before

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from kyc.domain.snapshot import StreamAccess
-from kyc.snapshot.workload import Commit, Tell
+from kyc.snapshot.workload import Commit, ReplicationOptions, Tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ class Session(Protocol):
 
     async def open_epoch(self, epoch: int) -> None: ...
 
-    def replicate(self, *, interval: timedelta, tell: Tell) -> Replication: ...
+    def replicate(self, *, options: ReplicationOptions, tell: Tell) -> Replication: ...
 
     def renew(self, access: StreamAccess) -> None: ...
 

@@ -11,7 +11,7 @@ from kyc.agent.race import first_of, together
 from kyc.agent.trouble import Trouble
 from kyc.agent.world import World
 from kyc.domain.errors import CredentialError, FencedError, KycError, NotAllowedError, OutOfSpaceError, UnreachableError
-from kyc.snapshot.workload import Commit, Tell
+from kyc.snapshot.workload import Commit, ReplicationOptions, Tell
 from kyc.wire.agent import Assignment, Committed
 
 log = logging.getLogger(__name__)
@@ -29,9 +29,11 @@ class Replicator:
         self._wanted = wanted
         self._trouble = Trouble("take snapshots", partial(world.trouble, wanted.attempt), world.clock)
         self._interval = timedelta(seconds=wanted.snapshot_interval_s)
-        self.now: Replication = session.replicate(
-            interval=self._interval, tell=Tell(commit=self._committed, trouble=self._not_taken)
+        options = ReplicationOptions(
+            interval=self._interval, bytes_per_s=wanted.snapshot_bytes_per_s, paranoid=wanted.snapshot_paranoid
         )
+        tell = Tell(commit=self._committed, trouble=self._not_taken)
+        self.now: Replication = session.replicate(options=options, tell=tell)
 
     async def run(self) -> None:
         """Replicate until cancelled; raise FencedError, CredentialError or NotAllowedError. More often once warned."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 
 from kyc.agent.engine import Restored, Tree
 from kyc.domain.snapshot import StreamAccess
@@ -58,11 +57,10 @@ class StreamSession:
         """Open the epoch for writing."""
         self._writer = await self._stream.open_writer(self._files.name, epoch)
 
-    def replicate(self, *, interval: timedelta, tell: Tell) -> Replicator:
+    def replicate(self, *, options: ReplicationOptions, tell: Tell) -> Replicator:
         """Go on from what was restored last; the session's restores are over."""
         assert self._writer is not None, "open_epoch comes first"
         self._restorer.close()  # its thread; what it restored stays known
-        options = ReplicationOptions(interval=interval)
         return Replicator(
             self._files, self._writer, clock=self._clock, base=self._restorer.base, options=options, tell=tell
         )

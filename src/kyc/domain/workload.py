@@ -67,3 +67,5 @@ class JobSpec:
     budget_usd: Decimal | None = None
     stop_grace: timedelta = timedelta(seconds=10)
     snapshot_interval: timedelta = timedelta(seconds=2)
+    snapshot_bytes_per_s: float = 0
+    snapshot_paranoid: bool = False

@@ -25,8 +25,10 @@ class Publisher:
         self._limit = in_flight_bytes
         self._bytes_per_s = bytes_per_s
         self._free_at_s = 0.0
-        self._puts: dict[asyncio.Task[None], int] = {}
+        self._puts: set[asyncio.Task[None]] = set()
         self._in_flight = 0
+        self._ended = asyncio.Event()
+        self._failed: asyncio.Task[None] | None = None
 
     async def send(
         self,
@@ -54,26 +56,36 @@ class Publisher:
             for put in self._puts:
                 put.cancel()
             await asyncio.gather(*self._puts, return_exceptions=True)
-            self._puts.clear()
-            self._in_flight = 0
             await worker.do(source.close)
 
     def _start(self, sealed: Sealed, stored: dict[ChunkId, ChunkRef | None]) -> None:
+        size = len(sealed.payload)
+
         async def put() -> None:
             ref = await self._writer.put(sealed.id, sealed.payload)
             stored[sealed.id] = replace(ref, plain_bytes=sealed.plain_bytes)
-            self.sent_bytes += len(sealed.payload)
+            self.sent_bytes += size
 
-        self._puts[asyncio.create_task(put())] = len(sealed.payload)
-        self._in_flight += len(sealed.payload)
+        def end(put: asyncio.Task[None]) -> None:
+            self._puts.discard(put)
+            self._in_flight -= size
+            failed = put.cancelled() or put.exception() is not None  # looked at, or asyncio complains
+            if failed and self._failed is None:
+                self._failed = put
+            self._ended.set()
+
+        task = asyncio.create_task(put())
+        self._puts.add(task)
+        self._in_flight += size
+        task.add_done_callback(end)
 
     async def _make_room(self, size: int) -> None:
-        """Wait until so many more bytes may be on their way."""
-        while self._puts and self._in_flight + size > self._limit:
-            done, _ = await asyncio.wait(self._puts, return_when=asyncio.FIRST_COMPLETED)
-            for put in done:
-                self._in_flight -= self._puts.pop(put)
-                put.result()
+        """Wait until so many more bytes may be on their way; raise the first error of those that were."""
+        while self._failed is None and self._puts and self._in_flight + size > self._limit:
+            self._ended.clear()
+            await self._ended.wait()
+        if self._failed is not None:
+            self._failed.result()
 
     async def _keep_to_the_rate(self, size: int) -> None:
         if self._bytes_per_s <= 0:

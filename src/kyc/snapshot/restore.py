@@ -20,6 +20,7 @@ from kyc.ports.clock import Clock
 from kyc.ports.stream import StreamReader
 from kyc.snapshot.listing import Listing
 from kyc.snapshot.manifest import Head, ManifestReader, closing_chunks
+from kyc.snapshot.memory import give_back
 from kyc.snapshot.plan import RestorePlan, Ticks
 from kyc.snapshot.scan import Scope
 from kyc.snapshot.seal import Keyring
@@ -126,6 +127,7 @@ class Restorer:
             self._base = Base(sequence=sequence, listing=signed)
         finally:
             await self._worker.do(plan.close)
+            await self._worker.do(give_back)
         return opened.head
 
     async def _fetch(self, plan: RestorePlan) -> None:

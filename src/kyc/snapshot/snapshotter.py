@@ -10,6 +10,7 @@ from kyc.ports.clock import Clock
 from kyc.ports.stream import StreamWriter
 from kyc.snapshot.listing import Listing
 from kyc.snapshot.manifest import Head, encode
+from kyc.snapshot.memory import give_back
 from kyc.snapshot.pack import wasteful_packs
 from kyc.snapshot.publish import Publisher
 from kyc.snapshot.scan import Scope
@@ -115,6 +116,8 @@ class Snapshotter:
         self._parent = sequence
         self._unnamed.clear()
         self._tools.cutter.rest()
+        if taking.read_bytes:
+            await self._worker.do(give_back)
         self._passes += 1
         self._wasteful = frozenset()
         if self._passes % _REPACK_EVERY == 0:

@@ -23,12 +23,20 @@ _OPEN_FILES = 64
 
 @dataclass(slots=True)
 class Job:
-    """A file to be written. `left` of its pieces are still to come; `fresh`: nothing of it was there before."""
+    """A file to be written; there may be hundreds of thousands, so that it holds no more than that takes.
 
-    entry: Entry
-    part: str
+    `left` of its pieces are still to come; `fresh`: nothing of it was there before; `shared`: several threads may have
+    pieces of it.
+    """
+
+    path: str
+    mode: int
+    mtime_ns: int
+    size: int
     left: int
     fresh: bool
+    sparse: bool
+    shared: bool
     begun: bool = False
 
 
@@ -61,7 +69,16 @@ class Target:
 
     def begin(self, entry: Entry, *, left: int, fresh: bool) -> Job:
         """Start a file, of which `left` pieces are missing; `fresh`: nothing of it is there."""
-        job = Job(entry, part_of(entry.path), left, fresh)
+        job = Job(
+            entry.path,
+            entry.mode,
+            entry.mtime_ns,
+            entry.size,
+            left,
+            fresh,
+            sparse=bool(entry.holes),
+            shared=len(entry.pieces) != 1,
+        )
         if not left:
             self._finish(job, self._handle(job))
         return job
@@ -94,33 +111,33 @@ class Target:
 
     def _finish(self, job: Job, handle: int) -> None:
         """Give the file its size, permissions and time, and its name."""
-        entry = job.entry
-        if not job.fresh or entry.holes:
-            os.ftruncate(handle, entry.size)
-        os.fchmod(handle, entry.mode)
-        os.utime(handle, ns=(entry.mtime_ns, entry.mtime_ns))
-        del self._open[job.part]
+        if not job.fresh or job.sparse:
+            os.ftruncate(handle, job.size)
+        os.fchmod(handle, job.mode)
+        os.utime(handle, ns=(job.mtime_ns, job.mtime_ns))
+        del self._open[job.path]
         os.close(handle)
-        self._tree.rename(job.part, entry.path)
+        self._tree.rename(part_of(job.path), job.path)
         self.files += 1
 
     def _handle(self, job: Job) -> int:
-        handle = self._open.get(job.part)
+        handle = self._open.get(job.path)
         if handle is not None:
             return handle
         while len(self._open) >= _OPEN_FILES:
             os.close(self._open.popitem(last=False)[1])
-        if len(job.entry.pieces) == 1:
-            handle = self._create(job)
-        else:
+        if job.shared:
             with self._lock:
                 handle = self._create(job)
-        self._open[job.part] = handle
+        else:
+            handle = self._create(job)
+        self._open[job.path] = handle
         return handle
 
     def _create(self, job: Job) -> int:
+        part = part_of(job.path)
         if not job.fresh or job.begun:
-            return self._tree.open(job.part, os.O_RDWR)
-        handle = self._tree.create(job.part)
+            return self._tree.open(part, os.O_RDWR)
+        handle = self._tree.create(part)
         job.begun = True
         return handle

@@ -72,6 +72,8 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     stream: StreamAccess
     key: str  # of the workload's chunks, base64
     reason: str = ""
+    snapshot_bytes_per_s: float = 0
+    snapshot_paranoid: bool = False
 
 
 class Desire(Message, frozen=True, kw_only=True, tag="desire"):

@@ -70,15 +70,17 @@ BOTH: dict[str, _Schema] = {
     "envs": _of("Environment variables; a null value must be given when it is submitted.", type=["object", "null"]),
     "resources": _mapping("What the machine must have; the best offer that fits is taken.", RESOURCES),
     "stop_grace": _time("How long the work may take to end before it is killed.", "30s"),
+    "budget": _amount("How much it may cost.", "12 USD"),
     "image": _text("A container image; services only.", examples=["python:3.12-slim"]),
 }
 JOB: dict[str, _Schema] = {
     "keep": _of("The paths under the workdir that are replicated and moved.", type="array", items={"type": "string"}),
     "on_interrupt": _text("Tells the work that it must stop; SIGTERM follows.", examples=["kill -USR1 $KYC_PID"]),
     "snapshot_interval": _time("How often changes are replicated, at most.", "500ms", "10s"),
+    "snapshot_rate": _text("How much a second is sent at most, but for the last flush.", examples=["20MB"]),
+    "snapshot_paranoid": _of("Whether files that look unchanged are read again each time.", type="boolean"),
     "progress": _text("A regular expression with a group `step`, and perhaps `total`, for the work's own lines."),
     "deadline": _time("How long after its submission the job should have ended.", "6h", "1d 2h"),
-    "budget": _amount("How much it may cost.", "12 USD"),
 }
 PROBE: dict[str, _Schema] = {
     "path": _text("A path that answers with 2xx or 3xx when the replica can serve.", examples=["/health"]),

@@ -18,6 +18,8 @@ _MONEY = re.compile(r"(\$?)\s*([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*(usd|\$)?", re.IG
 _NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,6})?"
 _BOUND = re.compile(rf"({_NUMBER})(\+)?|({_NUMBER})\.\.({_NUMBER})?|\.\.({_NUMBER})")
 _MEMORY_UNIT = re.compile(rf"({_NUMBER})\s*(t|tb|tib|g|gb|gib|m|mb|mib)(?![a-z])", re.IGNORECASE)
+_RATE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*([kmg])b(?:/s)?", re.IGNORECASE)
+_BYTES = {"k": 1e3, "m": 1e6, "g": 1e9}
 _GIB = {"t": 1024.0, "g": 1.0, "m": 1 / 1024}
 MAX_DURATION = timedelta(days=3660)
 
@@ -49,6 +51,14 @@ def money_usd(value: object) -> Decimal:
     if amount <= 0:
         raise ValueError("not an amount above zero")
     return amount
+
+
+def bytes_per_s(value: object) -> float:
+    """Return `20MB` or `500 kB/s` as bytes a second, above zero; kB, MB and GB are powers of 1000."""
+    match = _RATE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None or not (rate := float(match[1]) * _BYTES[match[2].lower()]):
+        raise ValueError("not a speed above zero with its unit, such as 20MB (a second)")
+    return rate
 
 
 def bound(value: object) -> Bound:

@@ -17,7 +17,7 @@ from kyc.domain.errors import InvalidInputError
 from kyc.domain.ids import WorkloadName
 from kyc.domain.workload import JobSpec
 from kyc.wire.machine import parse_machine
-from kyc.wire.quantity import duration, money_usd
+from kyc.wire.quantity import bytes_per_s, duration, money_usd
 from kyc.wire.resources import parse_resources
 from kyc.wire.section import Section, refuse_unknown, section_of
 from kyc.wire.yaml_text import literals, load_mapping, with_scalars
@@ -29,8 +29,11 @@ _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 SKYPILOT_KEYS = frozenset({"name", "workdir", "envs", "setup", "run", "resources"})
 OUR_KEYS = frozenset(
-    {"keep", "on_interrupt", "deadline", "budget", "progress", "stop_grace", "snapshot_interval", "image"}
-)
+    {
+        "keep", "on_interrupt", "deadline", "budget", "progress", "stop_grace", "snapshot_interval", "snapshot_rate",
+        "snapshot_paranoid", "image",
+    }
+)  # fmt: skip
 # What a SkyPilot file may hold and kyc does not do, with what to do instead.
 UNSUPPORTED = {
     "file_mounts": "put the files into the workdir, or fetch them in `setup`",
@@ -94,6 +97,8 @@ def parse_workload(text: str, *, default_name: str = "job") -> ParsedFile:
         budget_usd=top.parsed("budget", money_usd, None),
         stop_grace=within(top, "stop_grace", timedelta(seconds=10), most=timedelta(hours=1)),
         snapshot_interval=within(top, "snapshot_interval", timedelta(seconds=2), least=timedelta(milliseconds=100)),
+        snapshot_bytes_per_s=top.parsed("snapshot_rate", bytes_per_s, 0.0),
+        snapshot_paranoid=top.flag("snapshot_paranoid", default=False),
     )
     warnings += [*about_resources, *about_machine]
     return ParsedFile(spec=spec, workdir=workdir_of(top, warnings), warnings=tuple(warnings))

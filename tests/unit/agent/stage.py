@@ -26,7 +26,7 @@ from kyc.domain.ids import InstanceId
 from kyc.domain.interruption import Notice, NoticeKind
 from kyc.domain.snapshot import StreamAccess
 from kyc.ports.runtime import Command
-from kyc.snapshot.workload import Commit, Tell
+from kyc.snapshot.workload import Commit, ReplicationOptions, Tell
 from kyc.wire.agent import AnyFact, Assignment, Desire, Noticed, Printed
 
 ASSIGNMENT = Assignment(
@@ -180,9 +180,9 @@ class FakeSession:
             raise FencedError(f"epoch {self.engine.epoch} is open")
         self.engine.epoch = self.epoch = epoch
 
-    def replicate(self, *, interval: timedelta, tell: Tell) -> FakeReplication:
+    def replicate(self, *, options: ReplicationOptions, tell: Tell) -> FakeReplication:
         self.engine.open_ends += 1
-        return FakeReplication(self.engine, self.epoch, interval.total_seconds(), tell)
+        return FakeReplication(self.engine, self.epoch, options.interval.total_seconds(), tell)
 
     def renew(self, access: StreamAccess) -> None:
         self.engine.renewed.append(access.token)

@@ -66,6 +66,8 @@ def test_everything_of_ours() -> None:
         progress: 'epoch (?P<step>[0-9]+)/(?P<total>[0-9]+)'
         stop_grace: 30s
         snapshot_interval: 500ms
+        snapshot_rate: 1.5 MB/s
+        snapshot_paranoid: true
         """
     )
     spec = parsed.spec
@@ -75,6 +77,7 @@ def test_everything_of_ours() -> None:
     assert spec.budget_usd == Decimal(12)
     assert spec.stop_grace == timedelta(seconds=30)
     assert spec.snapshot_interval == timedelta(milliseconds=500)
+    assert (spec.snapshot_bytes_per_s, spec.snapshot_paranoid) == (1_500_000, True)
     assert spec.workdir is None
     assert parsed.workdir == "./code"
     (wish,) = spec.any_of
@@ -161,6 +164,9 @@ def test_accelerators(written: str, gpus: list[tuple[str | None, float]]) -> Non
         ("run: x\nprogress: '('", "progress:"),
         ("run: x\nprogress: 'epoch ([0-9]+)'", "the group `step`"),
         ("run: x\nsnapshot_interval: 1ms", "snapshot_interval:"),
+        ("run: x\nsnapshot_rate: 20", "snapshot_rate: 20 is not a speed above zero with its unit"),
+        ("run: x\nsnapshot_rate: 0MB", "snapshot_rate:"),
+        ("run: x\nsnapshot_paranoid: 2", "snapshot_paranoid:"),
         ("run: x\nname: Not A Name!", "name: 'Not A Name!'"),
         (f"run: x\nname: {'a' * 41}", "name:"),
         ("run: x\nservice: {port: 8080}", "`service`"),

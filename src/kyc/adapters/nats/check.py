@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from kyc.adapters.nats.connection import Address, Connection
+from kyc.adapters.nats.address import Address
+from kyc.adapters.nats.connection import Connection
 from kyc.adapters.nats.layout import MAX_MESSAGE_BYTES
 from kyc.adapters.nats.link import Link
 from kyc.domain.errors import KycError

@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import mmap
+import os
 import ssl
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import count
 from secrets import token_hex
 from typing import TypeVar
 
 import msgspec
 
+from kyc.adapters.nats.address import Address, unreachable
 from kyc.adapters.nats.nkey import Key
-from kyc.domain.errors import CredentialError, KycError, NotAllowedError, UnreachableError
+from kyc.adapters.nats.reply import Reply, read_headers
+from kyc.domain.errors import CredentialError, KycError, NotAllowedError
 
 _CRLF = b"\r\n"
 _BUFFER_BYTES = 1_100_000  # one message of the largest payload, its headers and its control line
@@ -28,35 +31,16 @@ _LINE_LIMIT = 65_536
 _WRITE_HIGH_BYTES = 1_500_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """Where a server is and how to sign in: by a signed token, a user's password, a plain token, or not at all.
-
-    Replies come to subjects under `inbox`, which the credential must allow.
-    """
-
-    host: str
-    port: int
-    tls: bool = False
-    jwt: str = ""
-    seed: str = field(default="", repr=False)
-    user: str = ""
-    password: str = field(default="", repr=False)
-    inbox: str = "_INBOX"
-    name: str = "kyc"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer: `status` is 0 where the server gave none."""
+class _Asked:
+    """A request without its answer."""
 
-    data: bytes
-    status: int = 0
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-T = TypeVar("T")
-Sink = Callable[[Reply], bool]  # takes an answer; True when it wants no more
+    subject: str
+    answer: asyncio.Future[Reply]
+    give_up_at_s: float
 
 
 class _Info(msgspec.Struct):
@@ -70,17 +54,20 @@ class _Info(msgspec.Struct):
 class Connection(asyncio.BufferedProtocol):
     """A live connection; `open` makes one. Once lost it stays lost."""
 
-    def __init__(self, address: Address) -> None:
-        loop = asyncio.get_running_loop()
+    def __init__(self, address: Address, timeout_s: float) -> None:
+        self._loop = loop = asyncio.get_running_loop()
         self._address = address
+        self._timeout_s = timeout_s
         self._transport: asyncio.Transport | None = None
         self._store = mmap.mmap(-1, _BUFFER_BYTES)  # not a bytearray: what was never used takes no memory
         self._view = memoryview(self._store)
         self._start = self._end = 0
         self._body: tuple[int, int, int] | None = None  # the message being received: token, header bytes, all bytes
-        self._sinks: dict[int, tuple[str, Sink, asyncio.Future[Reply]]] = {}
+        self._asked: dict[int, _Asked] = {}  # the oldest first
+        self._watch: asyncio.TimerHandle | None = None  # one for all of them: a timer each costs more than its request
         self._tokens = count(1)
         self._inbox = f"{address.inbox}.{token_hex(8)}"
+        self._tls = False
         self._info: asyncio.Future[_Info] = loop.create_future()
         self._pong: asyncio.Future[None] = loop.create_future()
         self._writable = asyncio.Event()
@@ -91,9 +78,9 @@ class Connection(asyncio.BufferedProtocol):
 
     @staticmethod
     async def open(address: Address, *, timeout_s: float) -> Connection:
-        """Connect and sign in; raise UnreachableError or CredentialError."""
+        """Connect and sign in; raise UnreachableError or CredentialError. Each request, too, has `timeout_s`."""
         loop = asyncio.get_running_loop()
-        connection = Connection(address)
+        connection = Connection(address, timeout_s)
         try:
             async with asyncio.timeout(timeout_s):
                 await loop.create_connection(lambda: connection, address.host, address.port)
@@ -116,34 +103,30 @@ class Connection(asyncio.BufferedProtocol):
         info = await self._info
         return info.version, info.max_payload
 
-    async def request(
-        self, subject: str, payload: bytes = b"", *, headers: Mapping[str, str] | None = None, timeout_s: float
-    ) -> Reply:
+    async def request(self, subject: str, payload: bytes = b"", *, headers: Mapping[str, str] | None = None) -> Reply:
         """Send and wait for the one answer; raise UnreachableError when none comes in time."""
-        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-
-        def answer(reply: Reply) -> bool:
-            if not future.done():
-                future.set_result(reply)
-            return True
-
-        token = self._expect(subject, answer, future)
+        if self._failure is not None:
+            raise type(self._failure)(str(self._failure), next_step=self._failure.next_step)
+        answer: asyncio.Future[Reply] = self._loop.create_future()
+        token = next(self._tokens)
+        self._asked[token] = _Asked(subject, answer, self._loop.time() + self._timeout_s)
+        if self._watch is None:
+            self._watch = self._loop.call_later(self._timeout_s, self._give_up)
         try:
-            async with asyncio.timeout(timeout_s):
-                await self._send(subject, token, payload, headers)
-                return await future
-        except TimeoutError as error:
-            raise unreachable(self._address, f"no answer within {timeout_s:g} s") from error
+            while not self._writable.is_set():  # the sender before us may have filled the buffer again
+                await self._writable.wait()
+            self._send(subject, token, payload, headers)
+            return await answer
         finally:
-            self._sinks.pop(token, None)
-            future.cancel()
+            self._asked.pop(token, None)
+            answer.cancel()
             if self._retired:
                 self.retire()
 
     def retire(self) -> None:
         """Hang up as soon as nobody waits for an answer any more."""
         self._retired = True
-        if not self._sinks:
+        if not self._asked:
             self._fail(unreachable(self._address, "the connection was replaced"))
 
     async def close(self) -> None:
@@ -152,16 +135,17 @@ class Connection(asyncio.BufferedProtocol):
         if self._transport is not None:
             await self._closed.wait()
 
-    def _expect(self, subject: str, sink: Sink, future: asyncio.Future[Reply]) -> int:
-        if self._failure is not None:
-            raise type(self._failure)(str(self._failure), next_step=self._failure.next_step)
-        token = next(self._tokens)
-        self._sinks[token] = (subject, sink, future)
-        return token
+    def _give_up(self) -> None:
+        """Tell those whose time is up, and come back for the next."""
+        self._watch = None
+        now_s = self._loop.time()
+        for asked in self._asked.values():
+            if asked.give_up_at_s > now_s:
+                self._watch = self._loop.call_at(asked.give_up_at_s, self._give_up)
+                return
+            _break(asked.answer, unreachable(self._address, f"no answer within {self._timeout_s:g} s"))
 
-    async def _send(self, subject: str, token: int, payload: bytes, headers: Mapping[str, str] | None) -> None:
-        while not self._writable.is_set():  # the sender before us may have filled the buffer again
-            await self._writable.wait()
+    def _send(self, subject: str, token: int, payload: bytes, headers: Mapping[str, str] | None) -> None:
         if self._transport is None or self._failure is not None:
             return  # whoever waits has been told
         reply = f"{self._inbox}.{token}"
@@ -171,7 +155,22 @@ class Connection(asyncio.BufferedProtocol):
             lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
             block = f"NATS/1.0\r\n{lines}\r\n".encode()
             line = f"HPUB {subject} {reply} {len(block)} {len(block) + len(payload)}\r\n".encode() + block
-        self._transport.writelines((line, payload, _CRLF))
+        self._write((line, payload, _CRLF))
+
+    def _write(self, parts: Sequence[bytes]) -> None:
+        """Write what the socket takes at once without a copy, which `writelines` does from Python 3.12 on."""
+        assert self._transport is not None
+        if self._tls or self._transport.get_write_buffer_size():
+            self._transport.writelines(parts)
+            return
+        try:
+            written = os.writev(self._transport.get_extra_info("socket").fileno(), parts)
+        except OSError:
+            written = 0  # the transport meets with the same, and deals with it
+        for part in parts:
+            if written < len(part):
+                self._transport.write(memoryview(part)[written:])
+            written = max(0, written - len(part))
 
     async def _sign_in(self) -> None:
         info = await self._info
@@ -206,6 +205,7 @@ class Connection(asyncio.BufferedProtocol):
         upgraded = await loop.start_tls(self._transport, self, context, server_hostname=self._address.host)
         assert upgraded is not None
         self.connection_made(upgraded)
+        self._tls = True
 
     # --- what asyncio calls ------------------------------------------------------------------------------------------
 
@@ -296,12 +296,11 @@ class Connection(asyncio.BufferedProtocol):
                 self._fail(unreachable(self._address, "it does not speak the NATS protocol"))
 
     def _deliver(self, token: int, block: bytes, data: bytes) -> None:
-        waiting = self._sinks.get(token)
-        if waiting is None:
+        asked = self._asked.pop(token, None)
+        if asked is None or asked.answer.done():
             return  # whoever asked has given up
-        status, headers = _read_headers(block) if block else (0, {})
-        if waiting[1](Reply(data, status, headers)):
-            self._sinks.pop(token, None)
+        status, headers = read_headers(block) if block else (0, {})
+        asked.answer.set_result(Reply(data, status, headers))
 
     def _refused(self, text: str) -> None:
         """The server said -ERR: some of these concern one request only, the rest end the connection."""
@@ -310,9 +309,9 @@ class Connection(asyncio.BufferedProtocol):
             error = NotAllowedError(
                 f"the stream server refuses: {text}", next_step="The credential is for another workload."
             )
-            for subject, _sink, future in list(self._sinks.values()):
-                if f'"{subject.lower()}"' in lowered:
-                    _break(future, error)
+            for asked in list(self._asked.values()):
+                if f'"{asked.subject.lower()}"' in lowered:
+                    _break(asked.answer, error)
         elif "authorization" in lowered or "authentication" in lowered or "expired" in lowered:
             step = "Ask the master for a new credential; it does so by itself when the attempt is assigned again."
             self._fail(CredentialError(f"the stream server does not accept the credential: {text}", next_step=step))
@@ -325,9 +324,11 @@ class Connection(asyncio.BufferedProtocol):
             self._failure = error
             _break(self._info, error)
             _break(self._pong, error)
-            for _subject, _sink, future in self._sinks.values():
-                _break(future, error)
-            self._sinks.clear()
+            for asked in self._asked.values():
+                _break(asked.answer, error)
+            self._asked.clear()
+            if self._watch is not None:
+                self._watch.cancel()
             self._writable.set()
         if self._transport is not None:
             self._transport.abort()
@@ -346,19 +347,3 @@ def _break(future: asyncio.Future[T], error: KycError) -> None:
     if not future.done():
         future.set_exception(error)
         future.exception()  # looked at: nobody may be waiting
-
-
-def _read_headers(block: bytes) -> tuple[int, dict[str, str]]:
-    first, *lines = block.decode(errors="replace").split("\r\n")
-    words = first.split(None, 2)
-    status = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
-    pairs = (line.partition(":") for line in lines if line)
-    return status, {name.strip(): value.strip() for name, _, value in pairs}
-
-
-def unreachable(address: Address, why: str) -> UnreachableError:
-    """Return the error for a server that does not answer."""
-    return UnreachableError(
-        f"the stream server at {address.host}:{address.port} does not answer: {why}",
-        next_step="It is tried again; `kyc up` starts the embedded one if it has ended.",
-    )

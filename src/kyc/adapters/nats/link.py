@@ -12,7 +12,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from kyc.adapters.nats.connection import Address, Connection, Reply
+from kyc.adapters.nats.address import Address
+from kyc.adapters.nats.connection import Connection
+from kyc.adapters.nats.reply import Reply
 from kyc.domain.errors import InvalidInputError, KycError, NotFoundError, OutOfSpaceError, UnreachableError
 
 NO_RESPONDERS = 503
@@ -73,7 +75,7 @@ class Link:
         """Send and wait for the answer; raise UnreachableError, CredentialError or NotAllowedError."""
         connection = await self._live()
         try:
-            return await connection.request(subject, payload, headers=headers, timeout_s=self._timeout_s)
+            return await connection.request(subject, payload, headers=headers)
         except UnreachableError:
             # A connection that does not answer is not used again: the server may be another one by now.
             await connection.close()
@@ -129,6 +131,8 @@ class Link:
                 await self._connection.close()
 
     async def _live(self) -> Connection:
+        if self._connection is not None and self._connection.failure is None:
+            return self._connection
         async with self._connecting:
             if self._closed:
                 raise InvalidInputError("the stream was closed")

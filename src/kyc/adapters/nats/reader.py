@@ -69,6 +69,13 @@ class NatsReader:
         """Yield each wanted chunk once, with at most 8 MB in flight."""
         waiting = deque(sorted(wanted, key=lambda ref: int(ref.location or 0)))
         asked: dict[asyncio.Task[bytes], ChunkRef] = {}
+        came: deque[asyncio.Task[bytes]] = deque()
+        some = asyncio.Event()
+
+        def arrive(task: asyncio.Task[bytes]) -> None:
+            came.append(task)
+            some.set()
+
         in_flight = 0
         try:
             while waiting or asked:
@@ -76,13 +83,17 @@ class NatsReader:
                     if len(asked) >= _IN_FLIGHT_CHUNKS:
                         break
                     ref = waiting.popleft()
-                    asked[asyncio.create_task(self._chunk(ref))] = ref
+                    task = asyncio.create_task(self._chunk(ref))
+                    asked[task] = ref
                     in_flight += ref.stored_bytes
-                done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    ref = asked.pop(task)
-                    in_flight -= ref.stored_bytes
-                    yield ref.id, task.result()
+                    task.add_done_callback(arrive)
+                some.clear()
+                if not came:
+                    await some.wait()
+                task = came.popleft()
+                ref = asked.pop(task)
+                in_flight -= ref.stored_bytes
+                yield ref.id, task.result()
         finally:
             for task in asked:
                 task.cancel()

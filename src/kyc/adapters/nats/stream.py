@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import unquote, urlsplit
 
-from kyc.adapters.nats.connection import Address
+from kyc.adapters.nats.address import Address
 from kyc.adapters.nats.layout import Place, decode_record
 from kyc.adapters.nats.link import DELETE_FAILED, STREAM_EXISTS, STREAM_MISSING, Link, refusal, together
 from kyc.adapters.nats.nkey import Key

@@ -86,5 +86,5 @@ output "network_tag" {
 
 # The instances' module takes a name where the subnet is not made here: the provider finds it in the region.
 output "subnetwork" {
-  value = local.own ? google_compute_subnetwork.subnet[0].self_link : var.network
+  value = local.own ? google_compute_subnetwork.subnet[0].id : var.network
 }

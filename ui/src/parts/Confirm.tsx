@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 import { useReadOnly } from "@/api/session";
 import { Button, type ButtonProps } from "@/parts/Button";
 import { ProblemNote } from "@/parts/Problem";
+import { useReturn } from "@/parts/useReturn";
 
 interface ConfirmProps {
   readonly button: ButtonProps;
@@ -25,6 +26,7 @@ interface ConfirmProps {
 export function Confirm({ button, title, verb, act, onDone, onOpen, why, tone = "danger", children }: ConfirmProps) {
   const { t } = useTranslation();
   const readOnly = useReadOnly();
+  const back = useReturn();
   const [open, show] = useState(false);
   const setOpen = (now: boolean) => {
     show(now);
@@ -49,7 +51,7 @@ export function Confirm({ button, title, verb, act, onDone, onOpen, why, tone = 
       />
       <AlertDialog.Portal>
         <AlertDialog.Overlay className="veil" />
-        <AlertDialog.Content className="dialog">
+        <AlertDialog.Content className="dialog" {...back}>
           <AlertDialog.Title>{title}</AlertDialog.Title>
           <AlertDialog.Description asChild>
             <div className="dialog-body">{children}</div>

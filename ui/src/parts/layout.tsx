@@ -1,5 +1,5 @@
 /** The few shapes that pages are made of. */
-import type { ReactNode } from "react";
+import { type ReactNode, useId } from "react";
 import { useTitle } from "@/parts/useTitle";
 
 interface PageProps {
@@ -36,11 +36,12 @@ interface CardProps {
 }
 
 export function Card({ title, aside, flush, className, children }: CardProps) {
+  const name = useId();
   return (
-    <section className={`card ${className ?? ""}`}>
+    <section className={`card ${className ?? ""}`} aria-labelledby={title ? name : undefined}>
       {title ? (
         <header className="card-head">
-          <h2>{title}</h2>
+          <h2 id={name}>{title}</h2>
           {aside ? <div className="card-aside">{aside}</div> : null}
         </header>
       ) : null}

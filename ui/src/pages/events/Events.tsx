@@ -122,9 +122,7 @@ export function Events() {
       ) : null}
       <div
         className="timeline"
-        role="feed"
-        aria-label={t("nav.events")}
-        aria-busy={reading}
+        {...(rows.length > 0 ? { role: "feed", "aria-label": t("nav.events"), "aria-busy": reading } : {})}
         ref={body}
         style={{ height: virtual.getTotalSize() }}
       >

@@ -37,7 +37,7 @@ export function filtered(rows: readonly EventRow[], { group, since, text, now }:
 function isIn(kind: EventKind, group: Group): boolean {
   if (group === "all") return true;
   if (group === "usual") return !isRoutine(kind);
-  return PREFIXES[group].some((prefix) => kind.startsWith(prefix));
+  return (PREFIXES[group] ?? []).some((prefix) => kind.startsWith(prefix)); // an address may name a group that is none
 }
 
 function tells(row: EventRow, words: string): boolean {

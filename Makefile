@@ -6,7 +6,7 @@ RUNS := $(VENV)/.runs
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dashboard dashboard-if-possible check check-ui openapi test demo demo-service bench-autoscale bench-edge screenshots clean
+.PHONY: help setup dashboard dashboard-if-possible check check-ui openapi test demo demo-service bench-autoscale bench-edge bench-ui screenshots clean
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
@@ -73,6 +73,9 @@ bench-edge: $(READY) ## the edge beside bare proxies and SkyServe's balancer; dr
 
 bench-autoscale: $(READY) ## the autoscaler on recorded requests beside others' (2 minutes; needs no Terraform)
 	@$(BIN)/python -m bench.autoscale
+
+bench-ui: $(READY) $(ENGINE) dashboard ## the dashboard in Chromium: a first visit's bytes and time, long lists scrolled (3 minutes)
+	@$(BIN)/python -m bench.ui
 
 screenshots: $(READY) $(ENGINE) dashboard ## every page of the dashboard, anew, into docs/img
 	@$(BIN)/python -m bench.screens

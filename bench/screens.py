@@ -1,4 +1,4 @@
-"""`make screenshots`: every page of the dashboard as it is, light at 1440 px and dark at 390 px, into docs/img as WebP.
+"""`make screenshots`: every page of the dashboard at 1440 and at 390 px, light and dark, into docs/img as WebP.
 
 A master of its own with the local cloud runs the example service and a job whose instance is taken away.
 """
@@ -6,19 +6,18 @@ A master of its own with the local cloud runs the example service and a job whos
 from __future__ import annotations
 
 import base64
-import json
-import shutil
 import sys
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from bench.browser import chromium, sign_in, url_of
 from bench.stage import ROOT, StageError, kyc, stage
 from kyc import Client
 
 IMAGES = ROOT / "docs" / "img"
-VIEWS = {"light": (1440, 900), "dark": (390, 844)}
+SIZES = {1440: 900, 390: 844}
 PAGES = {
     "overview": "/",
     "launch": "/launch",
@@ -29,10 +28,18 @@ PAGES = {
     "service": "/services/web",
     "instances": "/instances",
     "instance": "/instances/{instance}",
-    "events": "/events?kind=important",
+    "events": "/events",
     "market": "/market",
+    "simulate": "/simulate",
+    "notifications": "/notifications",
     "settings": "/settings",
 }
+_LOADED = """() => document.querySelector('h1') && document.querySelector('.live[data-link=live]')
+  && !document.querySelector('.bones, .term-note')"""
+# Charts are drawn anew a frame after their room has changed.
+_DRAWN = (
+    "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 200, true))))"
+)
 _JOB = """name: train
 resources: {cpus: 1+, memory: 1+}
 run: |
@@ -49,17 +56,10 @@ deadline: 2h
 
 def main() -> None:
     """Make the pictures anew."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        raise StageError("there is no chromium on the PATH: apt-get install chromium")
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with stage() as (client, home), sync_playwright() as playwright:
+    with stage() as (client, home), chromium() as browser:
         instance = something_to_see(client, home)
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        try:
-            take_all(browser, home, instance)
-        finally:
-            browser.close()
+        take_all(browser, home, instance)
 
 
 def something_to_see(client: Client, home: Path) -> str:
@@ -81,18 +81,30 @@ def something_to_see(client: Client, home: Path) -> str:
 
 
 def take_all(browser: Browser, home: Path, instance: str) -> None:
-    """Take every page in both views."""
-    page = signed_in(browser, home)
-    for theme, (width, height) in VIEWS.items():
-        page.goto(url_of(home))
-        page.evaluate("theme => localStorage.setItem('kyc.theme', theme)", theme)
-        page.set_viewport_size({"width": width, "height": height})
-        for name, path in PAGES.items():
-            page.goto(url_of(home) + path.format(instance=instance))
-            page.get_by_role("heading", level=1).wait_for()
-            page.locator(".bones").first.wait_for(state="hidden")
-            page.evaluate("document.fonts.ready")
-            take(page, IMAGES / f"{name}-{theme}.webp")
+    """Take every page in every size and theme; what is shown is the same in all four."""
+    page = browser.new_context(color_scheme="light", locale="en-US").new_page()
+    page.set_default_timeout(120_000)
+    sign_in(page, home)
+    for name, path in PAGES.items():
+        page.goto(url_of(home) + path.format(instance=instance))
+        page.wait_for_function(_LOADED)
+        if name == "simulate":
+            simulate(page)
+        page.evaluate("document.fonts.ready")
+        for theme, other in (("light", "Dark theme"), ("dark", "Light theme")):
+            for width, height in SIZES.items():
+                page.set_viewport_size({"width": width, "height": height})
+                page.wait_for_function(_DRAWN)
+                take(page, IMAGES / f"{name}-{width}-{theme}.webp")
+            switch = page.get_by_role("button", name=other, include_hidden=True)
+            switch.evaluate("button => button.click()")  # without a mouse, whose place would be seen
+
+
+def simulate(page: Page) -> None:
+    """Have a what-if on a made-up recording."""
+    page.get_by_role("button", name="Make an example").click()
+    page.get_by_role("button", name="Simulate").click()
+    page.get_by_role("table").wait_for()
 
 
 def take(page: Page, file: Path) -> None:
@@ -101,23 +113,6 @@ def take(page: Page, file: Path) -> None:
     taken = session.send("Page.captureScreenshot", {"format": "webp", "quality": 72})
     file.write_bytes(base64.b64decode(taken["data"]))
     session.detach()
-
-
-def signed_in(browser: Browser, home: Path) -> Page:
-    """Return a page of a new profile that is signed in."""
-    page = browser.new_context().new_page()
-    page.set_default_timeout(120_000)
-    token = (home / "token").read_text().strip()
-    headers = {"X-Kyc-Request": "1"}
-    answer = page.request.post(f"{url_of(home)}/api/v1/session", data={"code": token}, headers=headers)
-    if not answer.ok:
-        raise StageError(answer.text())
-    return page
-
-
-def url_of(home: Path) -> str:
-    """Return the running master's address."""
-    return str(json.loads((home / "master.json").read_text())["url"])
 
 
 if __name__ == "__main__":

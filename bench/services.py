@@ -60,8 +60,10 @@ async def measure() -> dict[str, object]:
         killed = await kill_replicas(client, url)
         await asyncio.to_thread(client.stop, "bench")
         await asyncio.to_thread(client.wait, "bench", timeout_s=90)
-        stepped = await step(client)
-    return {**drained, **killed, **stepped, **await measure_size()}
+        stepped = await step(client, each=6)
+        bought = await step(client, each=1)
+    grown = {f"{name}_by_instances": value for name, value in bought.items()}
+    return {**drained, **killed, **stepped, **grown, **await measure_size()}
 
 
 async def start(client: Client, text: str) -> str:
@@ -134,11 +136,14 @@ def kill_one() -> int:
     return 0
 
 
-async def step(client: Client) -> dict[str, object]:
-    """Let the load go from 1x to 5x of a replica's target at once; return how long capacity took to meet it."""
+async def step(client: Client, *, each: int) -> dict[str, object]:
+    """Let the load go from 1x to 5x of a replica's target at once; return how long capacity took to meet it.
+
+    `each` replicas share an instance: with 1, all that comes needs an instance that has to be bought first.
+    """
     text = service_text(1, least=1, most=12, target=", target_concurrency: 4, fill_instances: false")
     text = text.replace("cpus: 0.4", "cpus: 0.15").replace(
-        "max_replicas_per_instance: 2", "max_replicas_per_instance: 6"
+        "max_replicas_per_instance: 2", f"max_replicas_per_instance: {each}"
     )
     url = await start(client, text)
     load = Load(url)

@@ -111,3 +111,83 @@ def cost() -> api.CostReport:
         per_hour_now_usd=0.0123,
     )
     return api.CostReport(rows=[row], total=replace(row, name="total"))
+
+
+def service_plan(spec: dict[str, object], **changes: object) -> api.ServicePlan:
+    made = api.ServicePlan(
+        name="web",
+        spec=spec,
+        warnings=[],
+        offers=[],
+        updates=False,
+        replicas_per_instance=4,
+        least_usd_per_hour=0.0123,
+        most_usd_per_hour=0.0369,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def service(
+    *, state: str, ready: int = 0, revision: int = 1, of: tuple[int, ...] = (), reason: str = ""
+) -> api.ServiceDetail:
+    """Return a service with `ready` replicas on an instance; `of` gives their revisions where they differ."""
+    row = api.ServiceRow(
+        name="web",
+        state=state,
+        url="http://127.0.0.1:8080",
+        revision=revision,
+        replicas_ready=ready,
+        replicas=2,
+        replicas_wanted=2,
+        instances_ready=1 if ready else 0,
+        instances=1,
+        instances_wanted=1,
+        requests_per_s=None,
+        failed_per_s=None,
+        in_flight=None,
+        waiting=None,
+        p95_ms=None,
+        cpu_percent=None,
+        requests=None,
+        failed=None,
+        policy="worth",
+        min_replicas=2,
+        max_replicas=9,
+        interruptions=0,
+        cost_usd=0.0,
+        saved_usd=0.0,
+        requested_at=AT,
+        started_at=None,
+        ended_at=None,
+        reason=reason,
+    )
+    replicas = [_replica(number, of_revision) for number, of_revision in enumerate(of or (revision,) * ready, start=1)]
+    on = api.ServiceInstanceRow(
+        instance=instance(), cpu=None, memory=None, silent_s=0.2, suspected=False, replicas=replicas
+    )
+    return api.ServiceDetail(row=row, spec={}, instances=[on], ended=[], decision=None)
+
+
+def _replica(number: int, revision: int) -> api.ReplicaRow:
+    return api.ReplicaRow(
+        id=f"web.r{number}",
+        instance="i-7kq2x9bd",
+        state="ready",
+        revision=revision,
+        port=20_000 + number,
+        in_edge=True,
+        in_flight=None,
+        requests=None,
+        failed=None,
+        cpu_percent=None,
+        memory_bytes=None,
+        restarts=0,
+        created_at=AT,
+        started_at=AT,
+        ready_at=AT,
+        draining_at=None,
+        ended_at=None,
+        exit_code=None,
+        replaces=None,
+        reason="",
+    )

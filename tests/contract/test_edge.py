@@ -266,6 +266,25 @@ async def test_a_killed_replica_fails_no_safe_request(stage: Stage) -> None:
     assert len(statuses) == 480
 
 
+@pytest.mark.parametrize("kind", ["envoy", "python"])  # HAProxy ends at once who has lost the last server
+async def test_who_meets_the_death_of_the_only_replica_waits_for_its_successor(kind: str, tmp_path: Path) -> None:
+    async with staged(kind, tmp_path / "edge") as stage:
+        await _outlives_the_only_replica(stage)
+
+
+async def _outlives_the_only_replica(stage: Stage) -> None:
+    process, doomed = await stage.process("doomed")
+    await stage.apply(place(doomed))
+    assert (await stage.ask())["replica"] == "doomed"
+    process.kill()
+    await process.wait()
+    asked = [asyncio.create_task(stage.ask(method=method)) for method in ("GET", "POST") * 4]
+    await asyncio.sleep(0)  # they are on their way before anybody has told the edge
+    await stage.apply()
+    await stage.apply(place(await stage.replica("next")))
+    assert [(said["status"], said["replica"]) for said in await asyncio.gather(*asked)] == [(200, "next")] * 8
+
+
 async def test_an_unsafe_request_is_sent_again_only_if_it_did_not_arrive(stage: Stage) -> None:
     dead = Replica("dead", port=free_port())
     alive = await stage.replica("alive")

@@ -67,8 +67,8 @@ def living(home: Path, *options: str, env: Mapping[str, str] | None = None) -> I
     """A kyc that is up, and ended with everything that it ran."""
     with Client(home=home) as client:
         made = Kyc(home, client, env or {})
-        made.up(*options)
         try:
+            made.up(*options)
             yield made
         finally:
             made.run("down", "--all", timeout_s=120)

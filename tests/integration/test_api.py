@@ -36,6 +36,7 @@ from kyc.wire.api import (
     SearchReport,
     SnapshotRow,
     StreamCheck,
+    StreamState,
     WorkloadDetail,
     WorkloadRow,
 )
@@ -235,6 +236,7 @@ class TestStreams:
             ("train", "copying", "fake://", "kafka://there")
         ]
         assert read(await client.get("/stream/migrations"), list[MigrationRow]) == rows
+        assert read(await client.get("/stream"), StreamState).url == rows[0].source
         again = read(await client.post("/stream/migrate", json=asked), list[MigrationRow], 202)
         assert again == rows
         events = await stand.store.events_after(0, limit=100)

@@ -67,6 +67,15 @@ class TestSetUp:
         told(await browser.post("/session/setup", json={**body, "code": TOKEN, "name": "operator"}), 422)
         assert await stand.store.admin_records(User) == []
 
+    async def test_a_link_sets_up_once_and_a_mistake_does_not_use_it_up(
+        self, browser: httpx.AsyncClient, operator: httpx.AsyncClient
+    ) -> None:
+        link = read(await operator.post("/session/links"), SignInLink, 201)
+        body = {"name": "ann", "password": "short", "code": link.code}
+        told(await browser.post("/session/setup", json=body), 422)
+        assert (await browser.post("/session/setup", json={**body, "password": PASSWORD})).status_code == 201
+        told(await browser.post("/session", json={"code": link.code}), 401)
+
     async def test_a_link_signs_one_browser_in_once(
         self, operator: httpx.AsyncClient, browser: httpx.AsyncClient
     ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -12,6 +13,7 @@ from kyc.domain.errors import NotFoundError, QuotaError
 from kyc.domain.event import EventKind
 from kyc.domain.ids import WorkloadName
 from kyc.domain.job import Job, JobState
+from kyc.domain.service import ReplicaSize, ScalingRule, Service, ServiceSpec, ServiceState, SignalKind, Target
 from kyc.domain.workload import JobSpec
 from kyc.planning.ledger import cost_of
 from tests.simulation.world import Master, World, spec
@@ -153,3 +155,76 @@ async def test_unknown_scopes() -> None:
         with pytest.raises(NotFoundError):
             await master.budgets.remove("month")
         assert await world.store.job(WorkloadName("nobody")) is None
+
+
+WEB = WorkloadName("web")
+
+
+def served(budget: Decimal | None) -> ServiceSpec:
+    """A service that its load has grow to three instances."""
+    target = Target(kind=SignalKind.REQUESTS, per_replica=10)
+    return ServiceSpec(
+        name=WEB,
+        run="serve",
+        port=0,
+        scaling=ScalingRule(min_replicas=1, max_replicas=6, targets=(target,)),
+        size=ReplicaSize(cpus=0.5),
+        drain_grace=timedelta(seconds=2),
+        budget_usd=budget,
+    )
+
+
+async def web(world: World) -> Service:
+    service = await world.store.service(WEB)
+    assert service is not None
+    return service
+
+
+async def test_a_service_ends_within_its_budget() -> None:
+    world = World()
+    async with world.running() as master:
+        service = await master.servings.submit(served(6 * A_MINUTE))
+        world.traffic.per_s[WEB] = 50
+        while not service.is_over:
+            await world.run_for(5)
+            service = await web(world)
+            assert world.clock.monotonic_s() < 3600, "it goes on for ever"
+        assert service.state is ServiceState.STOPPED
+        assert "are spent of the budget of web" in service.reason
+        assert await spent(world) <= 6 * A_MINUTE
+        assert world.cloud.running() == set()
+        kinds = (EventKind.BUDGET_WARNED, EventKind.BUDGET_HELD, EventKind.BUDGET_STOPPED)
+        assert [event.kind for event in await world.events(*kinds)] == list(kinds)
+
+
+async def test_a_service_keeps_to_its_fewest_replicas_when_money_is_nearly_spent() -> None:
+    world = World()
+    async with world.running() as master:
+        await master.servings.submit(served(Decimal(100)))
+        world.traffic.per_s[WEB] = 50
+        await world.run_for(20)
+        service = await web(world)
+        assert service.wanted_replicas >= 4, "it never grew, so that there is nothing to save"
+        await world.store.save(replace(service, budget_stage=BudgetStage.ECONOMISING))
+        await world.run_for(20)
+        service = await web(world)
+        assert (service.state, service.wanted_replicas) == (ServiceState.RUNNING, 1)
+        told = (await world.events(EventKind.SERVICE_SCALED))[-1]
+        assert "of the budget of web, so it keeps to its fewest replicas" in told.reason
+        await master.budgets.set("web", Decimal(200))
+        await world.run_for(10)
+        assert (await web(world)).wanted_replicas >= 4, "a raised limit lets it grow again"
+
+
+async def test_the_budget_of_a_service_is_set_and_removed_while_it_runs() -> None:
+    world = World()
+    async with world.running() as master:
+        await master.servings.submit(served(None))
+        await world.run_for(15)
+        await master.budgets.set("web", Decimal(100))
+        assert (await master.budgets.meters())["web"].limit_usd == 100
+        await world.run_for(10)
+        service = await web(world)
+        assert (service.state, service.frugal) == (ServiceState.RUNNING, "")
+        await master.budgets.remove("web")
+        assert await master.budgets.meters() == {}

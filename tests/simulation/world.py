@@ -22,7 +22,7 @@ from kyc.control.fleet import Fleet
 from kyc.control.intent import Intents
 from kyc.control.jobs import Jobs
 from kyc.control.link import Links
-from kyc.control.loop import Tick
+from kyc.control.loop import Tick, run_loop
 from kyc.control.observe import Observer
 from kyc.control.pulse import Pulses
 from kyc.control.repricing import Repricing
@@ -315,6 +315,7 @@ class World:
         self.traffic = SimTraffic(self.edge)
         self.broken: set[str] = set()  # folders (`web@2`) of revisions whose replicas never come up
         self.master: Master | None = None
+        self._hurry: asyncio.Task[None]
         self.cloud.on_launch.append(self._boot)
         self.cloud.on_notice.append(self._notice)
         self.cloud.on_end.append(self._die)
@@ -336,12 +337,16 @@ class World:
         """Begin a new life of the master on what is stored."""
         self.master = Master(self)
         await self.master.fleet.__aenter__()
+        routing = self.master.routing
+        self._hurry = asyncio.create_task(run_loop("hurry", routing.hurry, signal=routing.hurried, period_s=3600))
 
     async def kill_master(self) -> None:
         """End the master's life at once: connections drop, runs of Terraform are cut off."""
         if self.master is None:
             return
         master, self.master = self.master, None
+        self._hurry.cancel()
+        await asyncio.wait([self._hurry])
         await master.fleet.__aexit__(None, None, None)
         for agent in self.agents.values():
             await agent.disconnect()

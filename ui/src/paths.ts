@@ -13,6 +13,8 @@ export const paths = {
   instance: (id: string) => `/instances/${part(id)}`,
   events: () => "/events",
   market: () => "/market",
+  simulate: () => "/simulate",
+  notifications: () => "/notifications",
   settings: () => "/settings",
 } as const;
 

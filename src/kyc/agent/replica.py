@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 DEATHS_BORNE = 5  # in a row: then another place may do better
 STEADY_S = 60.0  # one that lived so long is not one that dies at once
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
+SERVED_WAIT_S = 0.1  # after the first death of one that served: requests wait for it
 FIRST_PROBE_S, SLOWEST_PROBE_S, WATCH_S = 0.05, 1.0, 1.0
 UNREADY_AFTER = 2  # failed probes in a row
 _LAST_WORDS_S = 1.0
@@ -65,6 +66,7 @@ class ReplicaLife:
         self._running: RunningReplica | None = None
         self._lines = Lines(order.replica, tell=house.world.tell, clock=house.world.clock)
         self._deaths = 0
+        self._served = False  # in its present life
         self._pull_told_s = 0.0
 
     def update(self, order: ReplicaOrder) -> None:
@@ -88,7 +90,7 @@ class ReplicaLife:
     async def run(self) -> None:
         """Run it, again after each death, until it is to stop or the agent gives up."""
         while not self._stop.is_set():
-            begun_s = self._world.clock.monotonic_s()
+            begun_s, self._served = self._world.clock.monotonic_s(), False
             try:
                 reason, code = await self._live()
             except KycError as error:
@@ -108,6 +110,8 @@ class ReplicaLife:
         """Tell the death and wait; False if it is not to be tried again."""
         gives_up = self._deaths >= DEATHS_BORNE
         wait_s = min(FIRST_WAIT_S * 2.0 ** (self._deaths - 1), LONGEST_WAIT_S)
+        if self._served and self._deaths == 1:
+            wait_s = SERVED_WAIT_S
         log.warning("replica_died", extra={"replica": self._order.replica, "why": reason, "deaths": self._deaths})
         again_in_s = None if gives_up else wait_s
         self._tell_exited(reason, code, again_in_s)
@@ -212,6 +216,7 @@ class ReplicaLife:
             self._world.tell(fact)
 
     def _tell_ready(self, running: RunningReplica, took_s: float) -> None:
+        self._served = True
         at = self._world.clock.now()
         fact = ReplicaReady(at=at, replica=self._order.replica, port=running.port, took_s=round(took_s, 3))
         self._world.tell(fact)

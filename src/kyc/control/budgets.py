@@ -15,7 +15,8 @@ from kyc.domain.ids import InstanceId, WorkloadName
 from kyc.domain.instance import Instance, InstanceState
 from kyc.domain.job import Attempt, AttemptState, Job
 from kyc.domain.offer import Offer
-from kyc.planning.budget import Meter, job_meter, period_meter, period_of, spent_reason
+from kyc.domain.service import Service
+from kyc.planning.budget import Meter, frugal_because, own_meter, period_meter, period_of, spent_reason
 from kyc.planning.market import WorkAhead
 from kyc.planning.overhead import restart_overhead
 from kyc.planning.recovery import AVOID_POOL_FOR
@@ -42,8 +43,10 @@ class Budgets:
         """Look at every budget once."""
         store = self.context.store
         budgets = await store.budgets(live_only=True)
-        jobs = await store.jobs(live_only=True)
-        if not budgets and not any(job.spec.budget_usd is not None or job.leave for job in jobs):
+        jobs, services = await store.jobs(live_only=True), await store.services(live_only=True)
+        live: list[Job | Service] = [*jobs, *services]
+        limited = [work for work in live if work.spec.budget_usd is not None]
+        if not (budgets or limited or any(job.leave for job in jobs) or any(service.frugal for service in services)):
             return
         instances = await store.instances()
         meters = [period_meter(budget, instances, now=self.context.clock.now()) for budget in budgets]
@@ -52,6 +55,8 @@ class Budgets:
         seen = _Seen(instances=instances, attempts=await store.attempts(), shared=meters)
         for job in jobs:
             await write_fresh(lambda name=job.name: self._follow(name, seen))  # type: ignore[misc]
+        for service in services:
+            await write_fresh(lambda name=service.name: self._follow_service(name, seen))  # type: ignore[misc]
         if reason := spent_reason(meters):
             await self._end_bare(instances, reason)
 
@@ -87,10 +92,32 @@ class Budgets:
             await self.context.store.save(changed, events=self._events(job, changed, own, stop))
             self.context.signal.notify()
 
+    async def _follow_service(self, name: WorkloadName, seen: _Seen) -> None:
+        """Store what the budgets ask of one service: nothing, its fewest replicas, or its end."""
+        service = await self.context.store.service(name)
+        if service is None or service.is_over:
+            return
+        mine = [instance for instance in seen.instances if instance.workload == name]
+        own = own_meter(service, mine, now=self.context.clock.now())
+        meters = [*([] if own is None else [own]), *seen.shared]
+        alive = any(not instance.is_over for instance in mine)
+        stop = spent_reason(meters if alive else meters[: own is not None])
+        frugal = frugal_because(meters)
+        changed = replace(
+            service,
+            budget_stage=service.budget_stage if own is None else own.stage,
+            stop_requested=service.stop_requested or bool(stop),
+            stop_reason=service.stop_reason if service.stop_requested else stop,
+            frugal=frugal if bool(frugal) != bool(service.frugal) else service.frugal,
+        )
+        if changed != service:
+            await self.context.store.save(changed, events=self._events(service, changed, own, stop))
+            self.context.signal.notify()
+
     async def _spending(self, job: Job, seen: _Seen) -> Spending:
         now = self.context.clock.now()
         mine = [instance for instance in seen.instances if instance.workload == job.name]
-        own = job_meter(job, mine, now=now)
+        own = own_meter(job, mine, now=now)
         working = _working(job, mine, seen.attempts)
         tight = any(m.stage.rank >= BudgetStage.ECONOMISING.rank for m in (*seen.shared, *([own] if own else [])))
         offers: list[Offer] = []
@@ -105,7 +132,7 @@ class Budgets:
             job=job, own=own, shared=seen.shared, working=working, alive=alive, offers=offers, overhead=overhead
         )
 
-    def _events(self, before: Job, after: Job, own: Meter | None, stop: str) -> list[Event]:
+    def _events(self, before: Job | Service, after: Job | Service, own: Meter | None, stop: str) -> list[Event]:
         now = self.context.clock.now()
         events = []
         if own is not None:
@@ -115,6 +142,8 @@ class Budgets:
             ]
         if stop and not before.stop_requested and not any(e.kind is EventKind.BUDGET_STOPPED for e in events):
             events.append(Event(kind=EventKind.BUDGET_STOPPED, subject=after.name, at=now, reason=stop))
+        if isinstance(before, Service) or isinstance(after, Service):
+            return events
         if after.leave is not None and after.leave != before.leave:
             data = {"from": after.leave.instance, "below_usd_per_hour": float(after.leave.below_usd_per_hour)}
             reason = after.leave.reason
@@ -136,20 +165,21 @@ class Budgets:
     # --- what people ask for ---
 
     async def meters(self) -> Mapping[str, Meter]:
-        """Return every budget's meter: of periods under `day`, `month`, `total`, of live jobs under their names."""
+        """Return every budget's meter: of periods under `day`, `month`, `total`, of live work under its name."""
         store, now = self.context.store, self.context.clock.now()
         instances = await store.instances()
         found = {b.id.value: period_meter(b, instances, now=now) for b in await store.budgets(live_only=True)}
-        for job in await store.jobs(live_only=True):
-            own = job_meter(job, [i for i in instances if i.workload == job.name], now=now)
+        live: list[Job | Service] = [*await store.jobs(live_only=True), *await store.services(live_only=True)]
+        for work in live:
+            own = own_meter(work, [i for i in instances if i.workload == work.name], now=now)
             if own is not None:
-                found[job.name] = own
+                found[work.name] = own
         return found
 
     async def set(self, scope: str, limit_usd: Decimal, warn_at: Decimal = WARN_AT) -> None:
-        """Set the budget of a period, or of a live job by its name; what was reached is judged anew.
+        """Set the budget of a period, or of a live workload by its name; what was reached is judged anew.
 
-        Raise InvalidInputError for a limit below zero or a share outside 0 to 1, NotFoundError for an unknown job.
+        Raise InvalidInputError for a limit below zero or a share outside 0 to 1, NotFoundError for an unknown name.
         """
         if not limit_usd.is_finite() or limit_usd < 0:
             raise InvalidInputError(f"a budget of {limit_usd} USD", next_step="Give a limit of 0 USD or more.")
@@ -159,7 +189,7 @@ class Budgets:
         self.context.signal.notify()
 
     async def remove(self, scope: str) -> None:
-        """Remove the budget of a period, or of a live job; raise NotFoundError if there is none."""
+        """Remove the budget of a period, or of a live workload; raise NotFoundError if there is none."""
         await write_fresh(lambda: self._remove(scope))
         self.context.signal.notify()
 
@@ -175,10 +205,7 @@ class Budgets:
                 version=0 if before is None else before.version,
             )
         else:
-            job = await self._job(scope)
-            record = replace(
-                job, spec=replace(job.spec, budget_usd=limit_usd), budget_stage=BudgetStage.OPEN, leave=None
-            )
+            record = _limited(await self._work(scope), limit_usd)
         await self.context.store.save(record)
 
     async def _remove(self, scope: str) -> None:
@@ -188,20 +215,26 @@ class Budgets:
                 raise NotFoundError(f"there is no budget for {scope}", next_step="`kyc budget list` shows them.")
             await self.context.store.save(replace(budget, removed=True, stage_of=""))
             return
-        job = await self._job(scope)
-        unlimited = replace(job.spec, budget_usd=None)
-        await self.context.store.save(replace(job, spec=unlimited, budget_stage=BudgetStage.OPEN, leave=None))
+        await self.context.store.save(_limited(await self._work(scope), None))
 
-    async def _job(self, name: str) -> Job:
-        job = await self.context.store.job(WorkloadName(name))
+    async def _work(self, name: str) -> Job | Service:
+        store = self.context.store
+        job = await store.job(WorkloadName(name)) or await store.service(WorkloadName(name))
         if job is None:
             raise NotFoundError(
                 f"no period and no workload is called {name[:80]!r}",
-                next_step="Name day, month, total, or a job of `kyc ps`.",
+                next_step="Name day, month, total, or a workload of `kyc ps`.",
             )
         if job.is_over:
             raise ConflictError(f"{name} is {job.state}: it spends nothing more", next_step="`kyc ps` lists what runs.")
         return job
+
+
+def _limited(work: Job | Service, limit_usd: Decimal | None) -> Job | Service:
+    """Return it with this budget of its own, judged anew."""
+    if isinstance(work, Service):
+        return replace(work, spec=replace(work.spec, budget_usd=limit_usd), budget_stage=BudgetStage.OPEN, frugal="")
+    return replace(work, spec=replace(work.spec, budget_usd=limit_usd), budget_stage=BudgetStage.OPEN, leave=None)
 
 
 def _working(job: Job, mine: Sequence[Instance], attempts: Sequence[Attempt]) -> Instance | None:

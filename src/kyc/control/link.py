@@ -133,7 +133,7 @@ class Links:
     async def _store(self, instance_id: InstanceId, message: wire.Fact) -> None:
         """Store what a fact changes, and that it was told."""
         context, fact, inbox = self.context, message.fact, (instance_id, message.number)
-        self._hurry(instance_id, fact)
+        await self._hurry(instance_id, fact)
         of_replica = await self._replica_changes(instance_id, fact)
         if of_replica is not None:
             records = () if of_replica.replica is None else (of_replica.replica,)
@@ -148,15 +148,15 @@ class Links:
         await context.store.save(*changes.records, events=changes.events, logs=changes.logs, inbox=inbox)
         context.signal.notify()
 
-    def _hurry(self, instance_id: InstanceId, fact: wire.AnyFact) -> None:
-        """Have the edge act on what cannot wait for the disk."""
+    async def _hurry(self, instance_id: InstanceId, fact: wire.AnyFact) -> None:
+        """Have the edge act on what cannot wait for the disk, before that sets anything else going."""
         if self.routing is None:
             return
         match fact:
             case wire.Noticed() if fact.notice.kind is NoticeKind.INTERRUPTION:
-                self.routing.notice(instance_id, fact.notice)
+                await self.routing.notice(instance_id, fact.notice)
             case ReplicaExited() | ReplicaUnready():
-                self.routing.down(ReplicaId(fact.replica))
+                await self.routing.down(ReplicaId(fact.replica))
             case _:
                 return
 

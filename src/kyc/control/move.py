@@ -79,9 +79,14 @@ class Moves:
         await self.context.store.save(replace(job, move=move), events=[event])
         return replace(job, move=move, version=job.version + 1)
 
+    @property
+    def usual(self) -> str:
+        """The stream that new jobs' snapshots go to."""
+        return self.context.stream_host.identity
+
     def lies_in(self, job: Job) -> str:
         """Return the stream that the job's snapshots are in, or will be."""
-        return job.stream or self.context.stream_host.identity
+        return job.stream or self.usual
 
     async def tick(self) -> None:
         """Take every move a step further."""

@@ -73,7 +73,7 @@ async def purchase(context: Context, seen: ServiceRecords, wanted: Wanted, pace:
         )
         for choice in spread:
             offer = pools[choice.pool]
-            refused = await refusal_of(context, offer, None, count=choice.count)
+            refused = await refusal_of(context, offer, seen.service, count=choice.count)
             if refused:
                 return bought, refused
             bought.append(_deployment(context, spec, offer, choice.count, wanted.reason, number))

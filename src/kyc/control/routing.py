@@ -2,7 +2,8 @@
 
 It runs beside the services loop and writes no records, so that an endpoint leaves the edge within milliseconds of the
 notice, whatever else there is to decide. What an agent has just said is acted upon before it is stored: `hurry` works
-on what was read last, the next tick on what is stored.
+on what was read last, the next tick on what is stored. Whoever heard it waits for that a moment, so that the database
+and all that a stored fact sets going come after the edge.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ CPU_SAMPLES = 5
 WEIGHT_STEP = 10  # coarse, so that the edge is not told something new every second
 ENSURE_EVERY_S = 1.0
 HEARD_FOR_S = 2.0  # until then what was only heard is stored
+EDGE_FIRST_S = 0.25  # an edge that takes longer is not waited for: the fact has to be stored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,7 @@ class Routing:
     edge: Edge
     host: str = "127.0.0.1"
     hurried: Signal = field(default_factory=Signal)
+    acted: Signal = field(default_factory=Signal)  # the edge knows what was heard, or could not be told
     applied_s: float = 0.0  # when the edge was told something new last (monotonic)
     _scene: _Scene = field(default_factory=_Scene)
     _routes: dict[WorkloadName, tuple[Route, ...]] = field(default_factory=dict)
@@ -66,39 +69,55 @@ class Routing:
         """Return the replicas to which the edge sends nothing new, as of its last change."""
         return self._out.get(name, frozenset())
 
-    def notice(self, instance_id: InstanceId, notice: Notice) -> None:
+    async def notice(self, instance_id: InstanceId, notice: Notice) -> None:
         """Take the instance's replicas out now: it has just said that it is going to be taken away."""
         self._noticed[instance_id] = (self.context.clock.monotonic_s(), notice)
-        self.hurried.notify()
+        await self._at_once(instance_id in self._scene.instances)
 
-    def down(self, replica_id: ReplicaId) -> None:
+    async def down(self, replica_id: ReplicaId) -> None:
         """Take the replica out now: its agent has just said that it does not answer any more."""
         self._down[replica_id] = self.context.clock.monotonic_s()
+        routed = (route.endpoint.replica_id for routes in self._routes.values() for route in routes)
+        await self._at_once(replica_id in routed)
+
+    async def _at_once(self, concerns_edge: bool) -> None:
+        """Have `hurry` run; return when it has, or after a moment."""
+        mark = self.acted.mark
         self.hurried.notify()
+        if concerns_edge and self._applied is not None:
+            await self.acted.wait(mark, timeout_s=EDGE_FIRST_S)
 
     async def hurry(self) -> None:
         """Tell the edge what was heard since the last tick; returns without a look at the store."""
-        if not (self._noticed or self._down) or self._applied is None:
-            return
-        async with self._busy:
-            await self._apply(anew=False)
+        try:
+            if (self._noticed or self._down) and self._applied is not None:
+                async with self._busy:
+                    await self._apply(anew=False)
+        finally:
+            self.acted.notify()
 
     async def tick(self) -> None:
         """Have the edge run, and tell it what is wanted if that has changed."""
-        store = self.context.store
-        async with self._busy:
-            services = await store.services(live_only=True)
-            if not services and not self._applied:
-                return
+        scene = await self._look()
+        if not scene.services and not self._applied:
+            return
+        async with self._busy:  # not before: what is heard now shall not wait for the database
             anew = await self._ensure()
-            owned = [i for i in await store.instances(live_only=True) if i.workload is not None]
-            by_service: dict[WorkloadName, list[Replica]] = {service.name: [] for service in services}
-            for replica in await store.replicas(live_only=True):
-                if replica.drained_at is None and replica.workload in by_service:
-                    by_service[replica.workload].append(replica)
-            self._scene = _Scene(services=services, replicas=by_service, instances={i.id: i for i in owned})
+            self._scene = scene
             self._forget_what_is_stored()
             await self._apply(anew=anew)
+
+    async def _look(self) -> _Scene:
+        store = self.context.store
+        services = await store.services(live_only=True)
+        if not services:
+            return _Scene()
+        owned = [i for i in await store.instances(live_only=True) if i.workload is not None]
+        by_service: dict[WorkloadName, list[Replica]] = {service.name: [] for service in services}
+        for replica in await store.replicas(live_only=True):
+            if replica.drained_at is None and replica.workload in by_service:
+                by_service[replica.workload].append(replica)
+        return _Scene(services=services, replicas=by_service, instances={i.id: i for i in owned})
 
     async def _ensure(self) -> bool:
         """Look now and then whether the edge runs; True if it had to be started, so that it has to be told all."""

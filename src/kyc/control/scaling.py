@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
@@ -40,6 +40,7 @@ from kyc.planning.serving import (
     pack_rule,
     per_instance,
     plan_rollout,
+    scaling_rule,
     standing_of,
 )
 from kyc.planning.spread import FleetSize, plan_fleet_size
@@ -74,15 +75,17 @@ class Scaling:
     async def scale(self, step: ServiceStep, history: TrafficHistory) -> None:
         """Put into the step what brings the service to the numbers it should have."""
         sizing = await self._sizing(step)
-        spec = step.service.spec
-        if spec.scaling.policy is ScalingPolicy.THRESHOLD:
+        rule = scaling_rule(step.service)
+        if rule.policy is ScalingPolicy.THRESHOLD:
             cpu = {instance.id: self.traffic.pulses.cpu_samples(instance.id) for instance in step.seen.held}
-            decision, actions, reason = plan_by_threshold(step.current(), cpu, sizing.each, now=step.now)
+            seen = step.current()
+            seen = replace(seen, service=replace(seen.service, spec=replace(seen.service.spec, scaling=rule)))
+            decision, actions, reason = plan_by_threshold(seen, cpu, sizing.each, now=step.now)
             self._note(step, decision, reason)
             for action in actions:
                 _apply(step, action)
         else:
-            decision = plan_scale(spec.scaling, self._view(step, history, sizing), sizing.pace, now=step.now)
+            decision = plan_scale(rule, self._view(step, history, sizing), sizing.pace, now=step.now)
             self._note(step, decision, decision.reason)
         await self._pack(step, _fleet(step, decision, sizing.each), sizing)
 
@@ -96,6 +99,8 @@ class Scaling:
 
     def _note(self, step: ServiceStep, decision: ScaleDecision, reason: str) -> None:
         self.decisions[step.service.name] = decision
+        if step.service.frugal:
+            reason = f"{reason}; {step.service.frugal}, so it keeps to its fewest replicas"
         step.decided(decision, reason)
         step.set(reason=reason if decision.cause is Cause.BROKEN else hopeless_because(step.current()))
 
@@ -165,10 +170,10 @@ class Scaling:
 
 
 def _fleet(step: ServiceStep, decision: ScaleDecision, each: int) -> FleetSize:
-    spec = step.service.spec
+    spec, rule = step.service.spec, scaling_rule(step.service)
     ready_spot = sum(i.state is InstanceState.READY and i.offer.purchase is Purchase.SPOT for i in step.current().held)
     return plan_fleet_size(
-        spec.scaling.spot if any(wish.use_spot for wish in spec.any_of) else _NEVER_SPOT,
+        rule.spot if any(wish.use_spot for wish in spec.any_of) else _NEVER_SPOT,
         instances=decision.instances,
         replicas=decision.replicas,
         per_instance=each,

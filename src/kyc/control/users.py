@@ -66,10 +66,16 @@ class Users:
         self._links[_hash(code)] = until
         return code, until
 
+    def is_link(self, code: str) -> bool:
+        """Say whether the code is good."""
+        until = self._links.get(_hash(code))
+        return until is not None and self.context.clock.now() < until
+
     def use_link(self, code: str) -> bool:
         """Say whether the code is good; it is not afterwards."""
-        until = self._links.pop(_hash(code), None)
-        return until is not None and self.context.clock.now() < until
+        good = self.is_link(code)
+        self._links.pop(_hash(code), None)
+        return good
 
     async def authenticate(self, secret: str) -> Caller:
         """Return who has this secret of a session or token; raise NotAllowedError."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
+from decimal import Decimal
 from enum import StrEnum
 
+from kyc.domain.budget import BudgetStage
 from kyc.domain.ids import InstanceId, ReplicaId, WorkloadName
 from kyc.domain.launch import NO_OPTIONS, LaunchOptions
 from kyc.domain.machine import advance
@@ -186,6 +188,7 @@ class ServiceSpec:
     names_replica: bool = False
     address_port: int = 0
     tls: TlsFiles | None = None
+    budget_usd: Decimal | None = None
 
 
 class ServiceState(StrEnum):
@@ -228,6 +231,8 @@ class Service:
     stop_requested: bool = False
     stop_reason: str = ""  # empty: a person asked for it
     failed: bool = False  # it stops because it cannot be kept up
+    budget_stage: BudgetStage = BudgetStage.OPEN  # of its own budget
+    frugal: str = ""  # which budget has it keep to its fewest replicas; empty: none
     started_at: datetime | None = None
     ended_at: datetime | None = None
     reason: str = ""

@@ -131,7 +131,10 @@ class ScaleDecision:
         """The decision in a sentence, with its numbers."""
         change = f"{_step('instance', self.was_instances, self.instances)}, "
         change += f"{_step('replica', self.was_replicas, self.replicas)}: "
-        return change + _EXPLAINED[self.cause].format(
+        explained = _EXPLAINED[self.cause]
+        if self.cause is Cause.STEADY and self.replicas != self.was_replicas:
+            explained = _REPLICAS_ONLY
+        return change + explained.format(
             demand=self.demand, now=self.worth.now, record=self.worth.record, ahead=self.worth.ahead, buy=self.buy_share
         )
 
@@ -152,6 +155,12 @@ _EXPLAINED = {
     Cause.SETTLING: "too little has been seen yet to give anything back (demand {demand:.1f} replicas)",
     Cause.BROKEN: "the load signal is missing, so everything stays as it is",
 }
+
+
+_REPLICAS_ONLY = (
+    "the instances have room for what a demand of {demand:.1f} replicas asks for (one more instance would serve "
+    "{now:.2%} of what it can; bought above {buy:.2%})"
+)
 
 
 def _step(noun: str, was: int, now: int) -> str:

@@ -17,6 +17,7 @@ from kyc.domain.instance import Instance
 from kyc.domain.job import Job
 from kyc.domain.money import cost_usd
 from kyc.domain.offer import Offer
+from kyc.domain.service import Service
 from kyc.planning.ledger import Span, cost_of, day_span
 
 ENDING_TAKES = timedelta(seconds=60)  # to notice, flush and destroy; billed all the while
@@ -112,17 +113,17 @@ def period_meter(budget: Budget, instances: Iterable[Instance], *, now: datetime
     )
 
 
-def job_meter(job: Job, instances: Iterable[Instance], *, now: datetime) -> Meter | None:
-    """Return the meter of a job's own budget, None if it has none; `instances` are its own, ended ones too."""
-    if job.spec.budget_usd is None:
+def own_meter(work: Job | Service, instances: Iterable[Instance], *, now: datetime) -> Meter | None:
+    """Return the meter of its own budget, None if it has none; `instances` are its own, ended ones too."""
+    if work.spec.budget_usd is None:
         return None
     cost = cost_of(instances, now=now)
     return Meter(
-        name=f"the budget of {job.name}",
-        limit_usd=job.spec.budget_usd,
+        name=f"the budget of {work.name}",
+        limit_usd=work.spec.budget_usd,
         spent_usd=cost.spent,
         per_hour_usd=cost.per_hour_now,
-        reached=job.budget_stage,
+        reached=work.budget_stage,
     )
 
 
@@ -140,6 +141,12 @@ def refusal(meters: Iterable[Meter], per_hour_usd: Decimal, *, to_save: bool = F
 def spent_reason(meters: Iterable[Meter]) -> str:
     """Return which of the meters forbids that anything runs; empty if none does."""
     return next((meter.words() for meter in meters if meter.stage is BudgetStage.SPENT), "")
+
+
+def frugal_because(meters: Iterable[Meter]) -> str:
+    """Return which of the meters asks for as little as will do; empty if none does."""
+    tight = (meter for meter in meters if meter.stage.rank >= BudgetStage.ECONOMISING.rank)
+    return next((meter.words() for meter in tight), "")
 
 
 def cheaper_offer(

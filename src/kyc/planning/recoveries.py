@@ -24,9 +24,18 @@ KINDS = frozenset(
         EventKind.JOB_SUCCEEDED,
         EventKind.JOB_FAILED,
         EventKind.JOB_STOPPED,
+        EventKind.REPLICA_READY,
+        EventKind.SERVICE_STOPPED,
+        EventKind.SERVICE_FAILED,
     }
 )
-_ENDINGS = {EventKind.JOB_SUCCEEDED, EventKind.JOB_FAILED, EventKind.JOB_STOPPED}
+_ENDINGS = {
+    EventKind.JOB_SUCCEEDED,
+    EventKind.JOB_FAILED,
+    EventKind.JOB_STOPPED,
+    EventKind.SERVICE_STOPPED,
+    EventKind.SERVICE_FAILED,
+}
 
 
 class Happened(Protocol):
@@ -47,7 +56,10 @@ class Happened(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:
-    """One interruption of an instance and what followed. `ended` tells that the job ended before it went on."""
+    """One interruption of an instance and what followed. `ended` tells that the work ended before it went on.
+
+    A service goes on when a replica of it is ready on another instance.
+    """
 
     instance: str
     workload: str | None
@@ -108,7 +120,8 @@ def _go_on(recovery: Recovery, event: Happened) -> Recovery:
         )
     if recovery.workload is None or event.subject != recovery.workload:
         return recovery
-    if event.kind == EventKind.JOB_RESUMED:
+    elsewhere = event.data.get("instance") != recovery.instance
+    if event.kind == EventKind.JOB_RESUMED or (event.kind == EventKind.REPLICA_READY and elsewhere):
         return replace(recovery, resumed_at=event.at)
     return replace(recovery, ended=True) if event.kind in _ENDINGS else recovery
 

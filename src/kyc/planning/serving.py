@@ -7,7 +7,7 @@ Between the records as they are stored and the planners of numbers (`planning.au
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import takewhile
 from statistics import median
@@ -16,7 +16,7 @@ from kyc.domain.ids import InstanceId, ReplicaId
 from kyc.domain.instance import LIVING, Instance, InstanceState
 from kyc.domain.offer import Offer, Pool, Purchase
 from kyc.domain.replica import COMING, Replica, ReplicaState
-from kyc.domain.service import ReplicaSize, Service, ServiceSpec
+from kyc.domain.service import ReplicaSize, ScalingRule, Service, ServiceSpec
 from kyc.planning.autoscale import Pace
 from kyc.planning.market import STARTUP_S, UNKNOWN_STARTUP_S
 from kyc.planning.packing import (
@@ -75,6 +75,14 @@ def per_instance(spec: ServiceSpec, held: Iterable[Instance], best: Offer | None
     if not numbers and best is not None:
         numbers = [fits_on(spec, best)]
     return max(1, min(numbers, default=spec.max_per_instance or 1))
+
+
+def scaling_rule(service: Service) -> ScalingRule:
+    """Return the rule by which it scales; where a budget is nearly spent, one that keeps to its fewest replicas."""
+    rule = service.spec.scaling
+    if not service.frugal:
+        return rule
+    return replace(rule, max_replicas=max(1, rule.min_replicas), schedules=(), spot=replace(rule.spot, extra=0))
 
 
 def pack_rule(spec: ServiceSpec) -> PackRule:

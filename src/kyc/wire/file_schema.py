@@ -70,6 +70,7 @@ BOTH: dict[str, _Schema] = {
     "envs": _of("Environment variables; a null value must be given when it is submitted.", type=["object", "null"]),
     "resources": _mapping("What the machine must have; the best offer that fits is taken.", RESOURCES),
     "stop_grace": _time("How long the work may take to end before it is killed.", "30s"),
+    "budget": _amount("How much it may cost.", "12 USD"),
     "image": _text("A container image; services only.", examples=["python:3.12-slim"]),
 }
 JOB: dict[str, _Schema] = {
@@ -80,7 +81,6 @@ JOB: dict[str, _Schema] = {
     "snapshot_paranoid": _of("Whether files that look unchanged are read again each time.", type="boolean"),
     "progress": _text("A regular expression with a group `step`, and perhaps `total`, for the work's own lines."),
     "deadline": _time("How long after its submission the job should have ended.", "6h", "1d 2h"),
-    "budget": _amount("How much it may cost.", "12 USD"),
 }
 PROBE: dict[str, _Schema] = {
     "path": _text("A path that answers with 2xx or 3xx when the replica can serve.", examples=["/health"]),

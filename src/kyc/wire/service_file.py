@@ -12,20 +12,19 @@ from datetime import timedelta
 from kyc.domain.errors import InvalidInputError
 from kyc.domain.service import Balance, Probe, ReplicaSize, ServiceSpec, TlsFiles
 from kyc.wire.machine import parse_machine
-from kyc.wire.quantity import duration, memory_gib
+from kyc.wire.quantity import duration, memory_gib, money_usd
 from kyc.wire.resources import parse_resources
 from kyc.wire.scaling_file import SCALING_KEYS, positive, read_scaling, whole
 from kyc.wire.section import Section, refuse_unknown, section_of
 from kyc.wire.workload_file import UNSUPPORTED, envs_of, name_of, within, workdir_of
 from kyc.wire.yaml_text import literals, load_mapping
 
-TOP_KEYS = frozenset({"name", "workdir", "envs", "setup", "run", "resources", "image", "service", "stop_grace"})
+TOP_KEYS = frozenset(
+    {"name", "workdir", "envs", "setup", "run", "resources", "image", "service", "stop_grace", "budget"}
+)
 JOB_KEYS = frozenset(
-    {
-        "keep", "on_interrupt", "deadline", "budget", "progress", "snapshot_interval", "snapshot_rate",
-        "snapshot_paranoid",
-    }
-)  # fmt: skip
+    {"keep", "on_interrupt", "deadline", "progress", "snapshot_interval", "snapshot_rate", "snapshot_paranoid"}
+)
 SERVICE_KEYS = frozenset(
     {
         "port", "ports", "address_port", "readiness_probe", "replicas", "replica_policy", "replica",
@@ -111,6 +110,7 @@ def parse_service(text: str, *, default_name: str = "service") -> ParsedService:
         names_replica=service.flag("reply_headers", False),
         address_port=_number_of_port(service, "address_port") or 0,
         tls=_tls(service),
+        budget_usd=top.parsed("budget", money_usd, None),
     )
     return ParsedService(spec=spec, workdir=workdir_of(top, warnings), warnings=tuple(warnings))
 

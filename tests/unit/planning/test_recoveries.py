@@ -57,3 +57,19 @@ def test_workloads_are_told_apart_and_a_bare_instance_has_none() -> None:
         ]
     )
     assert (one.to_resumed_s, other.to_resumed_s, bare.workload, bare.to_resumed_s) == (None, 2, None, None)
+
+
+def test_a_service_goes_on_when_a_replica_is_ready_elsewhere() -> None:
+    back, ended = recoveries(
+        [
+            told(0, "instance.noticed", "i-1", notice="interruption", workload="web"),
+            told(1, "replica.ready", "web", replica="web.1", instance="i-1"),
+            told(1, "replacement.requested", "web", replaces="i-1", instance="i-2"),
+            told(3, "replica.ready", "other", replica="other.1", instance="i-9"),
+            told(6, "replica.ready", "web", replica="web.2", instance="i-2"),
+            told(9, "instance.lost", "i-2", workload="web"),
+            told(10, "service.stopped", "web"),
+        ]
+    )
+    assert (back.replacement, back.to_resumed_s, back.ended) == ("i-2", 6, False)
+    assert (ended.to_resumed_s, ended.ended) == (None, True)

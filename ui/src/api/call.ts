@@ -11,6 +11,8 @@ export interface Asked {
   readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly query?: Query | undefined;
   readonly body?: unknown;
+  /** Bytes to send as they are, in place of a body. */
+  readonly content?: Blob;
   readonly signal?: AbortSignal | undefined;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -29,6 +31,7 @@ export async function ask(path: string, asked: Asked = {}): Promise<Response> {
   const answer = await fetch(addressOf(path, asked.query), {
     method: asked.method ?? "GET",
     headers,
+    ...(asked.content ? { body: asked.content } : {}),
     ...(asked.body === undefined ? {} : { body: JSON.stringify(asked.body) }),
     ...(asked.signal ? { signal: asked.signal } : {}),
   }).catch((error: unknown) => {

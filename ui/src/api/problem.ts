@@ -12,6 +12,10 @@ export class ProblemError extends Error {
   }
 }
 
+/** The master understood and said no: asking the same again brings the same answer. */
+export const isRefusal = (error: unknown): boolean =>
+  error instanceof ProblemError && error.problem.status >= 400 && error.problem.status < 500;
+
 /** What is shown when the master does not answer at all. */
 export function unreachable(): ProblemError {
   return new ProblemError({

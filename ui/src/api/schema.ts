@@ -1228,6 +1228,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Stream
+         * @description Say which stream new jobs' files go to.
+         */
+        get: operations["get_stream"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stream/check": {
         parameters: {
             query?: never;
@@ -3519,6 +3539,14 @@ export interface components {
             url: string;
         };
         /**
+         * StreamState
+         * @description `GET /stream`: where new jobs' files go, without a credential.
+         */
+        StreamState: {
+            /** Url */
+            url: string;
+        };
+        /**
          * SweepReply
          * @description What a sweep saw. `silent`: clouds that did not answer, and why; `workspaces`: of Terraform, without a record.
          */
@@ -4024,6 +4052,7 @@ export type SnapshotDifference = components['schemas']['SnapshotDifference'];
 export type SnapshotRow = components['schemas']['SnapshotRow'];
 export type StreamCheck = components['schemas']['StreamCheck'];
 export type StreamRequest = components['schemas']['StreamRequest'];
+export type StreamState = components['schemas']['StreamState'];
 export type SweepReply = components['schemas']['SweepReply'];
 export type SweepRequest = components['schemas']['SweepRequest'];
 export type TargetChange = components['schemas']['TargetChange'];
@@ -6387,6 +6416,36 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem, with what to do next */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_stream: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StreamState"];
+                };
             };
             /** @description A problem, with what to do next */
             default: {

@@ -42,8 +42,10 @@ export async function signOut(client: QueryClient): Promise<void> {
 export function leave(client: QueryClient, expired: boolean): void {
   const known = client.getQueryData<Session>(sessionQuery.queryKey);
   if (known && known.me === null) return;
-  client.clear();
+  // What shows the session must hear of it, so that one query stays; who looks at the others is gone by then.
   client.setQueryData<Session>(sessionQuery.queryKey, { me: null, setup_needed: false, expired });
+  client.removeQueries({ predicate: (query) => query.queryKey[0] !== sessionQuery.queryKey[0] });
+  client.getMutationCache().clear();
 }
 
 function enter(client: QueryClient, me: Me): void {

@@ -5,6 +5,7 @@ import {
   Boxes,
   ChartLine,
   Cpu,
+  FlaskConical,
   LayoutDashboard,
   LogOut,
   Menu,
@@ -22,6 +23,7 @@ import { signOut, useMe } from "@/api/session";
 import { chooseTheme, useTheme } from "@/app/theme";
 import { chooseLanguage, LANGUAGES, type Language } from "@/i18n/setup";
 import { type Link as LiveLink, useLive } from "@/live/useLive";
+import { Bell } from "@/pages/notifications/Bell";
 import { Button, Tip } from "@/parts/Button";
 import { Bones } from "@/parts/layout";
 import { paths } from "@/paths";
@@ -34,6 +36,7 @@ const PLACES = [
   { key: "instances", to: paths.instances(), Icon: Cpu },
   { key: "events", to: paths.events(), Icon: Activity },
   { key: "market", to: paths.market(), Icon: ChartLine },
+  { key: "simulate", to: paths.simulate(), Icon: FlaskConical },
   { key: "settings", to: paths.settings(), Icon: SettingsIcon },
 ] as const;
 
@@ -63,10 +66,12 @@ export function Shell() {
         </button>
         <Brand />
         <LiveMark link={link} />
+        <Bell />
       </header>
       <nav className="side" id="side" data-open={open} aria-label={t("shell.places")}>
         <div className="side-head">
           <Brand />
+          <Bell />
         </div>
         <ul>
           {PLACES.map(({ key, to, Icon }) => (

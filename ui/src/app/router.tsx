@@ -32,6 +32,11 @@ export const router = createBrowserRouter([
       { path: paths.services(), lazy: { Component: async () => (await import("@/pages/services/Services")).Services } },
       { path: patterns.service, lazy: { Component: async () => (await import("@/pages/services/Service")).Service } },
       { path: paths.market(), lazy: { Component: async () => (await import("@/pages/market/Market")).Market } },
+      { path: paths.simulate(), lazy: { Component: async () => (await import("@/pages/simulate/Simulate")).Simulate } },
+      {
+        path: paths.notifications(),
+        lazy: { Component: async () => (await import("@/pages/notifications/Notifications")).Notifications },
+      },
       { path: paths.settings(), lazy: { Component: async () => (await import("@/pages/settings/Settings")).Settings } },
       { path: "*", Component: NotFound },
     ],

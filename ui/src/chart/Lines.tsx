@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { useTheme } from "@/app/theme";
+import { duration } from "@/format/time";
 
 export interface Line {
   readonly name: string;
@@ -19,12 +20,14 @@ interface LinesProps {
   readonly at: readonly number[];
   readonly lines: readonly Line[];
   readonly show: (value: number) => string;
+  /** The times are counted from the beginning of something, not those of a clock. */
+  readonly sinceStart?: boolean;
 }
 
 const HEIGHT_PX = 176;
 const DAY_S = 86_400;
 
-export function Lines({ label, at, lines, show }: LinesProps) {
+export function Lines({ label, at, lines, show, sinceStart = false }: LinesProps) {
   const { t } = useTranslation();
   const theme = useTheme();
   const place = useRef<HTMLDivElement>(null);
@@ -39,7 +42,7 @@ export function Lines({ label, at, lines, show }: LinesProps) {
   useEffect(() => {
     const box = place.current;
     if (!box) return;
-    const made = new uPlot(options(JSON.parse(shape) as Line[], box, shown), latest.current, box);
+    const made = new uPlot(options(JSON.parse(shape) as Line[], box, shown, sinceStart), latest.current, box);
     plot.current = made;
     const watch = new ResizeObserver(() => made.setSize({ width: box.clientWidth, height: HEIGHT_PX }));
     watch.observe(box);
@@ -47,7 +50,7 @@ export function Lines({ label, at, lines, show }: LinesProps) {
       watch.disconnect();
       made.destroy();
     };
-  }, [shape, theme]);
+  }, [shape, theme, sinceStart]);
   useEffect(() => plot.current?.setData(data));
   const heard = lines.map((line) => `${line.name}: ${summary(line.values, show, t("chart.noValues"))}`).join("; ");
   return (
@@ -70,6 +73,7 @@ function options(
   lines: readonly Line[],
   box: HTMLElement,
   show: { readonly current: (value: number) => string },
+  sinceStart: boolean,
 ): uPlot.Options {
   const style = getComputedStyle(document.documentElement);
   const colour = (name: string) => style.getPropertyValue(`--${name}`).trim();
@@ -89,8 +93,10 @@ function options(
       {
         ...axis,
         grid: { show: false },
+        size: 28,
         space: 90,
-        values: (_, splits, __, ___, stepS) => splits.map((s) => clock(stepS)(new Date(s * 1000))),
+        values: (_, splits, __, ___, stepS) =>
+          splits.map((s) => (sinceStart ? duration(s) : clock(stepS)(new Date(s * 1000)))),
       },
       { ...axis, size: 64, space: 36, values: (_, splits) => splits.map((value) => show.current(value)) },
     ],

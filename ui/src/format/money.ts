@@ -1,4 +1,6 @@
 /** Money as people read it: small prices keep the digits that tell them apart. */
+import { once } from "@/format/once";
+
 export function usd(amount: number, language: string): string {
   const size = Math.abs(amount);
   const digits = size === 0 || size >= 1 ? 2 : size >= 0.01 ? 3 : size >= 0.0001 ? 5 : 6;
@@ -11,7 +13,7 @@ export function price(amount: number, language: string): string {
 }
 
 export function percent(share: number, language: string): string {
-  return new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 0 }).format(share);
+  return percents(language).format(share);
 }
 
 /** What share of the on-demand price is saved; null where that is not known. */
@@ -20,11 +22,19 @@ export function saving(spent: number, onDemand: number | null): number | null {
 }
 
 function format(amount: number, language: string, least: number, most: number): string {
-  return new Intl.NumberFormat(language, {
-    style: "currency",
-    currency: "USD",
-    currencyDisplay: "narrowSymbol",
-    minimumFractionDigits: least,
-    maximumFractionDigits: most,
-  }).format(amount);
+  return amounts(language, least, most).format(amount);
 }
+
+const percents = once(
+  (language: string) => new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 0 }),
+);
+const amounts = once(
+  (language: string, least: number, most: number) =>
+    new Intl.NumberFormat(language, {
+      style: "currency",
+      currency: "USD",
+      currencyDisplay: "narrowSymbol",
+      minimumFractionDigits: least,
+      maximumFractionDigits: most,
+    }),
+);

@@ -1,4 +1,6 @@
 /** Times and durations as people read them. Ages are worked out from `now`, which is an argument. */
+import { once } from "@/format/once";
+
 const MINUTE = 60;
 const HOUR = 3600;
 const DAY = 86_400;
@@ -26,12 +28,16 @@ export function age(seconds: number): string {
 export const secondsBetween = (from: string, to: string | number): number =>
   ((typeof to === "number" ? to : Date.parse(to)) - Date.parse(from)) / 1000;
 
-export const clock = (at: string, language: string): string =>
-  new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }).format(
-    new Date(at),
-  );
+export const clock = (at: string, language: string): string => clocks(language).format(new Date(at));
 
-export const moment = (at: string, language: string): string =>
-  new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" }).format(new Date(at));
+export const moment = (at: string, language: string): string => moments(language).format(new Date(at));
+
+const clocks = once(
+  (language: string) =>
+    new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }),
+);
+const moments = once(
+  (language: string) => new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" }),
+);
 
 const two = (n: number): string => String(n).padStart(2, "0");

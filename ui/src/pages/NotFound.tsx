@@ -1,20 +1,14 @@
 import { Compass } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
-import { Empty } from "@/parts/layout";
+import { Empty, Page } from "@/parts/layout";
 import { paths } from "@/paths";
 
 export function NotFound() {
   const { t } = useTranslation();
   return (
-    <div className="page">
-      <Empty
-        icon={<Compass aria-hidden />}
-        title={t("notFound.title")}
-        action={<Link to={paths.overview()}>{t("notFound.back")}</Link>}
-      >
-        {t("notFound.text")}
-      </Empty>
-    </div>
+    <Page title={t("notFound.title")} note={t("notFound.text")}>
+      <Empty icon={<Compass aria-hidden />} title={<Link to={paths.overview()}>{t("notFound.back")}</Link>} />
+    </Page>
   );
 }

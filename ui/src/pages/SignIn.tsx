@@ -8,10 +8,13 @@ import { type Session, sessionQuery, setUp, signIn } from "@/api/session";
 import { Button } from "@/parts/Button";
 import { Bones } from "@/parts/layout";
 import { ProblemNote } from "@/parts/Problem";
+import { useTitle } from "@/parts/useTitle";
 import { paths } from "@/paths";
 
 export function SignIn() {
+  const { t } = useTranslation();
   const { data, error } = useQuery(sessionQuery);
+  useTitle(t(data?.setup_needed ? "signIn.setupTitle" : "signIn.verb"));
   const location = useLocation();
   if (data?.me) return <Navigate to={location.state?.from ?? paths.overview()} replace />;
   return (
@@ -68,6 +71,7 @@ function Form({ session }: { readonly session: Session }) {
     <form onSubmit={submit}>
       <h1>{t(setup ? "signIn.setupTitle" : "signIn.title")}</h1>
       <p className="quiet">{t(session.expired ? "signIn.expired" : setup ? "signIn.setupLead" : "signIn.lead")}</p>
+      {setup && linked ? <p className="note tone-good">{t("signIn.linked")}</p> : null}
       {setup || !byCode ? field("name", t("signIn.name"), "text", "username") : null}
       {setup || !byCode
         ? field(
@@ -77,7 +81,7 @@ function Form({ session }: { readonly session: Session }) {
             setup ? "new-password" : "current-password",
           )
         : null}
-      {setup || byCode ? field("code", t("signIn.code"), "password", "off") : null}
+      {(setup && (!linked || entering.error)) || byCode ? field("code", t("signIn.code"), "password", "off") : null}
       {entering.error ? <ProblemNote error={entering.error} /> : null}
       <Button
         kind="primary"
@@ -101,9 +105,11 @@ function Form({ session }: { readonly session: Session }) {
           {t(byCode ? "signIn.byName" : "signIn.byCode")}
         </Button>
       )}
-      <p className="hint">
-        <Trans i18nKey="signIn.where" components={{ code: <code /> }} />
-      </p>
+      {linked ? null : (
+        <p className="hint">
+          <Trans i18nKey="signIn.where" components={{ code: <code /> }} />
+        </p>
+      )}
     </form>
   );
 }

@@ -1,7 +1,9 @@
 import { useTranslation } from "react-i18next";
-import { age, secondsBetween } from "@/format/time";
+import { age, duration, secondsBetween } from "@/format/time";
 import { useFormat } from "@/format/useFormat";
 import { useNow } from "@/format/useNow";
+
+const MINUTE_S = 60;
 
 /** How long ago; the exact time on hover. */
 export function Age({ at }: { readonly at: string | null }) {
@@ -16,15 +18,16 @@ export function Age({ at }: { readonly at: string | null }) {
   );
 }
 
-/** How long until; null once it has passed. */
+/** How long until, in two units: what is left of two hours is not one; or how long it is past. */
 export function Until({ at }: { readonly at: string }) {
   const { moment } = useFormat();
   const now = useNow();
   const left = -secondsBetween(at, now);
   const { t } = useTranslation();
+  const length = Math.abs(left) < MINUTE_S ? age : duration;
   return (
     <time dateTime={at} title={moment(at)} className="num">
-      {left > 0 ? t("time.in", { age: age(left) }) : t("time.passed", { age: age(-left) })}
+      {left > 0 ? t("time.in", { age: length(left) }) : t("time.passed", { age: length(-left) })}
     </time>
   );
 }

@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 import { useReadOnly } from "@/api/session";
 import { Button, type ButtonProps } from "@/parts/Button";
 import { ProblemNote } from "@/parts/Problem";
+import { useReturn } from "@/parts/useReturn";
 
 interface ConfirmProps {
   readonly button: ButtonProps;
@@ -13,15 +14,24 @@ interface ConfirmProps {
   readonly verb: string;
   readonly act: () => Promise<unknown>;
   readonly onDone?: () => void;
+  /** Told when the question is shown and when it is gone. */
+  readonly onOpen?: (open: boolean) => void;
+  /** Why it cannot be answered with yes now; undefined: it can. */
+  readonly why?: string | undefined;
   /** How the answer looks; what takes something away is `danger`. */
   readonly tone?: "primary" | "danger";
   readonly children: ReactNode;
 }
 
-export function Confirm({ button, title, verb, act, onDone, tone = "danger", children }: ConfirmProps) {
+export function Confirm({ button, title, verb, act, onDone, onOpen, why, tone = "danger", children }: ConfirmProps) {
   const { t } = useTranslation();
   const readOnly = useReadOnly();
-  const [open, setOpen] = useState(false);
+  const back = useReturn();
+  const [open, show] = useState(false);
+  const setOpen = (now: boolean) => {
+    show(now);
+    onOpen?.(now);
+  };
   const acting = useMutation({
     mutationFn: act,
     onSuccess: () => {
@@ -41,7 +51,7 @@ export function Confirm({ button, title, verb, act, onDone, tone = "danger", chi
       />
       <AlertDialog.Portal>
         <AlertDialog.Overlay className="veil" />
-        <AlertDialog.Content className="dialog">
+        <AlertDialog.Content className="dialog" {...back}>
           <AlertDialog.Title>{title}</AlertDialog.Title>
           <AlertDialog.Description asChild>
             <div className="dialog-body">{children}</div>
@@ -51,7 +61,7 @@ export function Confirm({ button, title, verb, act, onDone, tone = "danger", chi
             <AlertDialog.Cancel asChild>
               <Button>{t("action.cancel")}</Button>
             </AlertDialog.Cancel>
-            <Button kind={tone} busy={acting.isPending} onClick={() => acting.mutate()}>
+            <Button kind={tone} busy={acting.isPending} why={why} onClick={() => acting.mutate()}>
               {verb}
             </Button>
           </div>

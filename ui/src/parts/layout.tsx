@@ -1,14 +1,18 @@
 /** The few shapes that pages are made of. */
-import type { ReactNode } from "react";
+import { type ReactNode, useId } from "react";
+import { useTitle } from "@/parts/useTitle";
 
 interface PageProps {
   readonly title: ReactNode;
+  /** What the browser's tab says, where the title is more than a text. */
+  readonly name?: string;
   readonly note?: ReactNode;
   readonly actions?: ReactNode;
   readonly children: ReactNode;
 }
 
-export function Page({ title, note, actions, children }: PageProps) {
+export function Page({ title, name, note, actions, children }: PageProps) {
+  useTitle(name ?? (typeof title === "string" ? title : ""));
   return (
     <div className="page">
       <header className="page-head">
@@ -32,11 +36,12 @@ interface CardProps {
 }
 
 export function Card({ title, aside, flush, className, children }: CardProps) {
+  const name = useId();
   return (
-    <section className={`card ${className ?? ""}`}>
+    <section className={`card ${className ?? ""}`} aria-labelledby={title ? name : undefined}>
       {title ? (
         <header className="card-head">
-          <h2>{title}</h2>
+          <h2 id={name}>{title}</h2>
           {aside ? <div className="card-aside">{aside}</div> : null}
         </header>
       ) : null}

@@ -1,4 +1,5 @@
 /** What a table shows as a file: the same rows in the same order, every column. Pure but for `download`. */
+import { addressOf, ask } from "@/api/call";
 import type { Column } from "@/table/column";
 
 export function toCsv<Row>(rows: readonly Row[], columns: ReadonlyArray<Column<Row>>): string {
@@ -18,6 +19,17 @@ export function download(name: string, content: BlobPart, type: string): void {
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(url), 60_000); // some browsers read it a moment later
+}
+
+/** Have the browser fetch a file to the disk, however large; throw ProblemError where the master refuses it. */
+export async function fetchFile(path: string, name: string): Promise<void> {
+  const asking = new AbortController();
+  await ask(path, { signal: asking.signal }); // a link could not tell why it is refused
+  asking.abort();
+  const link = document.createElement("a");
+  link.href = addressOf(path);
+  link.download = name;
+  link.click();
 }
 
 function quoted(value: string | number | boolean | null): string {

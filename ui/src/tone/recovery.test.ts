@@ -31,12 +31,34 @@ test("a noticed instance is followed to where its work goes on", () => {
 test("what no event says is not shown as done", () => {
   const [one] = recoveries([
     at(10, "instance.lost", "i-old", { workload: "train" }),
-    at(11, "job.resumed", "train", { instance: "i-of-another" }),
+    at(11, "job.resumed", "another", { instance: "i-of-another" }),
   ]);
   expect(one).toMatchObject({ replacement: null, tookS: null });
   expect(Object.keys(one?.at ?? {})).toEqual(["noticed"]);
 });
 
+test("a replacement that was given up for a better one is not waited for", () => {
+  const [one] = recoveries([
+    at(10, "instance.noticed", "i-old", { workload: "train" }),
+    at(10, "replacement.requested", "train", { instance: "i-first", replaces: "i-old" }),
+    at(12, "instance.ready", "i-first"),
+    at(15, "restore.completed", "train", { instance: "i-better" }),
+    at(16, "job.resumed", "train", { instance: "i-better" }),
+  ]);
+  expect(one).toMatchObject({ replacement: "i-better", tookS: 6 });
+  expect(one?.at.restored?.data.instance).toBe("i-better");
+});
+
 test("a bare instance has no work to recover", () => {
   expect(recoveries([at(1, "instance.noticed", "i-bare", { workload: null })])).toEqual([]);
+});
+
+test("a service goes on when a replica is ready on another instance", () => {
+  const [one] = recoveries([
+    at(10, "instance.noticed", "i-old", { workload: "web" }),
+    at(10, "replica.ready", "web", { instance: "i-old" }),
+    at(12, "replica.ready", "shop", { instance: "i-new" }),
+    at(13, "replica.ready", "web", { instance: "i-new" }),
+  ]);
+  expect(one).toMatchObject({ workload: "web", tookS: 3 });
 });

@@ -16,6 +16,7 @@ export interface Recovered {
 }
 
 const BEGINS: readonly EventKind[] = ["instance.noticed", "instance.lost"];
+const GOES_ON: readonly EventKind[] = ["job.started", "job.resumed", "replica.ready"];
 
 /** Return every interruption of an instance that worked, the newest first. `events` are in order of `seq`. */
 export function recoveries(events: readonly EventRow[]): Recovered[] {
@@ -33,12 +34,15 @@ function oneOf(noticed: EventRow, workload: string, later: readonly EventRow[]):
   const requested = later.find(
     (event) => event.kind === "replacement.requested" && event.data.replaces === noticed.subject,
   );
-  const replacement = requested ? String(requested.data.instance) : null;
+  const resumed = later.find(
+    (event) => GOES_ON.includes(event.kind) && event.subject === workload && event.data.instance !== noticed.subject,
+  );
+  const where = resumed ?? requested; // a replacement may itself be given up for a better one
+  const replacement = where ? String(where.data.instance) : null;
   const on = (kind: EventKind, instance: string | null) =>
     instance === null
       ? undefined
       : later.find((event) => event.kind === kind && (event.subject === instance || event.data.instance === instance));
-  const resumed = on("job.resumed", replacement) ?? on("job.started", replacement);
   const at = {
     noticed,
     replacement: requested,

@@ -73,10 +73,11 @@ def endpoints(service: EdgeService) -> Json:
     for each in service.endpoints:
         key = each.endpoint.zone, each.endpoint.instance_id if by_instance else ""
         localities.setdefault(key, []).append(each)
+    found = [_locality(at, group, named=service.names_replica) for at, group in localities.items()]
     return {
         "@type": f"{_TYPE}config.endpoint.v3.ClusterLoadAssignment",
         "cluster_name": service.name,
-        "endpoints": [_locality(at, group, named=service.names_replica) for at, group in localities.items()],
+        "endpoints": found if service.is_up else [*found, _NOBODY],
     }
 
 
@@ -264,12 +265,19 @@ def _seconds(service: EdgeService) -> str:
 
 
 _ROUTER = {"@type": f"{_HTTP}.router.v3.Router", "suppress_envoy_headers": True, "dynamic_stats": False}
+# Where nobody ever listens. A request whose replica has just died, the only one, is tried on until there is another: a
+# cluster without any endpoint would end it at once.
+_NOBODY = {
+    "locality": {"zone": "", "sub_zone": "nobody"},
+    "lb_endpoints": [{"endpoint": {"address": {"pipe": {"path": "@kyc.nobody"}}}}],
+    "load_balancing_weight": 1,
+}
 _PREVIOUS = {"@type": f"{_TYPE}extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"}
-_RETRIES = {
-    "num_retries": 3,
+_RETRIES = {  # spread over two seconds, in which a replica can be started again
+    "num_retries": 7,
     "retry_host_predicate": [{"name": "previous_hosts", "typed_config": _PREVIOUS}],
     "host_selection_retry_max_attempts": 5,
-    "retry_back_off": {"base_interval": "0.005s", "max_interval": "0.05s"},
+    "retry_back_off": {"base_interval": "0.05s", "max_interval": "2s"},
 }
 # A safety net: a replica that refuses connections is left alone for two seconds; what applications answer is theirs.
 _OUTLIERS = {

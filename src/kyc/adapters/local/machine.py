@@ -185,7 +185,9 @@ class Machine:
 
     def _environment(self, place: Place) -> dict[str, str]:
         shape = SHAPES[self.record.instance_type]
+        engine = os.environ.get("DOCKER_HOST")  # an instance has no engine of its own: it is this machine's
         return {
+            **({"DOCKER_HOST": engine} if engine else {}),
             "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
             "HOME": str(self.root),
             "TMPDIR": str(self.root / "tmp"),

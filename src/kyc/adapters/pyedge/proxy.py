@@ -24,6 +24,7 @@ from kyc.ports.edge import INSTANCE_DOMAIN, EdgeLoad, EdgeService, EndpointLoad
 COOKIE = "kyc-sticky"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _TRIES = 4
+_SUCCESSOR_S = 2.0  # within which another replica may come where all were tried
 _SPAN_S = 5.0
 _HOP = frozenset(
     (
@@ -48,6 +49,7 @@ class Proxy:
         self.service = service
         self._seats: dict[ReplicaId, Seat] = {}
         self._up = asyncio.Event()
+        self._newcomer = asyncio.Event()
         self._waiting = 0
         self._requests = self._failed = self._in_flight = 0
         self._took: deque[tuple[float, float]] = deque(maxlen=4096)
@@ -102,6 +104,7 @@ class Proxy:
                 place.endpoint.port,
             ):
                 seat = Seat(place)
+                self._newcomer.set()
             seat.place = place
             self._seats[name] = seat
         if service.is_up:
@@ -175,6 +178,8 @@ class Proxy:
                 list(self._seats.values()), self.service.balance, client=client, now_s=now_s, tried=frozenset(tried)
             )
             if seat is None:
+                if await self._newcomer_comes():
+                    continue
                 break
             tried.add(id(seat))
             seat.requests += 1
@@ -193,6 +198,14 @@ class Proxy:
             finally:
                 seat.in_flight -= 1
         return web.Response(status=503, text="no replica can be reached\n", headers={"Retry-After": "1"})
+
+    async def _newcomer_comes(self) -> bool:
+        """Wait a moment for a replica that was not there before."""
+        self._newcomer.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SUCCESSOR_S):
+                return await self._newcomer.wait()
+        return False
 
     async def _waited(self, request: web.BaseRequest) -> bool:
         """Wait for a first endpoint; False past the time or the number that may wait."""

@@ -29,7 +29,8 @@ async def get_session(request: Request, served: Served) -> SessionState:
 async def sign_in(body: SignInRequest, request: Request, response: Response, served: Served) -> Me:
     """Sign this browser in by name and password, or by a code."""
     if body.code:
-        _check_code(served, body.code)
+        if not is_operator(served, body.code) and not served.users.use_link(body.code):
+            raise _wrong_code()
         caller, secret = await served.users.sign_in_as_operator()
     else:
         caller, secret = await served.users.sign_in(body.name, body.password)
@@ -42,8 +43,10 @@ async def set_up(body: SetupRequest, request: Request, response: Response, serve
     """Add the first administrator and sign this browser in; only while there is no user."""
     if not await served.users.setup_needed():
         raise ConflictError("an administrator is set up already", next_step="Sign in.")
-    _check_code(served, body.code)
+    if not is_operator(served, body.code) and not served.users.is_link(body.code):
+        raise _wrong_code()
     await served.users.add(body.name, Role.ADMIN, body.password)
+    served.users.use_link(body.code)  # not before: who mistypes the password tries again with the same link
     caller, secret = await served.users.sign_in(body.name, body.password)
     _set_cookie(request, response, served, secret)
     return me_of(caller)
@@ -89,9 +92,8 @@ def me_of(caller: Caller) -> Me:
     return Me(name=caller.name, role=caller.role.value, kind=caller.kind.value, expires_at=caller.expires_at)
 
 
-def _check_code(served: Services, code: str) -> None:
-    if not is_operator(served, code) and not served.users.use_link(code):
-        raise NotAllowedError(_WRONG_CODE, next_step=_WRONG_CODE_STEP)
+def _wrong_code() -> NotAllowedError:
+    return NotAllowedError(_WRONG_CODE, next_step=_WRONG_CODE_STEP)
 
 
 def _set_cookie(request: Request, response: Response, served: Services, secret: str) -> None:

@@ -11,9 +11,15 @@ from kyc.domain.snapshot import StreamAccess
 from kyc.master.auth import Served
 from kyc.master.services import Services
 from kyc.streams import check, shown
-from kyc.wire.api import FindingRow, MigrateRequest, MigrationRow, StreamCheck, StreamRequest
+from kyc.wire.api import FindingRow, MigrateRequest, MigrationRow, StreamCheck, StreamRequest, StreamState
 
 router = APIRouter(prefix="/stream", tags=["streams"])
+
+
+@router.get("")
+async def get_stream(served: Served) -> StreamState:
+    """Say which stream new jobs' files go to."""
+    return StreamState(url=served.moves.usual)
 
 
 @router.post("/check")

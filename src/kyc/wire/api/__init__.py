@@ -100,7 +100,7 @@ if TYPE_CHECKING:
         VerificationReport,
         VerifiedSnapshot,
     )
-    from kyc.wire.api.stream import FindingRow, MigrateRequest, MigrationRow, StreamCheck, StreamRequest
+    from kyc.wire.api.stream import FindingRow, MigrateRequest, MigrationRow, StreamCheck, StreamRequest, StreamState
     from kyc.wire.api.user import (
         Me,
         NewToken,
@@ -240,6 +240,7 @@ _NAMES = {
         "MigrationRow",
         "StreamCheck",
         "StreamRequest",
+        "StreamState",
     ),
     "user": (
         "Me",
@@ -363,6 +364,7 @@ __all__ = [
     "SnapshotRow",
     "StreamCheck",
     "StreamRequest",
+    "StreamState",
     "SweepReply",
     "SweepRequest",
     "TargetChange",

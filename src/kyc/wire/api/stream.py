@@ -15,6 +15,13 @@ class StreamRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StreamState:
+    """`GET /stream`: where new jobs' files go, without a credential."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FindingRow:
     """One thing that was tried: `verdict` is `good`, `warning` (it works, but see the text) or `bad`."""
 

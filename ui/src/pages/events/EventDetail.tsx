@@ -5,15 +5,17 @@ import type { EventRow } from "@/api/schema";
 import { useFormat } from "@/format/useFormat";
 import { Button } from "@/parts/Button";
 import { Facts } from "@/parts/layout";
+import { useReturn } from "@/parts/useReturn";
 
 export function EventDetail({ event, close }: { readonly event: EventRow | null; readonly close: () => void }) {
   const { t } = useTranslation();
   const { moment } = useFormat();
+  const back = useReturn();
   return (
     <Dialog.Root open={event !== null} onOpenChange={(open) => !open && close()}>
       <Dialog.Portal>
         <Dialog.Overlay className="veil" />
-        <Dialog.Content className="drawer" aria-describedby={undefined}>
+        <Dialog.Content className="drawer" aria-describedby={undefined} {...back}>
           <header className="drawer-head">
             <Dialog.Title>{event?.kind}</Dialog.Title>
             <Dialog.Close asChild>

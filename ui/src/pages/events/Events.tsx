@@ -6,6 +6,7 @@ import { useDeferredValue, useEffect, useLayoutEffect, useMemo, useRef, useState
 import { useTranslation } from "react-i18next";
 import type { EventRow } from "@/api/schema";
 import { useFormat } from "@/format/useFormat";
+import { isRoutine } from "@/live/routine";
 import { loadOlder, useTimeline } from "@/live/timeline";
 import { useEventColumns } from "@/pages/events/columns";
 import { EventDetail } from "@/pages/events/EventDetail";
@@ -24,7 +25,7 @@ export function Events() {
   const { number } = useFormat();
   const client = useQueryClient();
   const timeline = useTimeline();
-  const [group, setGroup] = useAddress<Group>("kind", "all");
+  const [group, setGroup] = useAddress<Group>("kind", "usual");
   const [since, setSince] = useAddress<Since>("since", "ever");
   const [text, setText] = useAddress("q", "");
   const [opened, open] = useState<EventRow | null>(null);
@@ -33,6 +34,10 @@ export function Events() {
   const rows = useMemo(
     () => filtered(timeline?.rows ?? [], { group, since, text: wanted, now: Date.now() }),
     [timeline, group, since, wanted],
+  );
+  const hidden = useMemo(
+    () => (group === "usual" ? (timeline?.rows ?? []).filter((row) => isRoutine(row.kind)).length : 0),
+    [timeline, group],
   );
   const columns = useEventColumns();
   const { body, virtual, offset } = useNewestFirst(rows.length);
@@ -87,6 +92,11 @@ export function Events() {
           {t("events.count", { count: rows.length, events: number(rows.length) })}
           {mayBeMore ? "+" : ""}
         </span>
+        {hidden > 0 ? (
+          <Button size="small" kind="ghost" onClick={() => setGroup("all")}>
+            {t("events.showRoutine", { count: hidden, events: number(hidden) })}
+          </Button>
+        ) : null}
       </div>
       {timeline === undefined ? <Bones lines={8} /> : null}
       {timeline && rows.length === 0 && !mayBeMore ? (
@@ -112,9 +122,7 @@ export function Events() {
       ) : null}
       <div
         className="timeline"
-        role="feed"
-        aria-label={t("nav.events")}
-        aria-busy={reading}
+        {...(rows.length > 0 ? { role: "feed", "aria-label": t("nav.events"), "aria-busy": reading } : {})}
         ref={body}
         style={{ height: virtual.getTotalSize() }}
       >

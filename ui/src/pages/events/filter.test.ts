@@ -22,7 +22,7 @@ const kinds = (wanted: Partial<Parameters<typeof filtered>[1]>) =>
 
 test("by group, time and text", () => {
   expect(kinds({})).toHaveLength(3);
-  expect(kinds({ group: "important" })).toEqual(["instance.noticed"]);
+  expect(kinds({ group: "usual" })).toEqual(["deployment.log", "instance.noticed"]);
   expect(kinds({ group: "terraform" })).toEqual(["deployment.log"]);
   expect(kinds({ since: "hour" })).toEqual(["job.progress", "instance.noticed"]);
   expect(kinds({ text: "APPLY" })).toEqual(["deployment.log"]);

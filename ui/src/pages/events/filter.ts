@@ -1,10 +1,11 @@
 /** Which events are shown. Pure. */
 import type { EventKind, EventRow } from "@/api/schema";
+import { isRoutine } from "@/live/routine";
 
-export const GROUPS = ["all", "important", "terraform", "instance", "job", "files", "service", "money"] as const;
+export const GROUPS = ["usual", "all", "terraform", "instance", "job", "files", "service", "money"] as const;
 export type Group = (typeof GROUPS)[number];
 
-const PREFIXES: Record<Exclude<Group, "all" | "important">, readonly string[]> = {
+const PREFIXES: Record<Exclude<Group, "all" | "usual">, readonly string[]> = {
   terraform: ["deployment."],
   instance: ["instance.", "interruption.", "replacement.", "orphan.", "agent."],
   job: ["job.", "attempt.", "deadline."],
@@ -12,7 +13,6 @@ const PREFIXES: Record<Exclude<Group, "all" | "important">, readonly string[]> =
   service: ["service.", "replica.", "edge."],
   money: ["budget.", "price."],
 };
-const ROUTINE: ReadonlySet<EventKind> = new Set(["deployment.log", "job.progress", "snapshot.committed"]);
 
 export const SINCE = { ever: Number.POSITIVE_INFINITY, minutes5: 300, hour: 3600, day: 86_400 } as const;
 export type Since = keyof typeof SINCE;
@@ -36,8 +36,8 @@ export function filtered(rows: readonly EventRow[], { group, since, text, now }:
 
 function isIn(kind: EventKind, group: Group): boolean {
   if (group === "all") return true;
-  if (group === "important") return !ROUTINE.has(kind);
-  return PREFIXES[group].some((prefix) => kind.startsWith(prefix));
+  if (group === "usual") return !isRoutine(kind);
+  return (PREFIXES[group] ?? []).some((prefix) => kind.startsWith(prefix)); // an address may name a group that is none
 }
 
 function tells(row: EventRow, words: string): boolean {

@@ -15,6 +15,7 @@ import { EventList } from "@/parts/EventList";
 import { Bones, Card, Facts, Page, Stat } from "@/parts/layout";
 import { ProblemNote } from "@/parts/Problem";
 import { TerraformLog } from "@/parts/TerraformLog";
+import { useWorkPath } from "@/parts/workPath";
 import { paths } from "@/paths";
 
 export function Instance() {
@@ -28,7 +29,7 @@ export function Instance() {
     );
   if (!data)
     return (
-      <Page title={<span className="mono">{id}</span>}>
+      <Page name={id} title={<span className="mono">{id}</span>}>
         <Bones lines={8} />
       </Page>
     );
@@ -38,11 +39,13 @@ export function Instance() {
 function Shown({ row }: { readonly row: InstanceRow }) {
   const { t } = useTranslation();
   const { price, usd, percent } = useFormat();
+  const workPath = useWorkPath();
   const events = useQuery(queries.about(row.id));
   const terraform = useQuery(queries.about(row.deployment));
   const saved = saving(row.price_usd_per_hour, row.on_demand_usd_per_hour);
   return (
     <Page
+      name={row.id}
       title={
         <span className="row">
           <span className="mono">{row.id}</span> <InstanceBadge state={row.state} />
@@ -87,7 +90,7 @@ function Shown({ row }: { readonly row: InstanceRow }) {
         />
       </dl>
       <Recovery row={row} />
-      <Metrics id={row.id} />
+      <Metrics id={row.id} ended={row.ended_at !== null} />
       <div className="columns">
         <Card title={t("instance.spec")}>
           <Facts
@@ -119,7 +122,7 @@ function Shown({ row }: { readonly row: InstanceRow }) {
               [
                 t("instances.workload"),
                 row.workload ? (
-                  <Link key="w" to={paths.job(row.workload)}>
+                  <Link key="w" to={workPath(row.workload)}>
                     {row.workload}
                   </Link>
                 ) : (

@@ -15,27 +15,24 @@ export function InstanceGrid({ rows, empty }: { readonly rows: readonly Instance
   return (
     <>
       <ul className="grid-cards">
-        {[...rows]
-          .reverse()
-          .slice(0, MOST)
-          .map((row) => (
-            <li key={row.id} className="card mini">
-              <div className="row between">
-                <Link className="row-link mono" to={paths.instance(row.id)}>
-                  {row.id}
-                </Link>
-                <InstanceBadge state={row.state} />
-              </div>
-              <div className="quiet">
-                {row.type} · {row.zone} · {t(row.spot ? "offer.spot" : "offer.onDemand")}
-              </div>
-              <div className="row between num">
-                <span>{t("offer.perHour", { price: price(row.price_usd_per_hour) })}</span>
-                <span>{usd(row.cost_usd)}</span>
-              </div>
-              <div className="quiet">{row.workload ?? t("instances.bare")}</div>
-            </li>
-          ))}
+        {rows.slice(0, MOST).map((row) => (
+          <li key={row.id} className="card mini">
+            <div className="row between">
+              <Link className="row-link mono" to={paths.instance(row.id)}>
+                {row.id}
+              </Link>
+              <InstanceBadge state={row.state} />
+            </div>
+            <div className="quiet">
+              {row.type} · {row.zone} · {t(row.spot ? "offer.spot" : "offer.onDemand")}
+            </div>
+            <div className="row between num">
+              <span>{t("offer.perHour", { price: price(row.price_usd_per_hour) })}</span>
+              <span>{usd(row.cost_usd)}</span>
+            </div>
+            <div className="quiet">{row.workload ?? t("instances.bare")}</div>
+          </li>
+        ))}
       </ul>
       {rows.length > MOST ? (
         <p className="hint">{t("instances.gridMost", { most: MOST, count: rows.length })}</p>

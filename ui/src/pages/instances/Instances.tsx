@@ -18,6 +18,7 @@ import { useShown } from "@/table/useShown";
 import { INSTANCE_GROUP, type InstanceGroup, isTerminable } from "@/tone/life";
 
 type TabId = "all" | InstanceGroup;
+type Kind = "" | "spot" | "on-demand";
 const TABS: readonly TabId[] = ["all", "healthy", "interrupted", "ended"];
 
 export function Instances() {
@@ -26,14 +27,20 @@ export function Instances() {
   const [tab, setTab] = useAddress<TabId>("tab", "all");
   const [view, setView] = useAddress<"table" | "grid">("view", "table");
   const [text, setText] = useAddress("q", "");
+  const [cloud, setCloud] = useAddress("cloud", "");
+  const [kind, setKind] = useAddress<Kind>("kind", "");
   const [keys, setKeys] = useState<Record<string, boolean>>({});
   const [shown, keep] = useShown<InstanceRow>();
   const columns = useInstanceColumns();
   const wanted = useDeferredValue(text.toLowerCase());
-  const found = useMemo(() => (data ?? []).filter((row) => matches(row, wanted)), [data, wanted]);
+  const found = useMemo(
+    () => (data ?? []).filter((row) => isOf(row, cloud, kind) && matches(row, wanted)),
+    [data, wanted, cloud, kind],
+  );
   const rows = useMemo(() => found.filter((row) => tab === "all" || INSTANCE_GROUP[row.state] === tab), [found, tab]);
   const chosen = (data ?? []).filter((row) => keys[row.id] && isTerminable(row));
   const living = (data ?? []).filter(isTerminable);
+  const clouds = [...new Set((data ?? []).map((row) => row.cloud))].sort();
   const empty = data ? <NoInstances some={data.length > 0} /> : <Bones lines={5} />;
   return (
     <Page
@@ -46,7 +53,7 @@ export function Instances() {
             all={chosen.length === 0}
             onDone={() => setKeys({})}
           />
-          <ExportMenu name="instances" rows={() => (view === "grid" ? rows : shown())} columns={columns} />
+          <ExportMenu name="instances" rows={() => (view === "grid" ? newestFirst(rows) : shown())} columns={columns} />
         </>
       }
     >
@@ -70,6 +77,27 @@ export function Instances() {
             value={text}
             onChange={(event) => setText(event.target.value)}
           />
+          <select
+            className="select"
+            aria-label={t("instances.cloud")}
+            value={cloud}
+            onChange={(event) => setCloud(event.target.value)}
+          >
+            <option value="">{t("offer.anyCloud")}</option>
+            {clouds.map((one) => (
+              <option key={one}>{one}</option>
+            ))}
+          </select>
+          <select
+            className="select"
+            aria-label={t("instances.kind")}
+            value={kind}
+            onChange={(event) => setKind(event.target.value as Kind)}
+          >
+            <option value="">{t("offer.anyKind")}</option>
+            <option value="spot">{t("offer.spot")}</option>
+            <option value="on-demand">{t("offer.onDemand")}</option>
+          </select>
           <div className="segments">
             <Button
               size="small"
@@ -90,7 +118,7 @@ export function Instances() {
           </div>
         </div>
         {view === "grid" ? (
-          <InstanceGrid rows={rows} empty={empty} />
+          <InstanceGrid rows={newestFirst(rows)} empty={empty} />
         ) : (
           <DataTable
             label={t("nav.instances")}
@@ -116,6 +144,11 @@ function NoInstances({ some }: { readonly some: boolean }) {
     </Empty>
   );
 }
+
+const newestFirst = (rows: readonly InstanceRow[]): InstanceRow[] => [...rows].reverse();
+
+const isOf = (row: InstanceRow, cloud: string, kind: Kind): boolean =>
+  (!cloud || row.cloud === cloud) && (!kind || row.spot === (kind === "spot"));
 
 function matches(row: InstanceRow, text: string): boolean {
   if (!text) return true;

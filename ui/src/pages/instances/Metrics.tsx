@@ -7,13 +7,13 @@ import { bytes } from "@/format/bytes";
 import { useFormat } from "@/format/useFormat";
 import { Card } from "@/parts/layout";
 
-export function Metrics({ id }: { readonly id: string }) {
+export function Metrics({ id, ended }: { readonly id: string; readonly ended: boolean }) {
   const { t } = useTranslation();
   const { percent } = useFormat();
   const { data } = useQuery(queries.metrics(id));
   const points = data?.points ?? [];
-  if (points.length < 2) return null; // a line needs two
   const at = points.map((point) => Date.parse(point.at));
+  if (points.length < 2) return <NotYet ended={ended} />; // a line needs two
   return (
     <div className="columns">
       <Card title={t("instance.load")}>
@@ -24,6 +24,13 @@ export function Metrics({ id }: { readonly id: string }) {
           lines={[
             { name: t("services.cpu"), values: points.map((point) => point.cpu), colour: "accent", filled: true },
             { name: t("instance.memory"), values: points.map((point) => point.memory), colour: "busy" },
+            ...(["disk", "gpu"] as const)
+              .filter((what) => points.some((point) => point[what] !== null))
+              .map((what) => ({
+                name: t(`instance.${what}`),
+                values: points.map((point) => point[what]),
+                colour: what === "disk" ? ("quiet" as const) : ("warn" as const),
+              })),
           ]}
         />
       </Card>
@@ -42,6 +49,21 @@ export function Metrics({ id }: { readonly id: string }) {
           ]}
         />
       </Card>
+    </div>
+  );
+}
+
+/** The room that the charts take, so that nothing jumps when they are there. */
+function NotYet({ ended }: { readonly ended: boolean }) {
+  const { t } = useTranslation();
+  if (ended) return null;
+  return (
+    <div className="columns">
+      {(["load", "dirty"] as const).map((what) => (
+        <Card key={what} title={t(`instance.${what}`)}>
+          <p className="hint chart-empty">{t("instance.noMetrics")}</p>
+        </Card>
+      ))}
     </div>
   );
 }

@@ -1,18 +1,29 @@
 /** The true progress of an interruption: each step is ticked by the event that says so, with its time after the notice. */
+import { useQuery } from "@tanstack/react-query";
 import { Check, CircleDashed, Minus } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
-import type { InstanceRow } from "@/api/schema";
+import { queries } from "@/api/queries";
+import type { EventRow, InstanceRow } from "@/api/schema";
 import { duration, secondsBetween } from "@/format/time";
-import { useTimeline } from "@/live/timeline";
 import { Card } from "@/parts/layout";
 import { paths } from "@/paths";
 import { type Recovered, recoveries, STEPS, type Step } from "@/tone/recovery";
 
+/** What followed is told of the instance, of its work and of the replacement: read all three. */
 export function Recovery({ row }: { readonly row: InstanceRow }) {
-  const timeline = useTimeline();
-  const found = timeline && recoveries(timeline.rows).find((one) => one.instance === row.id);
+  const own = useQuery(queries.about(row.id)).data;
+  const work = useQuery({ ...queries.about(row.workload ?? ""), enabled: row.workload !== null }).data;
+  const known = merged(own ?? [], work ?? []);
+  const before = recoveries(known).find((one) => one.instance === row.id);
+  const other = before?.replacement ?? null;
+  const next = useQuery({ ...queries.about(other ?? ""), enabled: other !== null }).data;
+  const found = recoveries(merged(known, next ?? [])).find((one) => one.instance === row.id);
   return found ? <RecoverySteps one={found} /> : null;
+}
+
+function merged(one: readonly EventRow[], other: readonly EventRow[]): EventRow[] {
+  return [...one, ...other].sort((left, right) => left.seq - right.seq);
 }
 
 export function RecoverySteps({ one }: { readonly one: Recovered }) {

@@ -36,7 +36,7 @@ export function TerminateMany({ rows, all, onDone }: TerminateManyProps) {
       button={{ children: verb, icon, why: rows.length > 0 ? undefined : t("instances.noneToTerminate") }}
       title={t("instances.terminateTitle", { count: rows.length })}
       verb={verb}
-      act={() => Promise.all(rows.map((row) => actions.terminate(row.id)))}
+      act={() => actions.terminateAll({ ids: rows.map((row) => row.id) })}
       onDone={onDone}
     >
       <p>{t("instances.terminateText")}</p>

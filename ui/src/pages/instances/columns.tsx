@@ -6,12 +6,14 @@ import { saving } from "@/format/money";
 import { useFormat } from "@/format/useFormat";
 import { Age } from "@/parts/Age";
 import { InstanceBadge } from "@/parts/Badge";
+import { useWorkPath } from "@/parts/workPath";
 import { paths } from "@/paths";
 import type { Column } from "@/table/column";
 
 export function useInstanceColumns(): ReadonlyArray<Column<InstanceRow>> {
   const { t } = useTranslation();
   const { usd, price, percent } = useFormat();
+  const workPath = useWorkPath();
   return useMemo(
     () => [
       {
@@ -55,7 +57,7 @@ export function useInstanceColumns(): ReadonlyArray<Column<InstanceRow>> {
         value: (row) => row.workload,
         cell: (row) =>
           row.workload ? (
-            <Link className="above" to={paths.job(row.workload)}>
+            <Link className="above" to={workPath(row.workload)}>
               {row.workload}
             </Link>
           ) : (
@@ -103,6 +105,6 @@ export function useInstanceColumns(): ReadonlyArray<Column<InstanceRow>> {
         priority: 3,
       },
     ],
-    [t, usd, price, percent],
+    [t, usd, price, percent, workPath],
   );
 }

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { RotateCcw, Square } from "lucide-react";
+import { RotateCcw, Square, Zap } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { Link, useNavigate, useParams } from "react-router";
 import { actions } from "@/api/actions";
@@ -7,12 +7,15 @@ import { queries } from "@/api/queries";
 import type { WorkloadDetail } from "@/api/schema";
 import { duration } from "@/format/time";
 import { useFormat } from "@/format/useFormat";
+import { Interrupt } from "@/pages/instances/Interrupt";
+import { Recovery } from "@/pages/instances/Recovery";
 import { Gauges } from "@/pages/jobs/Gauges";
 import { Logs } from "@/pages/jobs/Logs";
 import { Placement } from "@/pages/jobs/Placement";
 import { Snapshots } from "@/pages/jobs/Snapshots";
 import { Spans } from "@/pages/jobs/Spans";
 import { JobBadge } from "@/parts/Badge";
+import { Button } from "@/parts/Button";
 import { Confirm } from "@/parts/Confirm";
 import { EventList } from "@/parts/EventList";
 import { Bones, Card, Page, Stat } from "@/parts/layout";
@@ -51,6 +54,7 @@ function Shown({ job }: { readonly job: WorkloadDetail }) {
   const events = useQuery(queries.about(row.name));
   return (
     <Page
+      name={row.name}
       title={
         <span className="row">
           {row.name} <JobBadge state={row.state} />
@@ -64,6 +68,7 @@ function Shown({ job }: { readonly job: WorkloadDetail }) {
       }
       actions={
         <>
+          <InterruptJob job={job} />
           <Rerun name={row.name} />
           <Stop job={job} />
         </>
@@ -91,6 +96,7 @@ function Shown({ job }: { readonly job: WorkloadDetail }) {
       <Card title={t("job.attemptsTitle")} aside={<span className="quiet">{t("job.attemptsNote")}</span>}>
         <Spans attempts={job.attempts} events={events.data ?? []} />
       </Card>
+      <LastInterruption job={job} />
       <Placement job={job} />
       <Tabs
         label={t("job.parts")}
@@ -113,6 +119,29 @@ function Shown({ job }: { readonly job: WorkloadDetail }) {
       </Tabs>
     </Page>
   );
+}
+
+/** Take away the instance that the job runs on now. */
+function InterruptJob({ job }: { readonly job: WorkloadDetail }) {
+  const { t } = useTranslation();
+  const attempt =
+    job.attempts.findLast((one) => one.state === "running") ?? job.attempts.findLast((one) => !one.ended_at);
+  const { data } = useQuery({ ...queries.instance(attempt?.instance ?? ""), enabled: attempt !== undefined });
+  if (data && attempt) return <Interrupt row={data} />;
+  return (
+    <Button kind="danger" icon={<Zap size={15} aria-hidden />} why={t("job.nowhere")}>
+      {t("instance.interrupt")}
+    </Button>
+  );
+}
+
+/** What became of the last interruption, step by step, while the job lives. */
+function LastInterruption({ job }: { readonly job: WorkloadDetail }) {
+  const { data } = useQuery(queries.about(job.row.name));
+  const moved = data?.findLast((event) => event.kind === "replacement.requested");
+  const instance = moved ? String(moved.data.replaces) : "";
+  const row = useQuery({ ...queries.instance(instance), enabled: instance !== "" }).data;
+  return row ? <Recovery row={row} /> : null;
 }
 
 /** The same file and workdir under the next free name. */

@@ -1,16 +1,16 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Archive, Download } from "lucide-react";
 import { useTranslation } from "react-i18next";
-import { ask } from "@/api/call";
 import { queries } from "@/api/queries";
 import type { SnapshotRow } from "@/api/schema";
 import { bytes } from "@/format/bytes";
 import { useFormat } from "@/format/useFormat";
+import { Difference } from "@/pages/jobs/Difference";
 import { Age } from "@/parts/Age";
 import { Button } from "@/parts/Button";
 import { Bones, Card, Empty } from "@/parts/layout";
-import { ProblemNote } from "@/parts/Problem";
-import { download } from "@/table/export";
+import { ProblemNote, withCode } from "@/parts/Problem";
+import { fetchFile } from "@/table/export";
 
 const MOST = 100;
 
@@ -27,26 +27,26 @@ export function Snapshots({ name }: { readonly name: string }) {
     );
   }
   return (
-    <Card flush>
-      <ul className="lines" aria-label={t("job.tab.snapshots")}>
-        {data.slice(0, MOST).map((row) => (
-          <Line key={row.sequence} name={name} row={row} />
-        ))}
-      </ul>
-      {data.length > MOST ? <p className="hint pad">{t("snapshot.more", { count: data.length - MOST })}</p> : null}
-    </Card>
+    <>
+      <Difference name={name} rows={data} />
+      <Card flush>
+        <ul className="lines" aria-label={t("job.tab.snapshots")}>
+          {data.slice(0, MOST).map((row) => (
+            <Line key={row.sequence} name={name} row={row} />
+          ))}
+        </ul>
+        {data.length > MOST ? <p className="hint pad">{t("snapshot.more", { count: data.length - MOST })}</p> : null}
+        <p className="hint pad">{withCode(t("snapshot.restore", { name }))}</p>
+      </Card>
+    </>
   );
 }
 
 function Line({ name, row }: { readonly name: string; readonly row: SnapshotRow }) {
   const { t } = useTranslation();
   const { number } = useFormat();
-  const fetching = useMutation({
-    mutationFn: async () => {
-      const answer = await ask(`/workloads/${encodeURIComponent(name)}/snapshots/${row.sequence}/files`);
-      download(`${name}-${row.sequence}.tar`, await answer.blob(), "application/x-tar");
-    },
-  });
+  const path = `/workloads/${encodeURIComponent(name)}/snapshots/${row.sequence}/files`;
+  const fetching = useMutation({ mutationFn: () => fetchFile(path, `${name}-${row.sequence}.tar`) });
   return (
     <li className="line">
       <span className="num line-name">#{row.sequence}</span>

@@ -1,4 +1,4 @@
-/** The workload file in an editor: YAML colours, completion of our keys, and the master's own objection at its line. */
+/** The workload file in an editor: YAML colours, completion by its schema, and the master's own objections in place. */
 import { autocompletion, type CompletionContext, closeBrackets, completionKeymap } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
 import { yaml } from "@codemirror/lang-yaml";
@@ -9,29 +9,33 @@ import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } f
 import { tags } from "@lezer/highlight";
 import { useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
-import { lineOf, placeOf } from "@/pages/launch/file";
-import { RESOURCE_KEYS, TOP_KEYS } from "@/pages/launch/keys";
+import type { JsonSchema } from "@/api/queries";
+import type { FileProblem } from "@/api/schema";
+import { suggestionsAt } from "@/pages/launch/complete";
 
 interface EditorProps {
   readonly text: string;
   readonly change: (text: string) => void;
-  /** What the master says against the file; null: nothing. */
-  readonly objection: string | null;
+  /** What the master says against the file. */
+  readonly problems: readonly FileProblem[];
+  readonly schema: JsonSchema | undefined;
 }
 
-export function Editor({ text, change, objection }: EditorProps) {
+export function Editor({ text, change, problems, schema }: EditorProps) {
   const { t } = useTranslation();
   const place = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView>(null);
   const told = useRef(change);
   told.current = change;
+  const known = useRef(schema);
+  known.current = schema;
   const label = t("launch.file");
   // biome-ignore lint/correctness/useExhaustiveDependencies: the editor is made once; the text reaches it below
   useEffect(() => {
     if (!place.current) return;
     const made = new EditorView({
       parent: place.current,
-      state: EditorState.create({ doc: text, extensions: extensions(label, told) }),
+      state: EditorState.create({ doc: text, extensions: extensions(label, told, known) }),
     });
     view.current = made;
     return () => made.destroy();
@@ -43,12 +47,22 @@ export function Editor({ text, change, objection }: EditorProps) {
   }, [text]);
   useEffect(() => {
     const now = view.current;
-    if (now) now.dispatch(setDiagnostics(now.state, objection ? [diagnosticOf(now.state, objection)] : []));
-  }, [objection]);
+    if (now)
+      now.dispatch(
+        setDiagnostics(
+          now.state,
+          problems.map((problem) => diagnosticOf(now.state, problem)),
+        ),
+      );
+  }, [problems]);
   return <div className="editor" ref={place} />;
 }
 
-function extensions(label: string, told: { readonly current: (text: string) => void }) {
+function extensions(
+  label: string,
+  told: { readonly current: (text: string) => void },
+  schema: { readonly current: JsonSchema | undefined },
+) {
   return [
     lineNumbers(),
     lintGutter(),
@@ -59,7 +73,7 @@ function extensions(label: string, told: { readonly current: (text: string) => v
     closeBrackets(),
     yaml(),
     syntaxHighlighting(COLOURS),
-    autocompletion({ override: [complete] }),
+    autocompletion({ override: [(context) => complete(context, schema.current)] }),
     keymap.of([...completionKeymap, ...defaultKeymap, ...historyKeymap, indentWithTab]),
     EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0" }),
     EditorView.updateListener.of((update) => {
@@ -76,29 +90,22 @@ const COLOURS = HighlightStyle.define([
   { tag: [tags.punctuation, tags.separator], color: "var(--ink-3)" },
 ]);
 
-function complete(context: CompletionContext) {
-  const line = context.state.doc.lineAt(context.pos);
-  const before = line.text.slice(0, context.pos - line.from);
-  const word = /^(\s*(?:- )?)([a-z_]*)$/.exec(before);
-  if (!word || (word[2] === "" && !context.explicit)) return null;
-  const keys: readonly string[] = word[1] === "" ? TOP_KEYS : RESOURCE_KEYS;
+function complete(context: CompletionContext, schema: JsonSchema | undefined) {
+  const found = schema && suggestionsAt(schema, context.state.doc.toString(), context.pos);
+  if (!found || (found.from === context.pos && !context.explicit)) return null;
   return {
-    from: context.pos - (word[2]?.length ?? 0),
-    options: keys.map((key) => ({ label: key, type: "property", apply: `${key}: ` })),
+    from: found.from,
+    options: found.options.map(({ label, info, isKey }) => ({
+      label,
+      type: isKey ? "property" : "constant",
+      apply: isKey ? `${label}: ` : label,
+      ...(info ? { info } : {}),
+    })),
   };
 }
 
-function diagnosticOf(state: EditorState, message: string): Diagnostic {
-  const named = lineOf(message);
-  const line = state.doc.line(Math.min(named ?? lineOfKey(state, placeOf(message)), state.doc.lines));
-  return { from: line.from, to: line.to, severity: "error", message };
-}
-
-function lineOfKey(state: EditorState, place: string | null): number {
-  const key = place?.split(".").at(-1);
-  if (!key) return 1;
-  for (let number = 1; number <= state.doc.lines; number += 1) {
-    if (new RegExp(`^\\s*(?:- )?${key}\\s*:`).test(state.doc.line(number).text)) return number;
-  }
-  return 1;
+function diagnosticOf(state: EditorState, { line, column, message, next_step }: FileProblem): Diagnostic {
+  const at = state.doc.line(Math.max(1, Math.min(line, state.doc.lines)));
+  const from = Math.min(at.from + Math.max(0, column - 1), at.to);
+  return { from, to: at.to, severity: "error", message: next_step ? `${message}\n${next_step}` : message };
 }

@@ -1,12 +1,13 @@
-/** Launch a job from a form and its file side by side, or bare instances of one offer. */
+/** Launch a job or a service from a form and its file side by side, or bare instances of one offer. */
 import { useTranslation } from "react-i18next";
 import { LaunchInstances } from "@/pages/launch/LaunchInstances";
 import { LaunchJob } from "@/pages/launch/LaunchJob";
+import { LaunchService } from "@/pages/launch/LaunchService";
 import { Page } from "@/parts/layout";
 import { Tabs } from "@/parts/Tabs";
 import { useAddress } from "@/parts/useAddress";
 
-type What = "job" | "instances";
+type What = "job" | "service" | "instances";
 
 export function Launch() {
   const { t } = useTranslation();
@@ -17,12 +18,15 @@ export function Launch() {
         label={t("launch.what")}
         tabs={[
           { id: "job", label: t("launch.job") },
+          { id: "service", label: t("launch.service") },
           { id: "instances", label: t("launch.instances") },
         ]}
         chosen={what}
         choose={choose}
       >
-        {what === "job" ? <LaunchJob /> : <LaunchInstances />}
+        {what === "job" ? <LaunchJob /> : null}
+        {what === "service" ? <LaunchService /> : null}
+        {what === "instances" ? <LaunchInstances /> : null}
       </Tabs>
     </Page>
   );

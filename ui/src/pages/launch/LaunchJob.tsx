@@ -1,78 +1,61 @@
-import { keepPreviousData, useMutation, useQuery } from "@tanstack/react-query";
-import { Rocket } from "lucide-react";
-import { useDeferredValue, useEffect, useState } from "react";
+import { FlaskConical } from "lucide-react";
+import { lazy, Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useNavigate } from "react-router";
 import { actions } from "@/api/actions";
-import { useReadOnly } from "@/api/session";
-import { Editor } from "@/pages/launch/Editor";
-import { FIRST_FILE, valueAt } from "@/pages/launch/file";
+import type { JobPlan } from "@/api/schema";
+import { FIRST_JOB, hoursOf, valueAt } from "@/pages/launch/file";
+import { LaunchFile } from "@/pages/launch/LaunchFile";
 import { PlanNote } from "@/pages/launch/PlanNote";
-import { Wizard } from "@/pages/launch/Wizard";
 import { Button } from "@/parts/Button";
-import { Card } from "@/parts/layout";
-import { ProblemNote, wordsOf } from "@/parts/Problem";
+import { Bones } from "@/parts/layout";
 import { paths } from "@/paths";
 
-const DRAFT = "kyc.draft"; // what one wrote is still there after a reload
-const PAUSE_MS = 400;
+const JobWhatIf = lazy(async () => ({ default: (await import("@/pages/simulate/JobWhatIf")).JobWhatIf }));
 
 export function LaunchJob() {
   const { t } = useTranslation();
-  const navigate = useNavigate();
-  const readOnly = useReadOnly();
-  const [text, setText] = useState(() => sessionStorage.getItem(DRAFT) ?? FIRST_FILE);
-  useEffect(() => sessionStorage.setItem(DRAFT, text), [text]);
-  const settled = useSettled(useDeferredValue(text));
-  const plan = useQuery({
-    queryKey: ["plan", settled],
-    queryFn: () => actions.submitJob({ file: settled, dry_run: true }),
-    placeholderData: keepPreviousData,
-    retry: false,
-  });
-  const submitting = useMutation({
-    mutationFn: () => actions.submitJob({ file: text, dry_run: false }),
-    onSuccess: (made) => {
-      sessionStorage.removeItem(DRAFT);
-      navigate(paths.job(made.name));
-    },
-  });
-  const why = readOnly ?? (plan.error ? t("launch.fix") : undefined);
   return (
-    <>
-      <div className="columns">
-        <Card title={t("launch.form")}>
-          <Wizard text={text} change={setText} />
-        </Card>
-        <Card title={t("launch.file")} flush aside={<span className="mono quiet">job.yaml</span>}>
-          <Editor text={text} change={setText} objection={plan.error ? wordsOf(plan.error).detail : null} />
-        </Card>
-      </div>
-      {plan.error ? <ProblemNote error={plan.error} /> : null}
-      {valueAt(text, ["workdir"]) ? <p className="note tone-warn">{t("launch.workdir")}</p> : null}
-      {plan.data ? <PlanNote plan={plan.data} old={plan.isPlaceholderData || plan.isError} /> : null}
-      {submitting.error ? <ProblemNote error={submitting.error} /> : null}
-      <div className="row end">
-        <Button
-          kind="primary"
-          icon={<Rocket size={15} aria-hidden />}
-          busy={submitting.isPending}
-          why={why}
-          onClick={() => submitting.mutate()}
-        >
-          {t("launch.submit")}
-        </Button>
-      </div>
-    </>
+    <LaunchFile
+      kind="job"
+      first={FIRST_JOB}
+      fileName="job.yaml"
+      verb={t("launch.submit")}
+      ask={(file, dry_run) => actions.submitJob({ file, dry_run })}
+      pathOf={(made: JobPlan) => paths.job(made.name)}
+      show={(plan, old, text) => (
+        <>
+          <PlanNote plan={plan} old={old} />
+          <WhatIf plan={plan} text={text} />
+        </>
+      )}
+    />
   );
 }
 
-/** The text once nobody has typed for a moment. */
-function useSettled(text: string): string {
-  const [settled, settle] = useState(text);
-  useEffect(() => {
-    const timer = setTimeout(() => settle(text), PAUSE_MS);
-    return () => clearTimeout(timer);
-  }, [text]);
-  return settled;
+/** What the job would cost by each policy, on a recording, at the prices of its best offer. */
+function WhatIf({ plan, text }: { readonly plan: JobPlan; readonly text: string }) {
+  const { t } = useTranslation();
+  const [open, setOpen] = useState(false);
+  const best = plan.offers.find((offer) => offer.spot) ?? plan.offers[0];
+  const deadline = hoursOf(valueAt(text, ["deadline"]));
+  const preset = {
+    ...(deadline ? { deadline: String(deadline), work: String(Math.round(deadline * 7) / 10) } : {}),
+    ...(best ? { spot: String(best.price_usd_per_hour) } : {}),
+    ...(best?.on_demand_usd_per_hour ? { onDemand: String(best.on_demand_usd_per_hour) } : {}),
+  };
+  return (
+    <section className="plan" aria-label={t("launch.whatIf")}>
+      <div className="row">
+        <Button aria-expanded={open} icon={<FlaskConical size={15} aria-hidden />} onClick={() => setOpen(!open)}>
+          {t("launch.whatIf")}
+        </Button>
+        <span className="hint">{t("launch.whatIfNote")}</span>
+      </div>
+      {open ? (
+        <Suspense fallback={<Bones lines={6} />}>
+          <JobWhatIf key={JSON.stringify(preset)} preset={preset} />
+        </Suspense>
+      ) : null}
+    </section>
+  );
 }

@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
+import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { queries } from "@/api/queries";
 import type { OfferOrder } from "@/api/schema";
@@ -35,9 +36,11 @@ const ORDERS: readonly OfferOrder[] = ["price", "value", "risk"];
 export function OfferFilters({
   wish,
   change,
+  children,
 }: {
   readonly wish: OfferWish;
   readonly change: (wish: OfferWish) => void;
+  readonly children?: ReactNode;
 }) {
   const { t } = useTranslation();
   const { data } = useQuery(queries.catalog());
@@ -105,6 +108,7 @@ export function OfferFilters({
           ))}
         </select>
       </label>
+      {children}
     </fieldset>
   );
 }

@@ -1,6 +1,6 @@
 /** What the file means, before anything is bought: the cost, what was not understood, and the offers in order. */
 import { useTranslation } from "react-i18next";
-import type { JobPlan } from "@/api/schema";
+import type { JobPlan, OfferRow } from "@/api/schema";
 import { useFormat } from "@/format/useFormat";
 import { useOfferColumns } from "@/pages/launch/offerColumns";
 import { Empty, Stat } from "@/parts/layout";
@@ -9,7 +9,6 @@ import { DataTable } from "@/table/DataTable";
 export function PlanNote({ plan, old }: { readonly plan: JobPlan; readonly old: boolean }) {
   const { t } = useTranslation();
   const { price, percent } = useFormat();
-  const columns = useOfferColumns();
   const best = plan.offers[0];
   return (
     <section className="plan" aria-label={t("launch.plan")} data-old={old}>
@@ -35,18 +34,34 @@ export function PlanNote({ plan, old }: { readonly plan: JobPlan; readonly old: 
           note={best ? `${best.cloud} · ${best.zone}` : " "}
         />
       </dl>
-      {plan.warnings.map((warning) => (
+      <PlanOffers warnings={plan.warnings} offers={plan.offers} />
+    </section>
+  );
+}
+
+interface PlanOffersProps {
+  readonly warnings: readonly string[];
+  readonly offers: readonly OfferRow[];
+}
+
+/** What was not understood, and the offers in the order in which they are taken. */
+export function PlanOffers({ warnings, offers }: PlanOffersProps) {
+  const { t } = useTranslation();
+  const columns = useOfferColumns();
+  return (
+    <>
+      {warnings.map((warning) => (
         <p key={warning} className="note tone-warn">
           {warning}
         </p>
       ))}
       <DataTable
         label={t("launch.offers")}
-        rows={plan.offers}
+        rows={offers}
         columns={columns}
         keyOf={(offer) => offer.id}
         empty={<Empty title={t("launch.noOffer")}>{t("launch.noOfferText")}</Empty>}
       />
-    </section>
+    </>
   );
 }

@@ -8,6 +8,15 @@ interface WizardProps {
   readonly change: (text: string) => void;
 }
 
+const SERVING = [
+  { key: "image", place: ["image"], example: "python:3.12-slim" },
+  { key: "port", place: ["service", "port"], example: "8080" },
+  { key: "probe", place: ["service", "readiness_probe"], example: "/health" },
+  { key: "least", place: ["service", "replica_policy", "min_replicas"], example: "1" },
+  { key: "most", place: ["service", "replica_policy", "max_replicas"], example: "4" },
+  { key: "rate", place: ["service", "replica_policy", "target_qps_per_replica"], example: "5" },
+] as const;
+
 const MACHINE = [
   { key: "cpus", place: ["resources", "cpus"], example: "4+" },
   { key: "memory", place: ["resources", "memory"], example: "16+" },
@@ -20,7 +29,7 @@ const LIMITS = [
   { key: "budget", place: ["budget"], example: "12 USD" },
 ] as const;
 
-export function Wizard({ text, change }: WizardProps) {
+export function Wizard({ text, change, kind }: WizardProps & { readonly kind: "job" | "service" }) {
   const { t } = useTranslation();
   const spot = valueAt(text, ["resources", "use_spot"]) !== "false";
   const field = (place: Place, label: string, example: string) => (
@@ -60,9 +69,11 @@ export function Wizard({ text, change }: WizardProps) {
         </label>
       </fieldset>
       <fieldset>
-        <legend>{t("launch.limits")}</legend>
+        <legend>{t(kind === "job" ? "launch.limits" : "launch.serving")}</legend>
         <div className="pair">
-          {LIMITS.map(({ key, place, example }) => field(place, t(`launch.field.${key}`), example))}
+          {kind === "job"
+            ? LIMITS.map(({ key, place, example }) => field(place, t(`launch.field.${key}`), example))
+            : SERVING.map(({ key, place, example }) => field(place, t(`launch.field.${key}`), example))}
         </div>
       </fieldset>
     </div>

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import { FIRST_FILE, lineOf, placeOf, valueAt, withValue } from "@/pages/launch/file";
+import { FIRST_JOB, FIRST_SERVICE, hoursOf, valueAt, withValue } from "@/pages/launch/file";
 
 test("the form reads what the file says", () => {
-  expect(valueAt(FIRST_FILE, ["name"])).toBe("hello");
-  expect(valueAt(FIRST_FILE, ["resources", "cpus"])).toBe("1+");
-  expect(valueAt(FIRST_FILE, ["deadline"])).toBe("");
+  expect(valueAt(FIRST_JOB, ["name"])).toBe("hello");
+  expect(valueAt(FIRST_JOB, ["resources", "cpus"])).toBe("1+");
+  expect(valueAt(FIRST_JOB, ["deadline"])).toBe("");
   expect(valueAt("name: [", ["name"])).toBe("");
 });
 
@@ -22,8 +22,13 @@ test("what is emptied is taken out, and a broken file is left alone", () => {
   expect(withValue("name: [", ["name"], "b")).toBe("name: [");
 });
 
-test("where an error is", () => {
-  expect(lineOf("line 3, column 7: mapping values are not allowed here")).toBe(3);
-  expect(lineOf("resources.cpus: 'many' is not an amount")).toBeNull();
-  expect(placeOf("resources.cpus: 'many' is not an amount")).toBe("resources.cpus");
+test("a deep place is read, written, and taken out", () => {
+  const place = ["service", "replica_policy", "min_replicas"] as const;
+  expect(valueAt(FIRST_SERVICE, place)).toBe("1");
+  expect(valueAt(withValue(FIRST_SERVICE, place, "3"), place)).toBe("3");
+  expect(withValue("name: web\n", ["service", "port"], "80")).toBe("name: web\nservice:\n  port: 80\n");
+});
+
+test("a time is told in hours", () => {
+  expect(["6h", "1d 2h", "90m", "", "soon", "6h soon"].map(hoursOf)).toEqual([6, 26, 1.5, null, null, null]);
 });

@@ -60,6 +60,7 @@ export function useOfferColumns(): ReadonlyArray<Column<OfferRow>> {
         label: t("offer.gpu"),
         value: (row) => (row.gpu ? `${row.gpu} × ${row.gpu_count}` : null),
         width: "minmax(4rem, .6fr)",
+        align: "end",
         priority: 3,
       },
       {

@@ -4,8 +4,11 @@ import { Rocket } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { queries } from "@/api/queries";
+import { bytes } from "@/format/bytes";
 import { useFormat } from "@/format/useFormat";
+import { isRoutine } from "@/live/routine";
 import { useTimeline } from "@/live/timeline";
+import { Alerts } from "@/pages/overview/Alerts";
 import { Interruptions } from "@/pages/overview/Interruptions";
 import { Money } from "@/pages/overview/Money";
 import { Regions } from "@/pages/overview/Regions";
@@ -14,10 +17,10 @@ import { EventList } from "@/parts/EventList";
 import { Card, Page, Stat } from "@/parts/layout";
 import { ProblemNote } from "@/parts/Problem";
 import { paths } from "@/paths";
-import { INSTANCE_GROUP, isJobOver } from "@/tone/life";
+import { INSTANCE_GROUP, isJobOver, isServiceOver } from "@/tone/life";
 
-const ROUTINE = new Set(["deployment.log", "job.progress", "snapshot.committed"]);
 const LATEST = 12;
+const SERVICES_MS = 5_000;
 
 export function Overview() {
   const { t } = useTranslation();
@@ -25,13 +28,20 @@ export function Overview() {
   const cost = useQuery(queries.cost("workload"));
   const jobs = useQuery(queries.workloads());
   const instances = useQuery(queries.instances());
+  const overview = useQuery(queries.overview());
+  const services = useQuery({ ...queries.services(), refetchInterval: SERVICES_MS });
   const timeline = useTimeline();
   const total = cost.data?.total;
   const known = jobs.data?.filter((row) => row.kind === "job");
   const running = known?.filter((row) => !isJobOver(row.state));
   const living = instances.data?.filter((row) => INSTANCE_GROUP[row.state] !== "ended");
   const interrupted = living?.filter((row) => INSTANCE_GROUP[row.state] === "interrupted").length ?? 0;
-  const latest = timeline?.rows.filter((event) => !ROUTINE.has(event.kind)).slice(-LATEST);
+  const serving = services.data?.filter((row) => !isServiceOver(row.state)).length;
+  const unsafe = overview.data?.unsafe;
+  const dirty = unsafe?.map((row) => row.dirty_bytes).filter((size) => size !== null);
+  const latest = timeline?.rows
+    .filter((event) => event.kind !== "deployment.log" && !isRoutine(event.kind))
+    .slice(-LATEST);
   return (
     <Page
       title={t("nav.overview")}
@@ -43,7 +53,7 @@ export function Overview() {
       }
     >
       {cost.error ? <ProblemNote error={cost.error} /> : null}
-      <dl className="stats">
+      <dl className="stats stats-six">
         <Stat
           label={t("overview.spent")}
           value={total ? usd(total.spent_usd) : "–"}
@@ -67,6 +77,16 @@ export function Overview() {
           note={t("overview.ofJobs", { count: known?.length ?? 0 })}
         />
         <Stat
+          label={t("nav.services")}
+          value={serving ?? "–"}
+          note={t("overview.ofServices", { count: services.data?.length ?? 0 })}
+        />
+        <Stat
+          label={t("jobs.unsafe")}
+          value={dirty === undefined ? "–" : bytes(dirty.reduce((sum, size) => sum + size, 0))}
+          note={t("overview.unsafeJobs", { count: unsafe?.filter((row) => row.dirty_bytes !== 0).length ?? 0 })}
+        />
+        <Stat
           label={t("nav.instances")}
           value={living?.length ?? "–"}
           note={interrupted > 0 ? t("overview.interrupted", { count: interrupted }) : t("overview.allHealthy")}
@@ -78,11 +98,12 @@ export function Overview() {
       </div>
       <Running jobs={running} />
       <div className="columns">
-        <Interruptions timeline={timeline} />
-        <Card title={t("overview.latest")} flush aside={<Link to={paths.events()}>{t("overview.all")}</Link>}>
-          <EventList events={latest} />
-        </Card>
+        <Interruptions recoveries={overview.data?.recoveries} />
+        <Alerts />
       </div>
+      <Card title={t("overview.latest")} flush aside={<Link to={paths.events()}>{t("overview.all")}</Link>}>
+        <EventList events={latest} />
+      </Card>
     </Page>
   );
 }

@@ -43,6 +43,7 @@ function Shown({ service }: { readonly service: ServiceDetail }) {
   const over = isServiceOver(row.state);
   return (
     <Page
+      name={row.name}
       title={
         <span className="row">
           {row.name} <ServiceBadge state={row.state} />

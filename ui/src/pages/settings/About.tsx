@@ -19,7 +19,7 @@ export function About() {
   const catalog = useQuery(queries.catalog());
   const refreshing = useMutation({ mutationFn: () => actions.refreshCatalog({}) });
   return (
-    <div className="columns">
+    <div className="columns columns-loose">
       <Card title={t("settings.master")}>
         {health.data ? (
           <Facts
@@ -38,8 +38,8 @@ export function About() {
         ) : (
           <Bones />
         )}
-        <p className="hint">{withCode(t("settings.doctor"))}</p>
       </Card>
+      <Doctor />
       <Card
         title={t("settings.prices")}
         aside={
@@ -69,5 +69,43 @@ export function About() {
         />
       </Card>
     </div>
+  );
+}
+
+/** What works on the master's machine, and what to do about the rest. */
+function Doctor() {
+  const { t } = useTranslation();
+  const { data, error, refetch, isFetching } = useQuery(queries.doctor());
+  return (
+    <Card
+      title={t("settings.doctor")}
+      aside={
+        <Button
+          size="small"
+          icon={<RefreshCw size={13} aria-hidden />}
+          busy={isFetching}
+          onClick={() => void refetch()}
+        >
+          {t("settings.check")}
+        </Button>
+      }
+    >
+      {error ? <ProblemNote error={error} /> : null}
+      {data ? null : <Bones lines={6} />}
+      <ul className="alerts small" aria-label={t("settings.doctor")}>
+        {data?.checks.map((row) => (
+          <li key={row.name}>
+            <div className="row between">
+              <strong>{row.name}</strong>
+              <Badge tone={row.ok ? "good" : row.needed ? "bad" : "quiet"}>
+                {t(row.ok ? "settings.works" : row.needed ? "settings.broken" : "settings.notNeeded")}
+              </Badge>
+            </div>
+            <span className="quiet">{row.found}</span>
+            {row.ok ? null : <p>{withCode(row.advice)}</p>}
+          </li>
+        ))}
+      </ul>
+    </Card>
   );
 }

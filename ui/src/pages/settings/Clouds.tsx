@@ -1,6 +1,6 @@
 /** The clouds, whether each works, and the accounts there. Secrets go in and never come out. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { actions } from "@/api/actions";
 import { queries } from "@/api/queries";
@@ -17,6 +17,7 @@ export function Clouds() {
   const { t } = useTranslation();
   const { data, error } = useQuery(queries.clouds());
   const forms = useQuery(queries.forms());
+  const [replaced, replace] = useState<AccountRow | null>(null);
   if (error) return <ProblemNote error={error} />;
   if (!data) return <Bones lines={5} />;
   return (
@@ -31,18 +32,28 @@ export function Clouds() {
         >
           <p className="hint">{cloud.message}</p>
           {cloud.accounts.map((account) => (
-            <Account key={account.name} account={account} />
+            <Account key={account.name} account={account} replace={replace} />
           ))}
         </Card>
       ))}
       {forms.data?.map((form) => (
-        <AddAccount key={form.cloud} form={form} />
+        <AddAccount
+          key={`${form.cloud} ${replaced?.cloud === form.cloud ? replaced.name : ""}`}
+          form={form}
+          replaced={replaced?.cloud === form.cloud ? replaced.name : null}
+        />
       ))}
     </div>
   );
 }
 
-function Account({ account }: { readonly account: AccountRow }) {
+interface AccountProps {
+  readonly account: AccountRow;
+  /** Open the form that gives the account other credentials. */
+  readonly replace: (account: AccountRow) => void;
+}
+
+function Account({ account, replace }: AccountProps) {
   const { t } = useTranslation();
   const client = useQueryClient();
   const readOnly = useReadOnly();
@@ -64,6 +75,9 @@ function Account({ account }: { readonly account: AccountRow }) {
           <Button size="small" busy={checking.isPending} why={readOnly} onClick={() => checking.mutate()}>
             {t("settings.check")}
           </Button>
+          <Button size="small" why={readOnly} onClick={() => replace(account)}>
+            {t("settings.replace")}
+          </Button>
           <Confirm
             button={{ size: "small", children: t("settings.remove") }}
             title={t("settings.removeTitle", { name: account.name })}
@@ -80,11 +94,17 @@ function Account({ account }: { readonly account: AccountRow }) {
   );
 }
 
-function AddAccount({ form }: { readonly form: CloudForm }) {
+interface AddAccountProps {
+  readonly form: CloudForm;
+  /** The account that gets other credentials; null: a new one. */
+  readonly replaced: string | null;
+}
+
+function AddAccount({ form, replaced }: AddAccountProps) {
   const { t } = useTranslation();
   const client = useQueryClient();
   const readOnly = useReadOnly();
-  const [name, setName] = useState("default");
+  const [name, setName] = useState(replaced ?? "default");
   const [values, setValues] = useState<Record<string, string>>({});
   const adding = useMutation({
     mutationFn: () => {
@@ -96,6 +116,10 @@ function AddAccount({ form }: { readonly form: CloudForm }) {
       return client.invalidateQueries({ queryKey: ["clouds"] });
     },
   });
+  const place = useRef<HTMLFormElement>(null);
+  useEffect(() => {
+    if (replaced !== null) place.current?.querySelector<HTMLElement>("label:nth-of-type(2) .input, .textarea")?.focus();
+  }, [replaced]);
   const missing = form.fields.find((field) => field.required && !(values[field.name] ?? field.default));
   const why = readOnly ?? (missing ? t("settings.missing", { field: missing.title }) : undefined);
   const set = (field: string, value: string) => setValues({ ...values, [field]: value });
@@ -104,8 +128,14 @@ function AddAccount({ form }: { readonly form: CloudForm }) {
     if (!why) adding.mutate();
   };
   return (
-    <Card title={t("settings.addAccount", { cloud: form.title })}>
-      <form className="wizard" onSubmit={submit}>
+    <Card
+      title={
+        replaced === null
+          ? t("settings.addAccount", { cloud: form.title })
+          : t("settings.replaceAccount", { name: replaced, cloud: form.title })
+      }
+    >
+      <form className="wizard" onSubmit={submit} ref={place}>
         <label className="field">
           <span>{t("settings.accountName")}</span>
           <input className="input" value={name} onChange={(event) => setName(event.target.value)} />

@@ -35,8 +35,12 @@ function Users() {
       return again();
     },
   });
+  const changing = useMutation({
+    mutationFn: ({ name, role }: { name: string; role: Role }) => actions.changeUser(name, { role }),
+    onSuccess: again,
+  });
   const why = given.name && given.password ? undefined : t("signIn.incomplete");
-  const failed = adding.error ?? error;
+  const failed = adding.error ?? changing.error ?? error;
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (!why) adding.mutate();
@@ -69,23 +73,62 @@ function Users() {
       {failed ? <ProblemNote error={failed} /> : null}
       <ul className="alerts" aria-label={t("settings.users")}>
         {data?.map((user) => (
-          <li key={user.name} className="row between">
+          <li key={user.name} className="row between wrap">
             <span>
-              <strong>{user.name}</strong> <span className="quiet">{t(`role.${user.role as Role}`)}</span>{" "}
-              <Age at={user.created_at} />
+              <strong>{user.name}</strong>{" "}
+              <span className="quiet small">
+                <Age at={user.created_at} />
+              </span>
             </span>
-            <Confirm
-              button={{ size: "small", kind: "ghost", children: t("settings.remove") }}
-              title={t("settings.removeTitle", { name: user.name })}
-              verb={t("settings.remove")}
-              act={() => actions.removeUser(user.name).then(again)}
-            >
-              <p>{t("settings.removeUserText")}</p>
-            </Confirm>
+            <span className="row wrap">
+              <RoleSelect
+                role={user.role as Role}
+                of={user.name}
+                choose={(role) => changing.mutate({ name: user.name, role })}
+              />
+              <NewPassword name={user.name} />
+              <Confirm
+                button={{ size: "small", kind: "ghost", children: t("settings.remove") }}
+                title={t("settings.removeTitle", { name: user.name })}
+                verb={t("settings.remove")}
+                act={() => actions.removeUser(user.name).then(again)}
+              >
+                <p>{t("settings.removeUserText")}</p>
+              </Confirm>
+            </span>
           </li>
         ))}
       </ul>
     </Card>
+  );
+}
+
+/** An administrator gives a user another password: the user's sessions end. */
+function NewPassword({ name }: { readonly name: string }) {
+  const { t } = useTranslation();
+  const [password, setPassword] = useState("");
+  return (
+    <Confirm
+      button={{ size: "small", kind: "ghost", children: t("settings.newPassword") }}
+      title={t("settings.newPasswordTitle", { name })}
+      verb={t("settings.newPassword")}
+      tone="primary"
+      why={password ? undefined : t("signIn.incomplete")}
+      act={() => actions.changeUser(name, { password })}
+      onDone={() => setPassword("")}
+    >
+      <p>{t("settings.newPasswordText")}</p>
+      <label className="field">
+        <span>{t("signIn.newPassword")}</span>
+        <input
+          className="input"
+          type="password"
+          autoComplete="new-password"
+          value={password}
+          onChange={(event) => setPassword(event.target.value)}
+        />
+      </label>
+    </Confirm>
   );
 }
 
@@ -145,12 +188,19 @@ function Tokens() {
   );
 }
 
-function RoleSelect({ role, choose }: { readonly role: Role; readonly choose: (role: Role) => void }) {
+interface RoleSelectProps {
+  readonly role: Role;
+  readonly choose: (role: Role) => void;
+  /** Whose role it is; none: of what is added. */
+  readonly of?: string;
+}
+
+function RoleSelect({ role, choose, of }: RoleSelectProps) {
   const { t } = useTranslation();
   return (
     <select
-      className="select"
-      aria-label={t("settings.role")}
+      className={of === undefined ? "select" : "select select-small"}
+      aria-label={of === undefined ? t("settings.role") : t("settings.roleOf", { name: of })}
       value={role}
       onChange={(event) => choose(event.target.value as Role)}
     >

@@ -4,17 +4,19 @@ import { About } from "@/pages/settings/About";
 import { Budgets } from "@/pages/settings/Budgets";
 import { Clouds } from "@/pages/settings/Clouds";
 import { People } from "@/pages/settings/People";
+import { Stream } from "@/pages/settings/Stream";
 import { Page } from "@/parts/layout";
 import { Tabs } from "@/parts/Tabs";
 import { useAddress } from "@/parts/useAddress";
 
-type TabId = "clouds" | "budgets" | "people" | "about";
+type TabId = "clouds" | "stream" | "budgets" | "people" | "about";
+const TABS: readonly TabId[] = ["clouds", "stream", "budgets", "people", "about"];
 
 export function Settings() {
   const { t } = useTranslation();
   const admin = useMe()?.role === "admin";
   const [tab, choose] = useAddress<TabId>("tab", "clouds");
-  const tabs: readonly TabId[] = admin ? ["clouds", "budgets", "people", "about"] : ["clouds", "budgets", "about"];
+  const tabs = TABS.filter((id) => admin || id !== "people");
   return (
     <Page title={t("nav.settings")}>
       <Tabs
@@ -24,6 +26,7 @@ export function Settings() {
         choose={choose}
       >
         {tab === "clouds" ? <Clouds /> : null}
+        {tab === "stream" ? <Stream /> : null}
         {tab === "budgets" ? <Budgets /> : null}
         {tab === "people" && admin ? <People /> : null}
         {tab === "about" ? <About /> : null}

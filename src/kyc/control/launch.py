@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from kyc.control.context import Context
 from kyc.control.gate import NEXT_STEP, refusal_of
@@ -26,7 +26,6 @@ from kyc.planning.offers import OfferQuery
 from kyc.ports.provisioner import LogLine, Planned
 
 MOST_AT_ONCE = 100
-_REGION_WIDE = 500  # offers to look through for one that no zone has for itself
 _PLANNED_USER_DATA = "#!/bin/sh\n"
 
 
@@ -129,7 +128,7 @@ class Launches:
             use_spot=purchase is Purchase.SPOT,
         )
         query = OfferQuery(any_of=(wanted,), purchase=purchase, clouds=frozenset(self.context.clouds), limit=1)
-        found = list((await self.context.search(query)).offers) or await self._in_zone(wish, query)
+        found = (await self.context.search(query)).offers
         if not found:
             kind = purchase.value.replace("_", "-")
             raise CapacityUnavailableError(
@@ -137,19 +136,6 @@ class Launches:
                 next_step="`kyc cloud list` shows the clouds, `kyc offers` what there is.",
             )
         return found[0]
-
-    async def _in_zone(self, wish: LaunchWish, query: OfferQuery) -> list[Offer]:
-        """Return offers of a whole region in the wished zone: where a price holds for all zones, any may be chosen."""
-        if not wish.zone:
-            return []
-        [wanted] = query.any_of
-        anywhere = replace(query, any_of=(replace(wanted, zone=None),), limit=_REGION_WIDE)
-        offers = (await self.context.search(anywhere)).offers
-        return [
-            replace(offer, zone=wish.zone)
-            for offer in offers
-            if not offer.zone and (wish.region or wish.zone.startswith(offer.region))
-        ]
 
     async def _named(self, offer_id: str) -> Offer | None:
         name = read_offer_id(offer_id)

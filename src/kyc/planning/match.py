@@ -54,15 +54,27 @@ def _has_gpu(offer: Offer, requirement: Requirement) -> bool:
     return requirement.gpu is None or (offer.gpu or "").casefold() == requirement.gpu.casefold()
 
 
-def _same_zone(offer: Offer, requirement: Requirement) -> bool:
-    return requirement.zone in {None, offer.zone}
+def _in_zone(offer: Offer, requirement: Requirement) -> bool:
+    """A price that holds for a whole region holds in each of its zones; a zone's name tells its region, if none is."""
+    zone = requirement.zone
+    if zone is None or offer.zone:
+        return zone in {None, offer.zone}
+    return requirement.region is not None or (offer.region != "" and zone.startswith(offer.region))
+
+
+def in_wished_zone(offer: Offer, any_of: Sequence[Requirement]) -> Offer:
+    """Return the offer; one of a whole region in the zone that is asked for by the first alternative it meets."""
+    if offer.zone:
+        return offer
+    met = next((wish for wish in any_of if fits_requirement(offer, wish)), None)
+    return offer if met is None or met.zone is None else replace(offer, zone=met.zone)
 
 
 # In the order in which an empty answer is explained: the place first, money last.
 CHECKS = (
     Check(name="cloud", wish=lambda r: r.cloud or "", holds=lambda o, r: r.cloud in {None, o.cloud}),
     Check(name="region", wish=lambda r: r.region or "", holds=lambda o, r: r.region in {None, o.region}),
-    Check(name="zone", wish=lambda r: r.zone or "", holds=_same_zone),
+    Check(name="zone", wish=lambda r: r.zone or "", holds=_in_zone),
     Check(
         name="type", wish=lambda r: r.instance_type or "", holds=lambda o, r: r.instance_type in {None, o.instance_type}
     ),

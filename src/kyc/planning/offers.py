@@ -7,13 +7,13 @@ against `search_offers`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import islice
 
 from kyc.domain.offer import Offer, Purchase
 from kyc.domain.workload import Requirement
-from kyc.planning.match import CHECKS, Check
+from kyc.planning.match import CHECKS, Check, in_wished_zone
 from kyc.planning.risk import RiskBook
 
 DEFAULT_LIMIT = 100
@@ -106,7 +106,14 @@ def search_offers(offers: Iterable[Offer], query: OfferQuery) -> SearchResult:
     if not fitting:
         return explain_empty(everything, query)
     found = _grouped(fitting, query) if query.group else [Found(offer=offer) for offer in fitting]
-    return SearchResult(found=tuple(found[: query.limit]), total=len(fitting), searched=len(everything))
+    return SearchResult(found=placed(found[: query.limit], query), total=len(fitting), searched=len(everything))
+
+
+def placed(found: Iterable[Found], query: OfferQuery) -> tuple[Found, ...]:
+    """Return what was found, offers of whole regions in the zones that are asked for."""
+    if all(wish.zone is None for wish in query.any_of):
+        return tuple(found)
+    return tuple(replace(one, offer=in_wished_zone(one.offer, query.any_of)) for one in found)
 
 
 def merge_results(results: Sequence[SearchResult], query: OfferQuery) -> SearchResult:

@@ -173,3 +173,16 @@ def test_prices_get_stale_by_source_and_kind() -> None:
     assert strict.is_stale(SURE, now=START + timedelta(minutes=2))
     assert not strict.is_stale(SURE, now=START - timedelta(days=1))  # a clock that jumped back makes nothing stale
     assert age_s(SURE, now=START - timedelta(days=1)) == 0
+
+
+def test_a_price_of_a_whole_region_holds_in_each_of_its_zones() -> None:
+    """As Google's and Azure's do, and AWS's on demand."""
+    wide = replace(SMALL, region="west", zone="")
+    for wish in (Requirement(zone="west-b"), Requirement(region="west", zone="west-b")):
+        [found] = search_offers([wide], OfferQuery(any_of=(wish,))).offers
+        assert found == replace(wide, zone="west-b")
+    assert search_offers([wide], OfferQuery(any_of=(Requirement(zone="east-b"),))).offers == []
+    numbered = Requirement(region="west", zone="2")  # Azure's zones are numbers
+    assert search_offers([wide], OfferQuery(any_of=(numbered,))).offers == [replace(wide, zone="2")]
+    assert search_offers([wide], OfferQuery(any_of=(Requirement(zone="2"),))).offers == []
+    assert search_offers([wide], OfferQuery(any_of=(Requirement(region="west"), numbered))).offers == [wide]

@@ -112,7 +112,7 @@ class Book:
 VECTORS: Mapping[str, Callable[[Book, Requirement], Masks]] = {
     "cloud": lambda b, r: Masks(places=b.clouds == (r.cloud or "")),
     "region": lambda b, r: Masks(places=b.regions == (r.region or "")),
-    "zone": lambda b, r: Masks(places=b.zones == (r.zone or "")),
+    "zone": lambda b, r: Masks(places=_in_zone(b, r)),
     "type": lambda b, r: Masks(machines=b.types == (r.instance_type or "")),
     "arch": lambda b, r: Masks(machines=b.archs == (r.arch or "")),
     "cpus": lambda b, r: Masks(machines=_within(b.vcpus, r.vcpus)),
@@ -123,6 +123,14 @@ VECTORS: Mapping[str, Callable[[Book, Requirement], Masks]] = {
     "spot": lambda b, _: Masks(rows=~b.arrays["spot"]),
     "max price": lambda b, r: Masks(cheapest=b.dearest(r.max_price_usd_per_hour)),
 }
+
+
+def _in_zone(book: Book, requirement: Requirement) -> Mask:
+    zone = requirement.zone or ""
+    told = requirement.region is not None
+    of_region = told | ((book.regions != "") & np.char.startswith(np.array(zone), book.regions))
+    found: Mask = (book.zones == zone) | ((book.zones == "") & of_region)
+    return found
 
 
 def _within(values: Floats, bound: Bound) -> Mask:

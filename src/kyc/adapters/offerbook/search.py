@@ -22,6 +22,7 @@ from kyc.planning.offers import (
     Removal,
     SearchResult,
     checks_of,
+    placed,
 )
 from kyc.planning.risk import UNKNOWN_PER_HOUR
 
@@ -34,7 +35,7 @@ def search_book(book: Book, query: OfferQuery) -> SearchResult:
     rows = chosen.matching()
     if not rows.size:
         return chosen.explained()
-    return SearchResult(found=tuple(chosen.best(rows)), total=int(rows.size), searched=book.rows)
+    return SearchResult(found=placed(chosen.best(rows), query), total=int(rows.size), searched=book.rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ FILE = """
 name: web
 workdir: .
 service:
+  port: {port}
   readiness_probe: /
   replica: {{cpus: 0.2, memory: 0.1}}
   drain: 3s
@@ -94,12 +95,12 @@ def ask(url: str) -> tuple[int, str]:
         connection.close()
 
 
-def written(folder: Path, *, replicas: int, more: str) -> Path:
+def written(folder: Path, *, replicas: int, more: str, port: str = "null") -> Path:
     """Write the workdir with its file; return the file."""
     folder.mkdir(exist_ok=True)
     (folder / "app.py").write_text(APP)
     file = folder / "service.yaml"
-    file.write_text(FILE.format(replicas=replicas, more=more))
+    file.write_text(FILE.format(replicas=replicas, more=more, port=port))
     return file
 
 
@@ -168,7 +169,7 @@ def test_containers_on_a_real_master(tmp_path: Path) -> None:
     need("docker")
     need("envoy")
     folder = tmp_path / "web"
-    file = written(folder, replicas=2, more="image: ./python.tar\nrun: exec python3 -S -E app.py")
+    file = written(folder, replicas=2, port="8080", more="image: ./python.tar\nrun: exec python3 -S -E app.py")
     python_image(folder / "python.tar")
     with engine() as url, living(tmp_path / "home", env={"DOCKER_HOST": url}) as kyc:
         kyc.run("serve", str(file), timeout_s=240)

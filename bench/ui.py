@@ -75,12 +75,14 @@ class Scrolled:
 
 def main() -> None:
     """Measure, and print the result."""
-    with stage() as (_, home), chromium() as browser:
-        visits = [first_visit(browser, home) for _ in range(VISITS)]
+    with stage() as (_, home):
+        with chromium() as browser:
+            visits = [first_visit(browser, home) for _ in range(VISITS)]
         kyc(home, "down")
         asyncio.run(fill(home))
         kyc(home, "up", "--detach", "--port", "0")
-        events, instances = scroll_events(browser, home), scroll_instances(browser, home)
+        with chromium() as browser:
+            events, instances = scroll_events(browser, home), scroll_instances(browser, home)
         result = {
             "first_load_kb_gzip": round(visits[0].files / 1000, 1),
             "first_load_api_kb": round(visits[0].answers / 1000, 1),
@@ -180,7 +182,7 @@ def scroll_events(browser: Browser, home: Path) -> Scrolled:
     page.goto(f"{url_of(home)}/events?kind=all")
     page.get_by_role("feed").get_by_role("article").first.wait_for()
     page.evaluate("window.going = setInterval(() => scrollTo(0, document.documentElement.scrollHeight), 50)")
-    page.wait_for_function("!document.querySelector('.count').innerText.endsWith('+')")
+    page.wait_for_function("() => !document.querySelector('.count').innerText.endsWith('+')")
     page.evaluate("clearInterval(window.going)")
     told = page.locator(".count").inner_text()
     if int("".join(filter(str.isdigit, told))) < EVENTS:

@@ -11,7 +11,7 @@ from kyc.control.context import Context
 from kyc.control.purchase import Wanted, purchase, ranked
 from kyc.control.servicestep import ServiceStep
 from kyc.control.thresholds import plan_by_threshold
-from kyc.control.traffic import Traffic, TrafficHistory
+from kyc.control.traffic import Course, Traffic, TrafficHistory
 from kyc.domain.event import EventKind
 from kyc.domain.ids import WorkloadName
 from kyc.domain.instance import Instance, InstanceState
@@ -81,12 +81,12 @@ class Scaling:
             seen = step.current()
             seen = replace(seen, service=replace(seen.service, spec=replace(seen.service.spec, scaling=rule)))
             decision, actions, reason = plan_by_threshold(seen, cpu, sizing.each, now=step.now)
-            self._note(step, decision, reason)
+            self._note(step, decision, reason, history)
             for action in actions:
                 _apply(step, action)
         else:
             decision = plan_scale(rule, self._view(step, history, sizing), sizing.pace, now=step.now)
-            self._note(step, decision, decision.reason)
+            self._note(step, decision, decision.reason, history)
         await self._pack(step, _fleet(step, decision, sizing.each), sizing)
 
     async def _sizing(self, step: ServiceStep) -> Sizing:
@@ -97,21 +97,23 @@ class Scaling:
             each=per_instance(step.service.spec, held, best),
         )
 
-    def _note(self, step: ServiceStep, decision: ScaleDecision, reason: str) -> None:
+    def _note(self, step: ServiceStep, decision: ScaleDecision, reason: str, history: TrafficHistory) -> None:
         self.decisions[step.service.name] = decision
         if step.service.frugal:
             reason = f"{reason}; {step.service.frugal}, so it keeps to its fewest replicas"
-        step.decided(decision, reason)
+        signals = {t.signal: None if value is None else round(value, 3) for t, value in history.signals.items()}
+        step.decided(decision, reason, signals=signals)
         step.set(reason=reason if decision.cause is Cause.BROKEN else hopeless_because(step.current()))
 
     def _view(self, step: ServiceStep, history: TrafficHistory, sizing: Sizing) -> ServiceView:
         service, rule = step.service, step.service.spec.scaling
-        demand, grain = self.traffic.series(service, span_s=memory_of(rule.worth, sizing.pace.instance_start_s))
+        course = self.traffic.series(service, span_s=memory_of(rule.worth, sizing.pace.instance_start_s))
         if not rule.targets:  # nothing is measured: the limits alone decide
-            demand = np.zeros(1)
+            course = Course(demand=np.zeros(1), grain=0.0, lacks_signal=False)
         return ServiceView(
-            demand=demand,
-            grain=grain,
+            demand=course.demand,
+            grain=course.grain,
+            lacks_signal=course.lacks_signal,
             instances=service.wanted_instances,
             replicas=service.wanted_replicas,
             per_instance=sizing.each,

@@ -130,10 +130,21 @@ async def test_a_port_that_is_taken_is_tried_again() -> None:
         await world.run_for(15)
         assert world.edge.services == {}
         refused = await world.events(EventKind.EDGE_UPDATED)
-        assert len([event for event in refused if event.data.get("refused")]) == 1, "told once"
+        told = [event.subject for event in refused if event.data.get("refused")]
+        assert told == [NAME], "told once, of the service that it is about"
+        assert len(await ready(world)) == 2
+        assert await world.events(EventKind.SERVICE_READY) == []
+        waiting = await service_of(world)
+        assert (waiting.state, waiting.reason) == (ServiceState.STARTING, "port 8080 is taken")
+        await world.run_for(5)
+        assert (await service_of(world)).version == waiting.version, "nothing is written while nothing changes"
         world.edge.taken.clear()
-        await world.run_for(1)
+        await world.run_for(2)
         assert len(up(world)) == 2
+        assert len(await world.events(EventKind.SERVICE_READY)) == 1
+        assert (await service_of(world)).state is ServiceState.RUNNING
+        await world.run_for(40)
+        assert (await service_of(world)).reason == ""
 
 
 async def test_stopping_leaves_nothing() -> None:

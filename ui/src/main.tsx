@@ -5,7 +5,7 @@ import { createRoot } from "react-dom/client";
 import { RouterProvider } from "react-router";
 import { onRefused } from "@/api/call";
 import { ProblemError } from "@/api/problem";
-import { leave } from "@/api/session";
+import { leave, sessionQuery } from "@/api/session";
 import { router } from "@/app/router";
 import { setUpLanguage } from "@/i18n/setup";
 import "@/style/index.css";
@@ -23,6 +23,7 @@ const client = new QueryClient({
 });
 
 onRefused(() => leave(client, true));
+void client.prefetchQuery(sessionQuery); // asked while the words and the page's own file come
 
 await setUpLanguage();
 const root = document.getElementById("root");

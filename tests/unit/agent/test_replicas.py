@@ -15,6 +15,7 @@ from kyc.adapters.process.replica import ProcessReplicas
 from kyc.adapters.process.runtime import ProcessRuntime
 from kyc.adapters.system.clock import SystemClock
 from kyc.agent import replica as life
+from kyc.agent.entrance import Entrances
 from kyc.agent.replica import House
 from kyc.agent.replicas import Replicas
 from kyc.agent.shared import SharedFiles
@@ -48,7 +49,13 @@ class Bench:
         world = replace(world, settings=settings, tell=self._tell, clock=SystemClock(), runtime=ProcessRuntime())
         processes = ProcessReplicas(ProcessRuntime(), random.Random(1))
         self.replicas = Replicas(
-            House(world=world, files=SharedFiles(world), runtime=lambda _: processes, host="127.0.0.1")
+            House(
+                world=world,
+                files=SharedFiles(world),
+                runtime=lambda _: processes,
+                host="127.0.0.1",
+                entrances=Entrances(world.settings.own_folder, "127.0.0.1", world.rng),
+            )
         )
         self._revision = 0
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,7 +19,6 @@ from kyc.agent.backoff import Uniform
 from kyc.agent.race import first_of
 from kyc.agent.settings import EVERYWHERE
 from kyc.domain.errors import UnreachableError
-from kyc.hosting.files import write_private
 from kyc.ports.edge import ENTRANCE_PORTS
 from kyc.wire.replica import Identity
 
@@ -44,7 +44,9 @@ class Entrances:
         if self._tls is None or self._identity is None or identity.authority != self._identity.authority:
             self._tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cadata=identity.authority)
             self._tls.verify_mode = ssl.CERT_REQUIRED
-        write_private(self._file, f"{identity.chain}{identity.key}".encode(), durable=False)
+        self._file.unlink(missing_ok=True)
+        with os.fdopen(os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(f"{identity.chain}{identity.key}")  # ssl reads files only
         self._tls.load_cert_chain(self._file)
         self._identity = identity
         log.info("entrance_certificate", extra={"file": str(self._file)})

@@ -13,11 +13,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from kyc.domain.errors import InvalidInputError
 from kyc.domain.ids import ReplicaId, WorkloadName
 from kyc.domain.service import Balance
 from kyc.hosting.door import answers
-from kyc.ports.edge import EdgeService
+from kyc.ports.edge import EdgeRefusedError, EdgeService
 from tests.edge.replica import Replica
 from tests.edge.stage import EDGES, NAME, Stage, free_port, place, staged, until
 
@@ -429,8 +428,9 @@ async def test_a_taken_port_is_told_and_the_others_are_served(stage: Stage) -> N
         holder.listen()
         port = holder.getsockname()[1]
         blocked = EdgeService(name=WorkloadName("api"), host="127.0.0.1", port=port, endpoints=(place(replica),))
-        with pytest.raises(InvalidInputError, match=rf"api: port {port} .* is taken"):
+        with pytest.raises(EdgeRefusedError, match=rf"api: port {port} .* is taken") as caught:
             await stage.edge.apply([blocked, stage.service(place(replica))])
+        assert {name: str(why) for name, why in caught.value.refused.items()} == {"api": str(caught.value)}
         assert await stage.who(2) == {"r1": 2}
     await stage.edge.apply([blocked, stage.service(place(replica))])
     async with stage.client.get(f"http://127.0.0.1:{port}/") as response:
@@ -484,8 +484,9 @@ async def test_killed_it_comes_back_without_the_service_whose_port_was_taken_mea
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         await until(lambda: _binds(holder, lost.port))
         await stage.edge.ensure()
-        with pytest.raises(InvalidInputError, match="api"):
+        with pytest.raises(EdgeRefusedError, match="api") as caught:
             await stage.edge.apply(wanted)
+        assert list(caught.value.refused) == ["api"]
         assert await stage.who(2) == {"r1": 2}
     await stage.edge.apply(wanted)
     async with stage.client.get(f"http://127.0.0.1:{lost.port}/") as response:

@@ -18,9 +18,9 @@ from kyc.adapters.ca.authority import Authority
 from kyc.adapters.system.clock import SystemClock
 from kyc.domain.errors import InvalidInputError
 from kyc.domain.ids import InstanceId
-from kyc.ports.edge import Certificate
+from kyc.ports.edge import Certificate, EdgeRefusedError
 from tests.edge.replica import Replica
-from tests.edge.stage import EDGES, Stage, place, staged, until
+from tests.edge.stage import EDGES, NAME, Stage, place, staged, until
 
 HTTP2 = sorted(set(EDGES) - {"python"})
 
@@ -93,8 +93,9 @@ async def test_a_certificate_that_cannot_be_used_is_told_and_the_old_one_stays(
     certificate = shown(authority, tmp_path, "first")
     other = Certificate(chain=certificate.chain, key=tmp_path / "other.key")
     other.key.write_text(authority.for_instance(InstanceId("other")).key)
-    with pytest.raises(InvalidInputError, match=r"shown\.crt"):
+    with pytest.raises(EdgeRefusedError, match=r"shown\.crt") as caught:
         await stage.apply(place(replica), certificate=other)
+    assert list(caught.value.refused) == [NAME]
     await stage.apply(place(replica), certificate=certificate)
     assert await serial(stage, authority)
 

@@ -279,7 +279,7 @@ class TestInstances:
     async def test_terminate_and_interrupt(self, stand: Stand, client: httpx.AsyncClient) -> None:
         made = await self.launched(client)
         first = made.instances[0]
-        told(await client.post(f"/instances/{first}/interrupt", json={}), 409)
+        assert "still being made" in told(await client.post(f"/instances/{first}/interrupt", json={}), 409).detail
         found = await stand.store.instance(InstanceId(first))
         deployment = (await stand.store.deployments())[0]
         seen = stand.cloud.launch(deployment, found.id, "")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from kyc.adapters.fake.clock import FakeClock
 from kyc.adapters.fake.edge import FakeEdge
 from kyc.domain.ids import ReplicaId, WorkloadName
+from kyc.domain.service import EndpointState
 from kyc.ports.edge import EdgeLoad, EndpointLoad
 from kyc.wire import replica as wire
 from kyc.wire.agent import AnyFact
@@ -34,6 +35,7 @@ class SimReplicas:
     clock: FakeClock
     tell: Callable[[AnyFact], None]
     broken: set[str]
+    figure: Callable[[], float | None] = lambda: None  # what each tells as its own, if that is asked for
     mine: dict[str, SimReplica] = field(default_factory=dict)
     _wanted: dict[str, wire.ReplicaOrder] = field(default_factory=dict)
     _ports: int = 20_000
@@ -68,7 +70,12 @@ class SimReplicas:
 
     def loads(self, in_flight: Callable[[str], float]) -> list[wire.ReplicaLoad]:
         return [
-            wire.ReplicaLoad(replica=name, cpus=in_flight(name), memory_bytes=1 << 20)
+            wire.ReplicaLoad(
+                replica=name,
+                cpus=in_flight(name),
+                memory_bytes=1 << 20,
+                metric=None if one.order.metric is None else self.figure(),
+            )
             for name, one in self.mine.items()
             if not one.over
         ]
@@ -105,11 +112,17 @@ class SimTraffic:
 
     edge: FakeEdge
     per_s: dict[WorkloadName, float] = field(default_factory=dict)
+    backlog: float | None = None  # what the replicas hold together, by their own figure; None: they do not tell it
     served: int = 0
     failed: int = 0
     _totals: dict[WorkloadName, int] = field(default_factory=dict)
     _rest: dict[WorkloadName, float] = field(default_factory=dict)
     waiting: dict[WorkloadName, int] = field(default_factory=dict)
+
+    def backlog_each(self) -> float | None:
+        """Return the share of one replica that is up."""
+        up = sum(e.state is EndpointState.UP for service in self.edge.services.values() for e in service.endpoints)
+        return None if self.backlog is None else self.backlog / max(1, up)
 
     def flow(self, seconds: float, answering: set[str]) -> None:
         """Let so much time of requests pass; one that goes to who does not answer has failed."""

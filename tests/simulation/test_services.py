@@ -14,6 +14,7 @@ from kyc.domain.instance import InstanceState
 from kyc.domain.offer import Purchase
 from kyc.domain.replica import ReplicaState
 from kyc.domain.service import (
+    ReplicaMetric,
     ReplicaSize,
     ScalingPolicy,
     ScalingRule,
@@ -95,6 +96,32 @@ async def test_it_comes_up_follows_the_load_and_gives_back() -> None:
         assert len(scaled) < 20, "it flaps"
 
 
+async def test_it_follows_a_figure_of_the_replicas_own_and_holds_while_that_is_missing() -> None:
+    world = World()
+    metric = ReplicaMetric(path="/metrics", name="backlog")
+    own = Target(kind=SignalKind.CUSTOM, per_replica=10, metric=metric)
+    async with world.running() as master:
+        world.traffic.backlog = 5
+        await master.servings.submit(web(scaling=rule(targets=(TARGET, own))))
+        await world.run_for(15)
+        assert len(await ready(world)) == 2
+        world.traffic.backlog = 75
+        await world.run_for(40)
+        grown = len(await ready(world))
+        assert grown >= 8
+        told = (await world.events(EventKind.SERVICE_SCALED))[-1].data["signals"]
+        assert isinstance(told, dict)
+        assert 74 < told["backlog"] < 160, "seen, before and while replicas come"
+        world.traffic.backlog = None
+        await world.run_for(120)
+        assert len(await ready(world)) == grown, "the other signal asks for less, and is not enough to go by"
+        assert "signal is missing" in (await service_of(world)).reason
+        world.traffic.backlog = 5
+        await world.run_for(120)
+        assert len(await ready(world)) == 2
+        assert (await service_of(world)).reason == ""
+
+
 async def test_a_port_that_is_taken_is_tried_again() -> None:
     world = World()
     world.edge.taken.add(8080)
@@ -103,10 +130,21 @@ async def test_a_port_that_is_taken_is_tried_again() -> None:
         await world.run_for(15)
         assert world.edge.services == {}
         refused = await world.events(EventKind.EDGE_UPDATED)
-        assert len([event for event in refused if event.data.get("refused")]) == 1, "told once"
+        told = [event.subject for event in refused if event.data.get("refused")]
+        assert told == [NAME], "told once, of the service that it is about"
+        assert len(await ready(world)) == 2
+        assert await world.events(EventKind.SERVICE_READY) == []
+        waiting = await service_of(world)
+        assert (waiting.state, waiting.reason) == (ServiceState.STARTING, "port 8080 is taken")
+        await world.run_for(5)
+        assert (await service_of(world)).version == waiting.version, "nothing is written while nothing changes"
         world.edge.taken.clear()
-        await world.run_for(1)
+        await world.run_for(2)
         assert len(up(world)) == 2
+        assert len(await world.events(EventKind.SERVICE_READY)) == 1
+        assert (await service_of(world)).state is ServiceState.RUNNING
+        await world.run_for(40)
+        assert (await service_of(world)).reason == ""
 
 
 async def test_stopping_leaves_nothing() -> None:

@@ -123,7 +123,7 @@ class SimAgent:
         self._outbox: list[wire.Fact] = []
         self._inbox: asyncio.Queue[str] = asyncio.Queue()
         self._serving: asyncio.Task[None] | None = None
-        self.replicas = SimReplicas(world.clock, self.tell, world.broken)
+        self.replicas = SimReplicas(world.clock, self.tell, world.broken, figure=world.traffic.backlog_each)
 
     # --- the wire ---
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kyc.agent.entrance import Entrances
 from kyc.agent.lines import Lines
+from kyc.agent.metric import Metric
 from kyc.agent.probe import probe
 from kyc.agent.race import first_of, to_the_end, together
 from kyc.agent.shared import SharedFiles
@@ -68,6 +69,7 @@ class ReplicaLife:
         self._running: RunningReplica | None = None
         self._port = 0  # where it is reached
         self._lines = Lines(order.replica, tell=house.world.tell, clock=house.world.clock)
+        self._metric = None if order.metric is None else Metric(order.metric, house.world.clock)
         self._deaths = 0
         self._served = False  # in its present life
         self._pull_told_s = 0.0
@@ -84,6 +86,11 @@ class ReplicaLife:
     def usage(self) -> Usage | None:
         """Return what it uses now, None while nothing of it runs."""
         return None if self._running is None else self._running.usage()
+
+    @property
+    def metric(self) -> float | None:
+        """Its own figure of its load; None where none is ordered or it could not be read."""
+        return None if self._metric is None else self._metric.value
 
     @property
     def files(self) -> str:
@@ -148,6 +155,9 @@ class ReplicaLife:
         async with together() as tasks:
             batches = tasks.create_task(self._lines.run())
             pump = tasks.create_task(self._pump(running))
+            asked = (
+                [] if self._metric is None else [tasks.create_task(self._metric.run(self._house.host, running.port))]
+            )
             how, what = await first_of(exited=running.wait(), stopped=self._stop.wait(), failed=self._watch(running))
             code: int | None
             if how == "exited":
@@ -156,8 +166,8 @@ class ReplicaLife:
                 code = await running.stop(grace_s=self._order.stop_grace_s)
                 reason = "stopped" if how == "stopped" else str(what)
             await first_of(read=asyncio.shield(pump), time=self._world.clock.sleep_s(_LAST_WORDS_S))
-            pump.cancel()
-            batches.cancel()
+            for task in (pump, batches, *asked):
+                task.cancel()
             return reason, code
 
     async def _watch(self, running: RunningReplica) -> str:

@@ -95,5 +95,6 @@ class Replicas:
             self._used[name] = (usage.cpu_s, now_s)
             spent_s = max(0.0, usage.cpu_s - before_s)
             cpus = spent_s / (now_s - at_s) if now_s > at_s else 0.0
-            found.append(ReplicaLoad(replica=name, cpus=round(cpus, 4), memory_bytes=usage.memory_bytes))
+            load = ReplicaLoad(replica=name, cpus=round(cpus, 4), memory_bytes=usage.memory_bytes, metric=life.metric)
+            found.append(load)
         return found

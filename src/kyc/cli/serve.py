@@ -105,7 +105,9 @@ def _show_spec(out: Output, plan: ServicePlan) -> None:
     scaling = spec["scaling"]
     assert isinstance(scaling, dict)
     wishes = spec.get("any_of")
-    targets = [f"{t['per_replica']:g} {t['kind']} a replica" for t in scaling["targets"]]
+    targets = [
+        f"{t['per_replica']:g} {(t.get('metric') or {}).get('name') or t['kind']} a replica" for t in scaling["targets"]
+    ]
     probe = spec.get("probe")
     out.facts(
         {

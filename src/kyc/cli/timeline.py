@@ -214,7 +214,15 @@ def _scaled(data: Data) -> str:
         for noun in ("instances", "replicas")
         if data.get(noun) != data.get(f"was_{noun}")
     ]
-    return ", ".join(steps)
+    return f"{', '.join(steps)}{_signals(data)}"
+
+
+def _signals(data: Data) -> str:
+    found = data.get("signals")
+    if not isinstance(found, dict) or not found:
+        return ""
+    told = (f"{name} {'unknown' if value is None else f'{value:g}'}" for name, value in found.items())
+    return f" ({', '.join(told)})"
 
 
 def _edge(data: Data) -> str:

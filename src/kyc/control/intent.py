@@ -97,10 +97,15 @@ class Intents:
         Returns also how the cloud does it, in words for people.
         """
         instance = await self._instance(instance_id)
-        if instance.provider_id is None or instance.is_over:
+        if instance.is_over:
             raise ConflictError(
                 f"instance {instance_id} is {instance.state}: there is nothing to interrupt",
                 next_step="`kyc instances` shows what runs.",
+            )
+        if instance.provider_id is None:
+            raise ConflictError(
+                f"instance {instance_id} is still being made: the provider's id of it is not known yet",
+                next_step=f"Try again once `kyc logs deployment/{instance.deployment_id}` says that it is complete.",
             )
         about: dict[str, object] = {"notice_s": notice_s, "workload": instance.workload}
         now = self.context.clock.now()

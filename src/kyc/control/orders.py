@@ -10,7 +10,7 @@ from kyc.control.context import Context
 from kyc.domain.ids import InstanceId, WorkloadName
 from kyc.domain.replica import Replica
 from kyc.domain.service import ServiceSpec
-from kyc.wire.replica import ProbeOrder, ReplicaOrder
+from kyc.wire.replica import MetricOrder, ProbeOrder, ReplicaOrder
 
 Orders = Mapping[InstanceId, list[ReplicaOrder]]
 
@@ -70,4 +70,10 @@ def order_of(replica: Replica, spec: ServiceSpec) -> ReplicaOrder:
             fail_after_s=probe.fail_after.total_seconds(),
         ),
         stop_grace_s=spec.stop_grace.total_seconds(),
+        metric=_metric(spec),
     )
+
+
+def _metric(spec: ServiceSpec) -> MetricOrder | None:
+    metrics = [target.metric for target in spec.scaling.targets if target.metric is not None]
+    return MetricOrder(path=metrics[0].path, name=metrics[0].name) if metrics else None

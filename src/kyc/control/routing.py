@@ -27,7 +27,7 @@ from kyc.domain.replica import Replica, ReplicaState
 from kyc.domain.service import EndpointState, ScalingPolicy, Service
 from kyc.planning.routing import Fleet, Route, Routes, RoutingRule, plan_routes, weights_by_cpu
 from kyc.ports.authority import Authority
-from kyc.ports.edge import Certificate, Edge, EdgeEndpoint, EdgeService
+from kyc.ports.edge import Certificate, Edge, EdgeEndpoint, EdgeRefusedError, EdgeService
 
 CPU_SAMPLES = 5
 WEIGHT_STEP = 10  # coarse, so that the edge is not told something new every second
@@ -62,7 +62,7 @@ class Routing:
     _applied: list[EdgeService] | None = None
     _shown: frozenset[tuple[Path, int]] = frozenset()
     _out: dict[WorkloadName, frozenset[ReplicaId]] = field(default_factory=dict)
-    _refused: str = ""
+    _refused: dict[WorkloadName, str] = field(default_factory=dict)
     _told: set[InstanceId] = field(default_factory=set)  # whose notice was told of in an event
     _ensured_s: float | None = None
     _noticed: dict[InstanceId, tuple[float, Notice]] = field(default_factory=dict)  # heard (when), perhaps not stored
@@ -72,6 +72,14 @@ class Routing:
     def out(self, name: WorkloadName) -> frozenset[ReplicaId]:
         """Return the replicas to which the edge sends nothing new, as of its last change."""
         return self._out.get(name, frozenset())
+
+    def accepted(self, name: WorkloadName) -> bool:
+        """Say whether the edge takes the service's requests, as of what it was told last."""
+        return name not in self._refused and any(service.name == name for service in self._applied or ())
+
+    def refused_because(self, name: WorkloadName) -> str:
+        """Return why the edge cannot have the service; empty if it can, or was not told of it yet."""
+        return self._refused.get(name, "")
 
     async def notice(self, instance_id: InstanceId, notice: Notice) -> None:
         """Take the instance's replicas out now: it has just said that it is going to be taken away."""
@@ -153,6 +161,7 @@ class Routing:
         changed = wanted != self._applied
         if not (changed or anew or self._refused or shown != self._shown):  # what was refused may be had now: a port
             return
+        refused_before = self._refused
         await self._tell_edge(wanted)
         self._shown = shown
         self._applied, self.applied_s = wanted, self.context.clock.monotonic_s()
@@ -162,7 +171,7 @@ class Routing:
         }
         took_ms = round((self.context.clock.monotonic_s() - begun_s) * 1000, 1)
         await self._tell(planned, instances, took_ms)
-        if changed:
+        if changed or self._refused != refused_before:
             self.context.signal.notify()
 
     def _instances(self) -> dict[InstanceId, Instance]:
@@ -194,16 +203,27 @@ class Routing:
 
     async def _tell_edge(self, wanted: list[EdgeService]) -> None:
         """Apply; what the edge refuses of one service does not hold up the others, and is told once."""
+        refused: Mapping[WorkloadName, InvalidInputError] = {}
         try:
             await self.edge.apply(wanted)
-            self._refused = ""
+        except EdgeRefusedError as error:
+            refused = error.refused
         except InvalidInputError as error:
-            if str(error) == self._refused:
-                return
-            self._refused = str(error)
-            now, data = self.context.clock.now(), {"next_step": error.next_step, "refused": True}
-            event = Event(kind=EventKind.EDGE_UPDATED, subject=self.edge.name, at=now, data=data, reason=self._refused)
-            await self.context.store.save(events=[event])
+            refused = dict.fromkeys((service.name for service in wanted), error)
+        before, self._refused = self._refused, {name: str(error) for name, error in refused.items()}
+        events = [
+            Event(
+                kind=EventKind.EDGE_UPDATED,
+                subject=name,
+                at=self.context.clock.now(),
+                data={"next_step": error.next_step, "refused": True},
+                reason=f"the edge cannot have the service: {error}",
+            )
+            for name, error in refused.items()
+            if before.get(name) != str(error)
+        ]
+        if events:
+            await self.context.store.save(events=events)
 
     async def _tell(
         self, planned: Mapping[WorkloadName, Routes], instances: Mapping[InstanceId, Instance], took_ms: float

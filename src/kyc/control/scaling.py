@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -11,12 +12,12 @@ from kyc.control.context import Context
 from kyc.control.purchase import Wanted, purchase, ranked
 from kyc.control.servicestep import ServiceStep
 from kyc.control.thresholds import plan_by_threshold
-from kyc.control.traffic import Traffic, TrafficHistory
+from kyc.control.traffic import Course, Traffic, TrafficHistory
 from kyc.domain.event import EventKind
 from kyc.domain.ids import WorkloadName
 from kyc.domain.instance import Instance, InstanceState
 from kyc.domain.offer import Offer, Purchase
-from kyc.domain.service import ScalingPolicy, SpotRule
+from kyc.domain.service import ScalingPolicy, SpotRule, Target
 from kyc.planning.autoscale import Cause, Pace, ScaleDecision, ServiceView, memory_of, plan_scale
 from kyc.planning.forecast import Forecast, forecast_demand
 from kyc.planning.packing import (
@@ -56,6 +57,14 @@ class Sizing:
     each: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What goes into a decision's story: the signals as read last, and why no edge has the service, if so."""
+
+    signals: Mapping[Target, float | None]
+    refused: str
+
+
 @dataclass(slots=True)
 class Scaling:
     """Decides and places. `decisions` holds the newest decision of each service, for those who ask why."""
@@ -72,21 +81,21 @@ class Scaling:
             for name in names & set(known):
                 del known[name]
 
-    async def scale(self, step: ServiceStep, history: TrafficHistory) -> None:
-        """Put into the step what brings the service to the numbers it should have."""
+    async def scale(self, step: ServiceStep, history: TrafficHistory, refused: str = "") -> None:
+        """Put into the step what brings the service to the numbers it should have. `refused`: why no edge has it."""
         sizing = await self._sizing(step)
-        rule = scaling_rule(step.service)
+        rule, told = scaling_rule(step.service), _Told(signals=history.signals, refused=refused)
         if rule.policy is ScalingPolicy.THRESHOLD:
             cpu = {instance.id: self.traffic.pulses.cpu_samples(instance.id) for instance in step.seen.held}
             seen = step.current()
             seen = replace(seen, service=replace(seen.service, spec=replace(seen.service.spec, scaling=rule)))
             decision, actions, reason = plan_by_threshold(seen, cpu, sizing.each, now=step.now)
-            self._note(step, decision, reason)
+            self._note(step, decision, reason, told)
             for action in actions:
                 _apply(step, action)
         else:
             decision = plan_scale(rule, self._view(step, history, sizing), sizing.pace, now=step.now)
-            self._note(step, decision, decision.reason)
+            self._note(step, decision, decision.reason, told)
         await self._pack(step, _fleet(step, decision, sizing.each), sizing)
 
     async def _sizing(self, step: ServiceStep) -> Sizing:
@@ -97,21 +106,24 @@ class Scaling:
             each=per_instance(step.service.spec, held, best),
         )
 
-    def _note(self, step: ServiceStep, decision: ScaleDecision, reason: str) -> None:
+    def _note(self, step: ServiceStep, decision: ScaleDecision, reason: str, told: _Told) -> None:
         self.decisions[step.service.name] = decision
         if step.service.frugal:
             reason = f"{reason}; {step.service.frugal}, so it keeps to its fewest replicas"
-        step.decided(decision, reason)
-        step.set(reason=reason if decision.cause is Cause.BROKEN else hopeless_because(step.current()))
+        signals = {t.signal: None if value is None else round(value, 3) for t, value in told.signals.items()}
+        step.decided(decision, reason, signals=signals)
+        why = reason if decision.cause is Cause.BROKEN else hopeless_because(step.current())
+        step.set(reason=told.refused or why)
 
     def _view(self, step: ServiceStep, history: TrafficHistory, sizing: Sizing) -> ServiceView:
         service, rule = step.service, step.service.spec.scaling
-        demand, grain = self.traffic.series(service, span_s=memory_of(rule.worth, sizing.pace.instance_start_s))
+        course = self.traffic.series(service, span_s=memory_of(rule.worth, sizing.pace.instance_start_s))
         if not rule.targets:  # nothing is measured: the limits alone decide
-            demand = np.zeros(1)
+            course = Course(demand=np.zeros(1), grain=0.0, lacks_signal=False)
         return ServiceView(
-            demand=demand,
-            grain=grain,
+            demand=course.demand,
+            grain=course.grain,
+            lacks_signal=course.lacks_signal,
             instances=service.wanted_instances,
             replicas=service.wanted_replicas,
             per_instance=sizing.each,

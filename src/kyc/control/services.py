@@ -98,7 +98,7 @@ class Services:
         if self._is_ending(step):
             self._end(step)
         else:
-            await self.scaling.scale(step, history)
+            await self.scaling.scale(step, history, self.routing.refused_because(service.name))
         if step.records or step.events:
             await self.context.store.save(*step.records, events=step.events)
             self.context.signal.notify()
@@ -114,7 +114,8 @@ class Services:
             step.drained(replica, reason)
         begun = any(replica.state is ReplicaState.READY for replica in left.replicas)
         idle = seen.service.spec.scaling.min_replicas == 0 and not seen.service.wanted_replicas
-        if seen.service.state is ServiceState.STARTING and (begun or idle):
+        is_up = (begun or idle) and self.routing.accepted(seen.service.name)
+        if seen.service.state is ServiceState.STARTING and is_up:
             took_s = round((step.now - seen.service.requested_at).total_seconds(), 3)
             step.set(started_at=step.now)
             step.move(ServiceState.RUNNING, EventKind.SERVICE_READY, "", took_s=took_s)

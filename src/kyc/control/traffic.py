@@ -21,7 +21,7 @@ from kyc.domain.errors import KycError
 from kyc.domain.ids import ReplicaId, WorkloadName
 from kyc.domain.replica import ReplicaState
 from kyc.domain.service import Service, SignalKind, Target
-from kyc.planning.demand import Floats, Reading, busiest, demand_of, demand_series, grain_of
+from kyc.planning.demand import Floats, Reading, busiest, demand_of, demand_series, grain_of, is_missing
 from kyc.planning.serving import ServiceRecords, fits_on
 from kyc.ports.clock import Clock
 from kyc.ports.edge import Edge, EdgeLoad, EndpointLoad
@@ -52,12 +52,22 @@ class Point:
     instances: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """Demand by the second, newest last; the grain of the strongest signal; whether one of them is missing now."""
+
+    demand: Floats
+    grain: float
+    lacks_signal: bool
+
+
 @dataclass(slots=True)
 class TrafficHistory:
     """One service's: points of the last half hour, demands by target, minutes for the forecast."""
 
     points: deque[Point] = field(default_factory=lambda: deque(maxlen=MEMORY_S))
     readings: dict[Target, deque[Reading]] = field(default_factory=dict)
+    signals: dict[Target, float | None] = field(default_factory=dict)  # as read last; None: could not be
     minutes: deque[float] = field(default_factory=lambda: deque(maxlen=DAY_MIN))
     last: tuple[float, EdgeLoad] | None = None  # monotonic seconds, and what the edge said then
     load: EdgeLoad | None = None  # the newest, None while the edge does not say
@@ -130,7 +140,8 @@ class Traffic:
         cpu = self._cpu(seen)
         ready = sum(replica.state is ReplicaState.READY for replica in seen.replicas)
         second = int(now_s)
-        demand = self._demands(service, history, rates, cpu, ready=ready, second=second)
+        seen_now = _Signals(load=history.load, rates=rates, cpu=cpu, metric=self._metric(seen), ready=ready)
+        demand = _demands(service, history, seen_now, second=second)
         history.note_minute(second, demand)
         load = history.load
         history.points.append(
@@ -150,15 +161,19 @@ class Traffic:
         )
         return history
 
-    def series(self, service: Service, *, span_s: int) -> tuple[Floats, float]:
-        """Return the demand of the last seconds, newest last, and the grain of the strongest signal."""
+    def series(self, service: Service, *, span_s: int) -> Course:
+        """Return the demand of the last seconds."""
         history, targets = self.of(service.name), service.spec.scaling.targets
         now = int(self.clock.monotonic_s()) + 1
         known = [demand_series(history.readings.get(t, ()), now=now, span_s=span_s) for t in targets]
         since = min((r[0].second for t in targets if (r := history.readings.get(t))), default=now)
-        series = busiest(known)[-max(1, min(span_s, now - since)) :] if known else np.zeros(0)
+        seen_s = max(1, min(span_s, now - since))
         grain = max((grain_of(t, each) for t, each in zip(targets, known, strict=True)), default=0.0)
-        return series, grain
+        return Course(
+            demand=busiest(known)[-seen_s:] if known else np.zeros(0),
+            grain=grain,
+            lacks_signal=any(is_missing(each[-seen_s:]) for each in known),
+        )
 
     def replica_loads(self, seen: ServiceRecords) -> dict[ReplicaId, ReplicaLoad]:
         """Return what each replica uses, as far as its instance was heard lately."""
@@ -180,28 +195,60 @@ class Traffic:
                 shares.append(100 * load.cpus / most if most > 0 else 0.0)
         return fmean(shares) if shares else None
 
-    def _demands(  # what was seen in this second
-        self,
-        service: Service,
-        history: TrafficHistory,
-        rates: tuple[float, float] | None,
-        cpu: float | None,
-        *,
-        ready: int,
-        second: int,
-    ) -> float:
-        """Take down each target's demand; return the largest, NaN if none is known."""
-        demands = []
-        for target in service.spec.scaling.targets:
-            value = _signal(target.kind, history.load, rates, cpu, ready=ready)
-            demand = math.nan if value is None else demand_of(target, value, ready_replicas=ready)
-            kept = history.readings.setdefault(target, deque(maxlen=MEMORY_S))
-            kept.append(Reading(second=second, value=None if math.isnan(demand) else demand))
-            demands.append(demand)
-        for target in history.readings.keys() - set(service.spec.scaling.targets):
-            del history.readings[target]
-        known = [demand for demand in demands if not math.isnan(demand)]
-        return max(known, default=math.nan)
+    def _metric(self, seen: ServiceRecords) -> float | None:
+        """Return the replicas' own figure, of all that are ready; None if one of them does not tell it."""
+        if not seen.replicas:
+            return 0.0  # what waits for a first replica is the edge's to say
+        loads = self.replica_loads(seen)
+        ready = [loads.get(replica.id) for replica in seen.replicas if replica.state is ReplicaState.READY]
+        values = [None if load is None else load.metric for load in ready]
+        known = [value for value in values if value is not None]
+        return math.fsum(known) if known and len(known) == len(values) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Signals:
+    """What was seen in one second."""
+
+    load: EdgeLoad | None
+    rates: tuple[float, float] | None
+    cpu: float | None
+    metric: float | None
+    ready: int
+
+    def of(self, kind: SignalKind) -> float | None:  # noqa: PLR0911  # one for each kind
+        """Return a signal's value, None where it could not be read."""
+        load = self.load
+        match kind:
+            case SignalKind.REQUESTS:
+                return None if self.rates is None else self.rates[0]
+            case SignalKind.CONCURRENCY:
+                return None if load is None else float(load.in_flight + load.waiting)
+            case SignalKind.QUEUE:
+                return None if load is None else float(load.waiting)
+            case SignalKind.CPU:
+                return 0.0 if self.cpu is None and self.ready == 0 else self.cpu
+            case SignalKind.LATENCY:
+                if load is None:
+                    return None
+                return 0.0 if load.p95_ms is None else load.p95_ms
+            case SignalKind.CUSTOM:
+                return self.metric
+
+
+def _demands(service: Service, history: TrafficHistory, seen: _Signals, *, second: int) -> float:
+    """Take down each target's demand; return the largest, NaN if none is known."""
+    demands = []
+    history.signals = {target: seen.of(target.kind) for target in service.spec.scaling.targets}
+    for target, value in history.signals.items():
+        demand = math.nan if value is None else demand_of(target, value, ready_replicas=seen.ready)
+        kept = history.readings.setdefault(target, deque(maxlen=MEMORY_S))
+        kept.append(Reading(second=second, value=None if math.isnan(demand) else demand))
+        demands.append(demand)
+    for target in history.readings.keys() - history.signals.keys():
+        del history.readings[target]
+    known = [demand for demand in demands if not math.isnan(demand)]
+    return max(known, default=math.nan)
 
 
 def _rates(history: TrafficHistory, now_s: float) -> tuple[float, float] | None:
@@ -212,26 +259,6 @@ def _rates(history: TrafficHistory, now_s: float) -> tuple[float, float] | None:
         return None  # the edge counts from its own start
     span_s = now_s - last[0]
     return (load.requests - last[1].requests) / span_s, max(0, load.failed - last[1].failed) / span_s
-
-
-def _signal(  # noqa: PLR0911  # one for each kind
-    kind: SignalKind, load: EdgeLoad | None, rates: tuple[float, float] | None, cpu: float | None, *, ready: int
-) -> float | None:
-    match kind:
-        case SignalKind.REQUESTS:
-            return None if rates is None else rates[0]
-        case SignalKind.CONCURRENCY:
-            return None if load is None else float(load.in_flight + load.waiting)
-        case SignalKind.QUEUE:
-            return None if load is None else float(load.waiting)
-        case SignalKind.CPU:
-            return 0.0 if cpu is None and ready == 0 else cpu
-        case SignalKind.LATENCY:
-            if load is None:
-                return None
-            return 0.0 if load.p95_ms is None else load.p95_ms
-        case SignalKind.CUSTOM:
-            return None  # nothing tells it yet: a file that asks for it is refused
 
 
 def newest(points: Sequence[Point]) -> Point | None:

@@ -20,17 +20,34 @@ class SignalKind(StrEnum):
     REQUESTS = "requests"  # requests/s of the whole service
     CONCURRENCY = "concurrency"  # requests in flight, of the whole service
     QUEUE = "queue"  # requests that wait, of the whole service
-    CUSTOM = "custom"  # any number of the whole service that grows with its load
+    CUSTOM = "custom"  # a figure of the replicas' own that grows with the load, added up over them
     CPU = "cpu"  # mean of the ready replicas, in percent of what each may use
     LATENCY = "latency"  # 95th percentile, in milliseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaMetric:
+    """A figure that each replica tells by HTTP at `path`, in Prometheus' text or JSON."""
+
+    path: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """How much of a signal one replica takes and still serves well (percent for CPU, milliseconds for latency)."""
+    """How much of a signal one replica takes and still serves well (percent for CPU, milliseconds for latency).
+
+    `metric`: what is read for a custom one.
+    """
 
     kind: SignalKind
     per_replica: float
+    metric: ReplicaMetric | None = None
+
+    @property
+    def signal(self) -> str:
+        """What people call the signal."""
+        return self.kind.value if self.metric is None else self.metric.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from kyc.domain.errors import InvalidInputError
+from kyc.domain.ids import WorkloadName
 from kyc.ports.edge import Certificate, EdgeService
 
 _CONNECT_S = 1.0
@@ -29,14 +30,14 @@ class Pem:
 
 def admit(
     services: Iterable[EdgeService], ours: Collection[Address], read: Callable[[EdgeService], Read]
-) -> tuple[list[Read], list[InvalidInputError]]:
+) -> tuple[list[Read], dict[WorkloadName, InvalidInputError]]:
     """Return what `read` makes of the services that can be had, and why the others cannot.
 
     `ours`: where the server listens now. `read` raises InvalidInputError for what it cannot use.
     """
     used: dict[Address, str] = {}
     wanted: list[Read] = []
-    errors: list[InvalidInputError] = []
+    refused: dict[WorkloadName, InvalidInputError] = {}
     for service in services:
         at = (service.host, service.port)
         why = f"port {service.port} is {used[at]}'s" if at in used else None
@@ -48,8 +49,8 @@ def admit(
             wanted.append(read(service))
             used[at] = service.name
         except InvalidInputError as error:
-            errors.append(error)
-    return wanted, errors
+            refused[service.name] = error
+    return wanted, refused
 
 
 def why_taken(host: str, port: int) -> str | None:

@@ -46,6 +46,7 @@ class ServiceView:
 
     `grain`: the size of one event of it in replicas. `instances` and `replicas` count what lives or is on its way, not
     what goes. `per_instance`: how many replicas share an instance. `waiting`: requests held because nothing is ready.
+    `lacks_signal`: one of several signals is missing, so that the demand may be larger than it seems.
     """
 
     demand: Floats
@@ -54,6 +55,7 @@ class ServiceView:
     replicas: int
     per_instance: int
     waiting: int = 0
+    lacks_signal: bool = False
     forecast: Forecast | None = None
 
 
@@ -153,7 +155,7 @@ _EXPLAINED = {
     "can by now's load and {record:.2%} by the peaks of late (bought above {buy:.2%})",
     Cause.LIMIT: "the limits and schedules of the service decide (demand {demand:.1f} replicas)",
     Cause.SETTLING: "too little has been seen yet to give anything back (demand {demand:.1f} replicas)",
-    Cause.BROKEN: "the load signal is missing, so everything stays as it is",
+    Cause.BROKEN: "a load signal is missing, so everything stays as it is",
 }
 
 
@@ -238,6 +240,7 @@ class _Look:
     memory_s: int
     short_s: int
     is_broken: bool
+    lacks_signal: bool
     grain: float
     size: int
     ahead: float | None
@@ -264,6 +267,7 @@ class _Look:
             memory_s=memory_s,
             short_s=short_s,
             is_broken=len(newest) * 2 < expected_s or expected_s == 0,
+            lacks_signal=view.lacks_signal,
             grain=view.grain,
             size=size,
             ahead=forecast.demand if forecast is not None and forecast.is_supported else None,
@@ -305,6 +309,8 @@ class _Look:
         if size > held:
             return worth.cause, worth, size
         while size > bounds.least_instances and not self._is_kept(last := self.worth(size - 1), size - 1):
+            if self.lacks_signal:
+                return Cause.BROKEN, last, held
             if not self.is_settled:
                 return Cause.SETTLING, last, held
             worth = last

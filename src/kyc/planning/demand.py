@@ -19,6 +19,7 @@ Floats = npt.NDArray[np.float64]
 
 _WHOLE = frozenset({SignalKind.REQUESTS, SignalKind.CONCURRENCY, SignalKind.QUEUE, SignalKind.CUSTOM})
 _SATURATED_PERCENT = 98.0
+_MISSING_LOOK_S = 10
 _LATENCY_STEP = 2.0  # latency says whether there is too much load, not how much: one look at most doubles or halves
 
 
@@ -73,6 +74,11 @@ def busiest(series: Sequence[Floats]) -> Floats:
     known = np.stack(series)
     blank = np.isnan(known)
     return np.where(blank.all(axis=0), math.nan, np.where(blank, -math.inf, known).max(axis=0))
+
+
+def is_missing(series: Floats) -> bool:
+    """Say whether a signal is unknown now, or was a moment ago: what has just come back is not trusted at once."""
+    return bool(np.isnan(series[-_MISSING_LOOK_S:]).any())
 
 
 def grain_of(target: Target, demand: Floats) -> float:

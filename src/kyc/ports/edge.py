@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
+from kyc.domain.errors import InvalidInputError
 from kyc.domain.ids import ReplicaId, WorkloadName
 from kyc.domain.service import Balance, Endpoint, EndpointState
 
@@ -92,6 +93,15 @@ class EdgeLoad:
     endpoints: Mapping[ReplicaId, EndpointLoad] = field(default_factory=dict)
 
 
+class EdgeRefusedError(InvalidInputError):
+    """The edge cannot have these services as they are wanted, each with its reason; it has all others."""
+
+    def __init__(self, refused: Mapping[WorkloadName, InvalidInputError]) -> None:
+        first = next(iter(refused.values()))
+        super().__init__("; ".join(map(str, refused.values())), next_step=first.next_step)
+        self.refused = refused
+
+
 class Edge(Protocol):
     """A proxy that outlives the master, and is found again by it.
 
@@ -99,8 +109,9 @@ class Edge(Protocol):
     what was applied last. `apply` takes the whole of what is wanted, services left out included, and returns when new
     requests go by it; the same again changes nothing and costs next to nothing. It drops no request: what an endpoint
     has in flight when it drains or is left out ends there. Requests of safe methods survive the death of a replica;
-    others are tried again only if they did not reach one. `apply` raises InvalidInputError for what cannot be had (a
-    taken port, a certificate that cannot be read), after it has applied all other services, and UnreachableError.
+    others are tried again only if they did not reach one. `apply` raises EdgeRefusedError for what cannot be had (a
+    taken port, a certificate that cannot be read), after it has applied all other services; InvalidInputError where it
+    has applied none; and UnreachableError.
     `load` tells what each service has to do. `stop` ends it; what was applied stays.
     """
 

@@ -100,6 +100,14 @@ SCALING: dict[str, _Schema] = {
     "target_queue": _of("Waiting requests that a replica stands for.", type="number"),
     "target_cpu_percent": _of("The CPU load that a replica is to have.", type="number"),
     "target_p95_ms": _of("How long 95 % of the answers may take, in milliseconds.", type="number"),
+    "target_metric": _mapping(
+        "How much of a figure that the replicas tell themselves a replica is to have.",
+        {
+            "path": _text("Where a replica tells it, in Prometheus' text or JSON.", examples=["/metrics"]),
+            "name": _text("What it is called there.", examples=["queue_depth"]),
+            "per_replica": _of("How much of it a replica stands for.", type="number"),
+        },
+    ),
     "policy": _text("How it is decided: worth (default) or threshold."),
     "threshold": _of("The thresholds of that policy.", type="object"),
     "schedules": _of("More replicas at certain hours.", type="array"),

@@ -20,6 +20,13 @@ class ProbeOrder(msgspec.Struct, frozen=True, kw_only=True):
     fail_after_s: float
 
 
+class MetricOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """Which figure of its own a replica tells: a GET of `path` answers with Prometheus' text, or JSON."""
+
+    path: str
+    name: str
+
+
 class ReplicaOrder(msgspec.Struct, frozen=True, kw_only=True):
     """One replica to have. `phase`: `run`, or `stop` (nothing is in flight any more: SIGTERM, grace, SIGKILL).
 
@@ -43,6 +50,7 @@ class ReplicaOrder(msgspec.Struct, frozen=True, kw_only=True):
     gpus: float
     probe: ProbeOrder
     stop_grace_s: float
+    metric: MetricOrder | None = None
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,11 +62,15 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReplicaLoad(msgspec.Struct, frozen=True, kw_only=True):
-    """What a replica uses now: CPUs since the last heartbeat, and resident bytes."""
+    """What a replica uses now: CPUs since the last heartbeat, and resident bytes.
+
+    `metric`: its own figure, None where none is ordered or it could not be read.
+    """
 
     replica: str
     cpus: float
     memory_bytes: int
+    metric: float | None = None
 
 
 class ToldOfReplica(msgspec.Struct, frozen=True, kw_only=True, tag_field="fact"):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from datetime import time
 
 from kyc.domain.service import (
+    ReplicaMetric,
     ScalingPolicy,
     ScalingRule,
     Schedule,
@@ -33,9 +35,10 @@ _IGNORED = {
 }
 SCALING_KEYS = frozenset(
     {
-        *_TARGETS, *_IGNORED, "min_replicas", "max_replicas", "max_instances", "max_replicas_per_instance", "policy",
-        "threshold", "schedules", "memory", "forecast", "fill_instances", "num_overprovision",
-        "base_ondemand_fallback_replicas", "dynamic_ondemand_fallback",
+        *_TARGETS, *_IGNORED, "target_metric", "min_replicas", "max_replicas", "max_instances",
+        "max_replicas_per_instance", "policy", "threshold", "schedules", "memory",
+        "forecast", "fill_instances", "num_overprovision", "base_ondemand_fallback_replicas",
+        "dynamic_ondemand_fallback",
     }
 )  # fmt: skip
 _THRESHOLD_KEYS = frozenset(
@@ -67,11 +70,7 @@ def _rule(policy: Section, warnings: list[str]) -> ScalingRule:
     if most < least:
         raise policy.wrong("max_replicas", f"below min_replicas ({least})")
     kind = _policy(policy)
-    targets = tuple(
-        Target(kind=signal, per_replica=policy.parsed(key, positive, 1.0))
-        for key, signal in _TARGETS.items()
-        if policy.get(key) is not None
-    )
+    targets = _targets(policy)
     if not targets and most > least and kind is ScalingPolicy.WORTH:
         raise policy.wrong(
             "max_replicas", "above min_replicas, but no target says when", next_step="Add target_qps_per_replica: 10."
@@ -98,6 +97,42 @@ def _rule(policy: Section, warnings: list[str]) -> ScalingRule:
         ),
         schedules=_schedules(policy),
     )
+
+
+def _targets(policy: Section) -> tuple[Target, ...]:
+    found = [
+        Target(kind=signal, per_replica=policy.parsed(key, positive, 1.0))
+        for key, signal in _TARGETS.items()
+        if policy.get(key) is not None
+    ]
+    if (value := policy.get("target_metric")) is not None:
+        found.append(_metric(section_of(value, policy.place("target_metric"))))
+    return tuple(found)
+
+
+def _metric(section: Section) -> Target:
+    refuse_unknown(section, {"path", "name", "per_replica"})
+    for key in ("name", "per_replica"):
+        if section.get(key) is None:
+            raise section.wrong(
+                key, "missing", next_step="Write `{path: /metrics, name: queue_depth, per_replica: 10}`."
+            )
+    metric = ReplicaMetric(
+        path=section.parsed("path", _path, "/metrics"), name=section.parsed("name", _metric_name, "")
+    )
+    return Target(kind=SignalKind.CUSTOM, per_replica=section.parsed("per_replica", positive, 1.0), metric=metric)
+
+
+def _path(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"/[!-~]*", value):
+        raise ValueError("not a path such as /metrics")
+    return value
+
+
+def _metric_name(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z_:][A-Za-z0-9_:]*", value):
+        raise ValueError("not a metric's name such as queue_depth")
+    return value
 
 
 def _policy(policy: Section) -> ScalingPolicy:

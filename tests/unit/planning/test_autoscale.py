@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
 import numpy as np
@@ -63,6 +64,15 @@ def test_a_broken_signal_holds(demand, held, missing):
     assert decision.instances == held
     assert decision.cause is Cause.BROKEN
     assert "missing" in decision.reason
+
+
+def test_while_one_of_several_signals_is_missing_more_is_bought_and_nothing_given_back():
+    held = decide([1.0] * 700, instances=7, lacks_signal=True)
+    assert (held.instances, held.cause) == (7, Cause.BROKEN)
+    assert decide([1.0] * 700, instances=7).instances < 7
+    followed = replace(RULE, worth=replace(RULE.worth, fill_instances=False))
+    assert decide([1.0] * 700, followed, instances=7, replicas=20, lacks_signal=True).replicas == 20
+    assert decide([30.0] * 700, instances=2, lacks_signal=True).instances > 2
 
 
 @pytest.mark.parametrize("demand", [[], [0.0] * 100, [math.nan] * 400 + [0.0] * 200])

@@ -7,7 +7,7 @@ from datetime import time, timedelta
 import pytest
 
 from kyc.domain.errors import InvalidInputError
-from kyc.domain.service import Balance, ScalingPolicy, SignalKind, TlsFiles
+from kyc.domain.service import Balance, ReplicaMetric, ScalingPolicy, SignalKind, TlsFiles
 from kyc.wire.service_file import is_service, parse_service
 
 MINIMAL = "name: web\nservice: {port: 8080}\nrun: python app.py"
@@ -91,6 +91,15 @@ def test_size_limits_times_and_certificates() -> None:
     assert spec.scaling.worth.memory == timedelta(seconds=90)
 
 
+def test_a_figure_of_the_replicas_own_as_a_target() -> None:
+    [target] = parsed(
+        "port: 80\nreplica_policy:\n  max_replicas: 9\n"
+        "  target_metric: {path: /stats, name: queue_depth, per_replica: 10}"
+    ).spec.scaling.targets
+    assert (target.kind, target.per_replica, target.signal) == (SignalKind.CUSTOM, 10, "queue_depth")
+    assert target.metric == ReplicaMetric(path="/stats", name="queue_depth")
+
+
 def test_the_rules_of_the_original_with_numbers_of_ones_own() -> None:
     rule = parsed(
         "port: 80\nreplica_policy:\n  max_replicas: 9\n  policy: threshold\n"
@@ -120,6 +129,13 @@ def test_schedules() -> None:
         ("port: 80\nreplica_policy: {max_replicas: 2}", "no target says when"),
         ("port: 80\nreplicas: 2\nreplica_policy: {min_replicas: 1}", "service.replicas"),
         ("port: 80\nreplica_policy: {max_replicas: 2, target_qps_per_replica: -1}", "target_qps_per_replica"),
+        ("port: 80\nreplica_policy: {max_replicas: 2, target_metric: 5}", "target_metric"),
+        ("port: 80\nreplica_policy: {max_replicas: 2, target_metric: {name: q}}", "target_metric.per_replica"),
+        ("port: 80\nreplica_policy: {max_replicas: 2, target_metric: {name: a b, per_replica: 1}}", "metric.name"),
+        (
+            "port: 80\nreplica_policy: {max_replicas: 2, target_metric: {name: q, path: m, per_replica: 1}}",
+            "target_metric.path",
+        ),
         ("port: 80\nreplica_policy: {policy: magic}", "none of worth, threshold"),
         ("port: 80\nreadiness_probe: health", "service.readiness_probe"),
         ("port: 80\nload_balancing_policy: best", "load_balancing_policy"),

@@ -9,12 +9,14 @@ import {
 } from "@tanstack/react-table";
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown, ArrowUp } from "lucide-react";
-import { type ReactNode, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { type ReactNode, useCallback, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Column } from "@/table/column";
+import { DataRow, ROW_PX } from "@/table/DataRow";
 import { useRoom } from "@/table/useRoom";
 
-const ROW_PX = 44;
+/** Rows that are drawn beyond the window's edges, so that a slow turn of the wheel never meets a gap. */
+const OVERSCAN = 6;
 
 interface DataTableProps<Row> {
   readonly label: string;
@@ -34,7 +36,10 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
   const { t } = useTranslation();
   const room = useRoom();
   const [sorting, setSorting] = useState<SortingState>(props.sortedBy ? [props.sortedBy] : []);
-  const columns = props.columns.filter((column) => (column.priority ?? 1) <= room);
+  const columns = useMemo(
+    () => props.columns.filter((column) => (column.priority ?? 1) <= room),
+    [props.columns, room],
+  );
   const definitions = useMemo(
     () =>
       props.columns.map(
@@ -55,10 +60,13 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
   useLayoutEffect(() => onShown?.(shown.map((row) => row.original)), [shown, onShown]);
   const { body, virtual, offset } = useRows(shown.length);
   const tracks = [...(chosen ? ["1rem"] : []), ...columns.map((column) => column.width)].join(" ");
-  const choose = (key: string, on: boolean) => {
-    const { [key]: _, ...others } = chosen?.keys ?? {};
-    chosen?.choose(on ? { ...others, [key]: true } : others);
-  };
+  const choose = useCallback(
+    (key: string, on: boolean) => {
+      const { [key]: _, ...others } = chosen?.keys ?? {};
+      chosen?.choose(on ? { ...others, [key]: true } : others);
+    },
+    [chosen],
+  );
   const all = shown.length > 0 && shown.every((row) => chosen?.keys[row.id]);
 
   return (
@@ -93,32 +101,16 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
           const row = shown[item.index];
           if (!row) return null;
           return (
-            <div
+            <DataRow
               key={row.id}
-              className="table-row"
-              role="row"
-              aria-rowindex={item.index + 2}
-              data-chosen={chosen?.keys[row.id] || undefined}
-              style={{ transform: `translateY(${item.start - offset}px)`, height: ROW_PX }}
-            >
-              {chosen ? (
-                <div role="cell" className="cell cell-choose">
-                  <input
-                    type="checkbox"
-                    aria-label={t("table.choose", { name: row.id })}
-                    checked={chosen.keys[row.id] ?? false}
-                    onChange={(event) => choose(row.id, event.target.checked)}
-                  />
-                </div>
-              ) : null}
-              {columns.map((column) => (
-                <div key={column.id} role="cell" className={`cell ${column.align === "end" ? "cell-end num" : ""}`}>
-                  {column.cell
-                    ? column.cell(row.original)
-                    : (column.value(row.original) ?? <span className="quiet">–</span>)}
-                </div>
-              ))}
-            </div>
+              name={row.id}
+              row={row.original}
+              columns={columns}
+              place={item.index + 2}
+              top={item.start - offset}
+              chosen={chosen ? (chosen.keys[row.id] ?? false) : undefined}
+              choose={choose}
+            />
           );
         })}
       </div>
@@ -137,7 +129,7 @@ function useRows(count: number) {
     watch.observe(document.body);
     return () => watch.disconnect();
   }, []);
-  const virtual = useWindowVirtualizer({ count, estimateSize: () => ROW_PX, overscan: 12, scrollMargin: offset });
+  const virtual = useWindowVirtualizer({ count, estimateSize: () => ROW_PX, overscan: OVERSCAN, scrollMargin: offset });
   return { body, virtual, offset };
 }
 

@@ -24,14 +24,13 @@ from kyc.adapters.envoy.bootstrap import ADMIN_SOCKET, ROOM_SOCKET, bootstrap, c
 from kyc.adapters.envoy.layout import Layout, Wanted
 from kyc.adapters.envoy.publish import Publisher, RefusedError
 from kyc.adapters.envoy.room import Bounds, WaitingRoom
-from kyc.domain.errors import InvalidInputError
 from kyc.domain.ids import WorkloadName
 from kyc.hosting.detached import DetachedProcess
 from kyc.hosting.door import admit, answers, refused
 from kyc.hosting.files import write_private
 from kyc.hosting.upkeep import Command, Upkeep
 from kyc.ports.clock import Clock
-from kyc.ports.edge import EdgeLoad, EdgeService
+from kyc.ports.edge import EdgeLoad, EdgeRefusedError, EdgeService
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,19 +76,19 @@ class EnvoyEdge:
             return await self._upkeep.ensure(self._begin)
 
     async def apply(self, services: Sequence[EdgeService]) -> None:
-        """Have this in force, and nothing else; raise InvalidInputError for what cannot be had, UnreachableError."""
+        """Have this in force, and nothing else; raise EdgeRefusedError for what cannot be had, UnreachableError."""
         async with self._busy:
-            found, errors = admit(services, self._layout.present_addresses().values(), Wanted.read)
+            found, refused = admit(services, self._layout.present_addresses().values(), Wanted.read)
             wanted = tuple(found)
             while self._applied != wanted:
                 try:
                     await self._converge(wanted)
                     self._applied = wanted
                 except RefusedError as error:
-                    errors.append(error)
+                    refused |= {WorkloadName(name): why for name, why in error.listeners.items()}
                     wanted = tuple(each for each in wanted if each.service.name not in error.listeners)
-            if errors:
-                raise InvalidInputError("; ".join(map(str, errors)), next_step=errors[0].next_step)
+            if refused:
+                raise EdgeRefusedError(refused)
 
     async def load(self) -> Mapping[WorkloadName, EdgeLoad]:
         """Return what Envoy counts, and who waits."""

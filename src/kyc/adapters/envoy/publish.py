@@ -6,7 +6,7 @@ A version is the hash of what it stands for, so that nothing has to be remembere
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -28,9 +28,11 @@ _SEE_LOG = "See envoy.log in the edge's folder."
 class RefusedError(InvalidInputError):
     """Envoy cannot have these listeners; it has taken over the others."""
 
-    def __init__(self, message: str, *, listeners: frozenset[str]) -> None:
-        super().__init__(message, next_step=_SEE_LOG)
-        self.listeners = listeners
+    def __init__(self, listeners: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{name}: {why}" for name, why in listeners.items()), next_step=_SEE_LOG)
+        self.listeners = {
+            name: InvalidInputError(f"{name}: {why}", next_step=_SEE_LOG) for name, why in listeners.items()
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,5 +130,4 @@ class Publisher:
         errors = {each["failed_configuration"]["name"]: each.get("details", "") for each in states}
         if not errors:
             return InvalidInputError(f"Envoy refuses {', '.join(subscriptions)}", next_step=_SEE_LOG)
-        said = "; ".join(f"{name}: {why}" for name, why in errors.items())
-        return RefusedError(said, listeners=frozenset(errors))
+        return RefusedError(errors)

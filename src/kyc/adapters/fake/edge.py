@@ -8,7 +8,7 @@ from zlib import crc32
 from kyc.domain.errors import InvalidInputError, UnreachableError
 from kyc.domain.ids import WorkloadName
 from kyc.domain.service import Balance, Endpoint, EndpointState
-from kyc.ports.edge import EdgeLoad, EdgeService
+from kyc.ports.edge import EdgeLoad, EdgeRefusedError, EdgeService
 
 
 class FakeEdge:
@@ -35,9 +35,13 @@ class FakeEdge:
         if wanted != self.services:
             self.services = wanted
             self.applied.append(tuple(wanted.values()))
-        refused = [str(service.port) for service in services if service.port in self.taken]
+        refused = {
+            service.name: InvalidInputError(f"port {service.port} is taken", next_step="Choose another port.")
+            for service in services
+            if service.port in self.taken
+        }
         if refused:
-            raise InvalidInputError(f"port {', '.join(refused)} is taken", next_step="Choose another port.")
+            raise EdgeRefusedError(refused)
 
     async def load(self) -> Mapping[WorkloadName, EdgeLoad]:
         """Return `loads`, with nothing to do for the services it does not name."""

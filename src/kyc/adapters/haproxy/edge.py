@@ -26,7 +26,7 @@ from kyc.hosting.detached import DetachedProcess
 from kyc.hosting.door import admit
 from kyc.hosting.upkeep import Command, Upkeep
 from kyc.ports.clock import Clock
-from kyc.ports.edge import EdgeLoad, EdgeService
+from kyc.ports.edge import EdgeLoad, EdgeRefusedError, EdgeService
 
 _POLL_S = 0.01
 _ASK_AGAIN_S = 3.0
@@ -80,15 +80,15 @@ class HaproxyEdge:
             return await self._upkeep.ensure(self._begin)
 
     async def apply(self, services: Sequence[EdgeService]) -> None:
-        """Have this in force, and nothing else; raise InvalidInputError for what cannot be had, UnreachableError."""
+        """Have this in force, and nothing else; raise EdgeRefusedError for what cannot be had, UnreachableError."""
         async with self._busy:
-            found, errors = admit(services, self._layout.present_addresses(), Wanted.read)
+            found, refused = admit(services, self._layout.present_addresses(), Wanted.read)
             wanted = tuple(found)
             if self._applied != wanted:
                 await self._converge(wanted)
                 self._applied = wanted
-            if errors:
-                raise InvalidInputError("; ".join(map(str, errors)), next_step=errors[0].next_step)
+            if refused:
+                raise EdgeRefusedError(refused)
 
     async def load(self) -> Mapping[WorkloadName, EdgeLoad]:
         """Return what all workers count, and who waits."""

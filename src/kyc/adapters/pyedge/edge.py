@@ -26,7 +26,7 @@ from kyc.hosting.files import write_private
 from kyc.hosting.socketpath import short_path
 from kyc.hosting.upkeep import Command, Upkeep
 from kyc.ports.clock import Clock
-from kyc.ports.edge import Certificate, EdgeLoad, EdgeService
+from kyc.ports.edge import Certificate, EdgeLoad, EdgeRefusedError, EdgeService
 
 
 class PythonEdge:
@@ -55,21 +55,21 @@ class PythonEdge:
             return await self._upkeep.ensure(self._begin)
 
     async def apply(self, services: Sequence[EdgeService]) -> None:
-        """Have this in force, and nothing else; raise InvalidInputError for what cannot be had, UnreachableError."""
+        """Have this in force, and nothing else; raise EdgeRefusedError for what cannot be had, UnreachableError."""
         async with self._busy:
             if not self._listening:
                 there = await self._loads()
                 self._listening = {(each.host, each.port) for each in services if each.name in there}
-            wanted, errors = admit(services, self._listening, self._with_own_copies)
+            wanted, refused = admit(services, self._listening, self._with_own_copies)
             body = encode_services(wanted) + b"".join(self._pems(wanted))
             if body != self._applied:
                 self._applied = None
-                refused = await self._put(encode_services(wanted))
-                errors += [InvalidInputError(f"{name}: {why}") for name, why in refused.items()]
-                self._listening = {(each.host, each.port) for each in wanted if each.name not in refused}
-                self._applied = None if refused else body
-            if errors:
-                raise InvalidInputError("; ".join(map(str, errors)), next_step=errors[0].next_step)
+                late = await self._put(encode_services(wanted))
+                refused |= {name: InvalidInputError(f"{name}: {why}") for name, why in late.items()}
+                self._listening = {(each.host, each.port) for each in wanted if each.name not in late}
+                self._applied = None if late else body
+            if refused:
+                raise EdgeRefusedError(refused)
 
     async def load(self) -> Mapping[WorkloadName, EdgeLoad]:
         """Return what it counts."""

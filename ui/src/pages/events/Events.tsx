@@ -19,6 +19,7 @@ import { ExportMenu } from "@/table/ExportMenu";
 
 const ROW_PX = 34;
 const NEAR_END = 200;
+const OVERSCAN = 6;
 
 export function Events() {
   const { t } = useTranslation();
@@ -156,6 +157,6 @@ function useNewestFirst(count: number) {
     before.current = count;
     if (grown > 0 && grown < NEAR_END && window.scrollY > offset) window.scrollBy(0, grown * ROW_PX);
   }, [count, offset]);
-  const virtual = useWindowVirtualizer({ count, estimateSize: () => ROW_PX, overscan: 16, scrollMargin: offset });
+  const virtual = useWindowVirtualizer({ count, estimateSize: () => ROW_PX, overscan: OVERSCAN, scrollMargin: offset });
   return { body, virtual, offset };
 }

@@ -159,7 +159,7 @@ class Routing:
         ]
         shown = _shown(wanted)
         changed = wanted != self._applied
-        if not (changed or anew or self._refused or shown != self._shown):  # what was refused may be had now: a port
+        if not (changed or anew or self._refused or shown != self._shown):  # what was refused may be had now
             return
         refused_before = self._refused
         await self._tell_edge(wanted)

@@ -27,6 +27,7 @@ from kyc.domain.service import (
     ThresholdRule,
     WorthRule,
 )
+from kyc.planning.release import NOTICE_S
 from tests.simulation.world import World
 
 NAME = WorkloadName("web")
@@ -177,6 +178,39 @@ async def test_a_notice_drains_at_once_and_buys_the_replacement() -> None:
         await world.run_for(25)
         assert len(await ready(world)) == 4
         assert victim not in await held(world)
+        assert world.traffic.failed == 0
+
+
+@pytest.mark.parametrize("pays", [True, False])
+async def test_a_recommendation_is_followed_only_if_that_pays(pays: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It pays where a replacement takes longer than a notice gives; it serves before the old one goes."""
+    world = World()
+    world.boot_s = 40.0
+    async with world.running() as master:
+        await master.servings.submit(web(scaling=rule(min_replicas=4)))
+        await world.run_for(60)
+        world.traffic.per_s[NAME] = 30
+        await world.run_for(60)
+        victim, other = await held(world)
+        monkeypatch.setitem(NOTICE_S, world.cloud.machines[victim].pool.cloud, 5.0 if pays else 120.0)
+        world.cloud.recommend_rebalance(victim)
+        for _ in range(140):
+            await world.run_for(0.5)
+            assert len(up(world)) >= 4, "the old one serves until its replacement does"
+        [weighed] = await world.events(EventKind.INSTANCE_WEIGHED)
+        assert (weighed.data["instance"], weighed.data["replaced"]) == (victim, pays)
+        staying, going = weighed.data["staying_usd"], weighed.data["going_usd"]
+        assert isinstance(staying, float)
+        assert isinstance(going, float)
+        assert (staying > going) is pays
+        now_held = await held(world)
+        assert (victim in now_held) is not pays
+        assert other in now_held
+        assert len(now_held) == 2
+        pools = {i.id: i.offer.pool for i in await world.store.instances(workload=NAME)}
+        assert all(pools[name] != pools[victim] for name in now_held if name not in {victim, other})
+        assert len(pools) == 2 + pays, "bought once"
+        assert len(await ready(world)) == 4
         assert world.traffic.failed == 0
 
 

@@ -313,6 +313,7 @@ class World:
         self.agents: dict[InstanceId, SimAgent] = {}
         self.edge = FakeEdge()
         self.traffic = SimTraffic(self.edge)
+        self.boot_s = 1.0  # from a launch to its agent
         self.broken: set[str] = set()  # folders (`web@2`) of revisions whose replicas never come up
         self.master: Master | None = None
         self._hurry: asyncio.Task[None]
@@ -409,7 +410,7 @@ class World:
 
     def _boot(self, machine: FakeMachine) -> None:
         instance_id = machine.seen.instance_id
-        self.clock.call_in_s(1.0, lambda: self._arrive(instance_id))
+        self.clock.call_in_s(self.boot_s, lambda: self._arrive(instance_id))
 
     def _arrive(self, instance_id: InstanceId) -> None:
         if instance_id in self.cloud.running():

@@ -66,7 +66,10 @@ def test_a_notice_marks_the_instance() -> None:
 
 def test_a_rebalance_recommendation_is_a_hint_only() -> None:
     changes = read(wire.Noticed(at=START, notice=Notice(kind=NoticeKind.REBALANCE, noticed_at=START)))
-    assert changes.records == ()
+    (instance,) = changes.records
+    assert isinstance(instance, Instance)
+    assert (instance.state, instance.notice, instance.leaves_early) == (InstanceState.READY, None, None)
+    assert instance.advised_at is not None
     assert changes.events[0].kind is EventKind.INSTANCE_NOTICED
 
 

@@ -235,6 +235,11 @@ def _edge(data: Data) -> str:
     return f"{data.get('up')} up, {data.get('draining')} draining{late}: {told}"
 
 
+def _weighed(data: Data) -> str:
+    """Return which instance; both sides stand in the reason."""
+    return str(data.get("instance", ""))
+
+
 def _others(data: Data) -> str:
     """Return any data as words: `offer a/b, took 0.8 s`."""
     return ", ".join(_words(key, value) for key, value in data.items() if value not in (None, "", [], {}))
@@ -280,6 +285,7 @@ _FACTS: Mapping[str, Callable[[Data], str]] = {
     EventKind.INTERRUPTION_REQUESTED: _interruption,
     EventKind.INTERRUPTION_BEGUN: _interruption,
     EventKind.INSTANCE_NOTICED: _noticed,
+    EventKind.INSTANCE_WEIGHED: _weighed,
     EventKind.INSTANCE_READY: _ready,
     EventKind.INSTANCE_LOST: _lost,
     EventKind.ATTEMPT_PREPARED: _attempt,

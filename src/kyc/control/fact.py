@@ -89,8 +89,10 @@ def _noticed(fact: wire.Noticed, known: Known, *, now: datetime) -> Changes:
         },
         reason="the provider's metadata service says so",
     )
-    if instance.state is not InstanceState.READY or notice.kind is NoticeKind.REBALANCE:
+    if instance.state is not InstanceState.READY:
         return Changes(events=(event,))
+    if notice.kind is NoticeKind.REBALANCE:
+        return Changes(records=(replace(instance, advised_at=now),), events=(event,))
     noticed = instance.to(InstanceState.NOTICED, notice=notice, interrupted_at=now)
     return Changes(records=(noticed,), events=(event,))
 

@@ -16,7 +16,7 @@ from kyc.domain.service import ServiceSpec
 from kyc.planning.autoscale import Pace
 from kyc.planning.market import WorkAhead
 from kyc.planning.match import options_of
-from kyc.planning.serving import ServiceRecords, failed_pools, fits_on
+from kyc.planning.serving import ServiceRecords, early_pools, failed_pools, fits_on
 from kyc.planning.spread import PoolOffer, plan_spread
 
 REFUSED_OVER_SERVED = 80  # a refused request weighs as much as so many served ones (WorthRule.buy_share)
@@ -57,6 +57,8 @@ async def purchase(context: Context, seen: ServiceRecords, wanted: Wanted, pace:
     offers = await ranked(context, spec, seen)
     if not offers:
         return [], "no offer meets the requirements now"
+    left = early_pools(seen.instances.values())
+    offers = [offer for offer in offers if offer.pool not in left] or offers
     bought: list[Bought] = []
     number = len(seen.instances)
     held = Counter(instance.offer.pool for instance in seen.held)

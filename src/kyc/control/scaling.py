@@ -8,6 +8,7 @@ from datetime import datetime
 
 import numpy as np
 
+from kyc.control.advice import follow_advice
 from kyc.control.context import Context
 from kyc.control.purchase import Wanted, purchase, ranked
 from kyc.control.servicestep import ServiceStep
@@ -96,6 +97,7 @@ class Scaling:
         else:
             decision = plan_scale(rule, self._view(step, history, sizing), sizing.pace, now=step.now)
             self._note(step, decision, decision.reason, told)
+        await follow_advice(self.context, step, decision, sizing.pace)
         await self._pack(step, _fleet(step, decision, sizing.each), sizing)
 
     async def _sizing(self, step: ServiceStep) -> Sizing:

@@ -13,6 +13,7 @@ from kyc.domain.instance import Instance, InstanceState
 from kyc.domain.replica import Replica, ReplicaState
 from kyc.domain.service import ServiceState
 from kyc.planning.autoscale import ScaleDecision
+from kyc.planning.early import Weighing
 from kyc.planning.packing import DrainReplica, ReleaseInstance, StartReplica
 from kyc.planning.serving import GONE, ServiceRecords
 from kyc.ports.store import Record
@@ -141,6 +142,18 @@ class ServiceStep:
         return next(replica for replica in self.seen.replicas if replica.id == wanted)
 
     # --- instances ---
+
+    def weighed(self, instance: Instance, weighing: Weighing) -> None:
+        """Note whether an instance is replaced on its provider's recommendation."""
+        self._put(instance.id, replace(instance, leaves_early=weighing.goes))
+        numbers = {
+            "staying_usd": round(weighing.staying_usd, 8),
+            "going_usd": round(weighing.going_usd, 8),
+            "chance": round(weighing.chance, 4),
+            "unserved_s": round(weighing.unserved_s, 3),
+        }
+        about = {"instance": instance.id, "replaced": weighing.goes}
+        self.tell(EventKind.INSTANCE_WEIGHED, weighing.reason, **about, **numbers)
 
     def release(self, action: ReleaseInstance) -> None:
         """Give an instance back."""

@@ -21,6 +21,7 @@ class EventKind(StrEnum):
     INTERRUPTION_REQUESTED = "interruption.requested"
     INTERRUPTION_BEGUN = "interruption.begun"  # the cloud was told; the reason says how it does it
     INSTANCE_NOTICED = "instance.noticed"
+    INSTANCE_WEIGHED = "instance.weighed"  # whether it is replaced on a mere recommendation
     INSTANCE_SUSPECTED = "instance.suspected"
     INSTANCE_LOST = "instance.lost"
     INSTANCE_REPRICED = "instance.repriced"

@@ -62,6 +62,8 @@ class Instance:
     ended_at: datetime | None = None
     seen_at: datetime | None = None
     notice: Notice | None = None
+    advised_at: datetime | None = None  # its provider recommends to leave it: a hint, no notice
+    leaves_early: bool | None = None  # whether that is followed; None: nobody has weighed it
     interrupted_at: datetime | None = None  # when the provider took it away, announced that, or refused it
     end_reason: str = ""
     crashed: bool = False  # it ended by itself: the provider is not to blame, and another one may end the same way

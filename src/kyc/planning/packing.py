@@ -52,6 +52,7 @@ class PackInstance:
     price_usd_per_hour: float = 0.0
     interruptions_per_hour: float = 0.0
     is_stand_in: bool = False
+    leaves_early: bool = False  # it serves until another one is ready in its place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,10 +262,11 @@ def _leaving(board: _Board, count: int) -> list[_Slot]:
     return sorted(board.slots, key=_leaves_first)[:count]
 
 
-def _leaves_first(slot: _Slot) -> tuple[bool, bool, int, float, float, str]:
+def _leaves_first(slot: _Slot) -> tuple[bool, bool, bool, int, float, float, str]:
     it = slot.instance
     ready = sum(replica.is_ready for replica in slot.kept)
     return (
+        not it.leaves_early,
         not it.is_stand_in,
         it.standing is Standing.READY,
         ready,
@@ -309,9 +311,11 @@ def _takes_first(slot: _Slot) -> tuple[bool, int, float, str]:
 
 
 def _buy(board: _Board, wanted: int, replicas: int) -> None:
-    missing = wanted - len(board.slots)
+    early = sum(slot.instance.leaves_early for slot in board.slots)
+    missing = wanted + early - len(board.slots)
     if missing > 0:
         reason = f"{len(board.slots)} instances where {wanted} are wanted for {replicas} replicas"
+        reason += f", and {early} to be replaced early" if early else ""
         board.actions.append(BuyInstances(count=missing, reason=reason))
 
 

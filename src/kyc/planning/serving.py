@@ -112,6 +112,7 @@ def pack_fleet(state: ServiceRecords, fleet: FleetSize, risks: RiskBook) -> list
             price_usd_per_hour=float(instance.price_now.usd_per_hour),
             interruptions_per_hour=risks.rate(instance.offer),
             is_stand_in=instance.id in stand_ins,
+            leaves_early=bool(instance.leaves_early),
         )
         for instance in state.instances.values()
         if not instance.is_over and instance.state is not InstanceState.TERMINATING
@@ -239,6 +240,11 @@ def next_purchase_at(state: ServiceRecords) -> datetime | None:
 def _after(ended_at: datetime | None, failures: int) -> datetime | None:
     wait = min(FIRST_BACK_OFF * (1 << min(failures - 1, 10)), LONGEST_BACK_OFF)
     return None if ended_at is None else ended_at + wait
+
+
+def early_pools(instances: Iterable[Instance]) -> frozenset[Pool]:
+    """Return the pools that are being left on their providers' recommendation."""
+    return frozenset(i.offer.pool for i in instances if i.leaves_early and not i.is_over)
 
 
 def failed_pools(instances: Iterable[Instance], *, now: datetime) -> frozenset[Pool]:

@@ -146,17 +146,3 @@ def extra_for_risk(
         if tail > tolerance:
             return min(most, number)
     return 0
-
-
-def is_early_replacement_worth(
-    *, chance: float, notice_s: float, replace_s: float, price_usd_per_hour: float, loss_usd_per_s: float
-) -> bool:
-    """Say whether a rebalance recommendation should be followed before any notice comes.
-
-    Waiting costs, with the `chance` that the interruption really comes, the seconds in which nothing stands in
-    (`replace_s` less the notice). Going early costs a second start: `replace_s` of a second instance. A hint, not an
-    order: of 30 recommendations seen in 17 hours 21 came to nothing (aws-node-termination-handler #141).
-    """
-    waiting_usd = chance * max(0.0, replace_s - notice_s) * loss_usd_per_s
-    early_usd = replace_s / 3600 * price_usd_per_hour
-    return waiting_usd > early_usd

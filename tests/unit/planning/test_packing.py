@@ -212,6 +212,26 @@ def test_the_riskiest_then_the_dearest_of_equals_is_left_first():
     assert [a.instance_id for a in actions if isinstance(a, ReleaseInstance)] == ["c", "b"]
 
 
+def test_one_that_leaves_early_serves_until_another_one_is_ready_in_its_place():
+    def one(name: str, ready: int, *, early: bool = False, standing: Standing = Standing.READY) -> PackInstance:
+        copies = tuple(PackReplica(id=ReplicaId(f"{name}-{n}"), is_ready=True) for n in range(ready))
+        return PackInstance(
+            id=InstanceId(name), standing=standing, room=ReplicaSize(), replicas=copies, leaves_early=early
+        )
+
+    rule = PackRule(max_per_instance=2, min_ready=4)
+    old, other = one("a", 2, early=True), one("b", 2)
+    [buy] = plan_packing([old, other], rule, replicas=4, instances=2)
+    assert isinstance(buy, BuyInstances)
+    assert (buy.count, "1 to be replaced early" in buy.reason) == (1, True)
+    assert plan_packing([old, other, one("c", 0, standing=Standing.COMING)], rule, replicas=4, instances=2) == ()
+    moves = plan_packing([old, other, one("c", 0)], rule, replicas=4, instances=2)
+    assert [(m.instance_id, m.replaces) for m in moves if isinstance(m, StartReplica)] == [("c", "a-0"), ("c", "a-1")]
+    assert len(moves) == 2
+    gone = plan_packing([one("a", 0, early=True), other, one("c", 2)], rule, replicas=4, instances=2)
+    assert gone == (ReleaseInstance(instance_id=InstanceId("a"), reason="empty and not wanted any more"),)
+
+
 @pytest.mark.parametrize(
     ("size", "most", "fits"),
     [

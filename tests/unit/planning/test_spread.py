@@ -11,7 +11,6 @@ from kyc.domain.service import SpotRule
 from kyc.planning.spread import (
     PoolOffer,
     extra_for_risk,
-    is_early_replacement_worth,
     plan_fleet_size,
     plan_spot_mix,
     plan_spread,
@@ -86,9 +85,3 @@ def test_the_reserve_grows_with_risk_and_with_what_one_pool_holds():
     assert extra_for_risk([(1, 0.1)] * 4, replace_s=60) == 1
     assert extra_for_risk([(4, 0.1)], replace_s=60) == 4
     assert extra_for_risk([(1, 0.1)] * 4, replace_s=60, tolerance=0.5) == 0
-
-
-def test_a_rebalance_hint_is_followed_only_where_the_notice_is_too_short():
-    hint = {"chance": 0.3, "replace_s": 180, "price_usd_per_hour": 0.05, "loss_usd_per_s": 0.001}
-    assert is_early_replacement_worth(notice_s=30, **hint)
-    assert not is_early_replacement_worth(notice_s=180, **hint)

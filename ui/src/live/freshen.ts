@@ -43,6 +43,7 @@ export const STALE: Record<EventKind, readonly Subject[]> = {
   "interruption.requested": machine,
   "interruption.begun": machine,
   "instance.noticed": [...machine, ...told],
+  "instance.weighed": machine,
   "instance.suspected": machine,
   "instance.lost": [...machine, ...told],
   "instance.repriced": [...machine, "offers"],

@@ -82,6 +82,7 @@ export const EVENT_TONE: Record<EventKind, Tone> = {
   "interruption.requested": "warn",
   "interruption.begun": "warn",
   "instance.noticed": "warn",
+  "instance.weighed": "quiet",
   "instance.suspected": "warn",
   "instance.lost": "bad",
   "instance.repriced": "quiet",

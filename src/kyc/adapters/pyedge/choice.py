@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from math import log
@@ -39,11 +39,11 @@ class Seat:
 
 
 def choose(
-    seats: Sequence[Seat], balance: Balance, *, client: str, now_s: float, tried: frozenset[int] = frozenset()
+    seats: Sequence[Seat], balance: Balance, *, client: str, now_s: float, tried: Set[Seat] = frozenset()
 ) -> Seat | None:
-    """Return who gets the request; rather one that was not tried (by `id`) nor failed of late. None if none is up."""
+    """Return who gets the request; rather one that was not tried, nor failed of late. None if none is up."""
     up = [seat for seat in seats if seat.place.state is EndpointState.UP]
-    fresh = [seat for seat in up if id(seat) not in tried] or up
+    fresh = [seat for seat in up if seat not in tried] or up
     sound = [seat for seat in fresh if seat.shunned_until_s <= now_s] or fresh
     if not sound:
         return None

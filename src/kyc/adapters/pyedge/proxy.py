@@ -7,7 +7,7 @@ import math
 import ssl
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,14 +17,16 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from kyc.adapters.pyedge.choice import Seat, choose
+from kyc.adapters.pyedge.pump import pump_both
 from kyc.domain.ids import ReplicaId
 from kyc.domain.service import Balance
 from kyc.ports.edge import INSTANCE_DOMAIN, EdgeLoad, EdgeService, EndpointLoad
 
 COOKIE = "kyc-sticky"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_TRIES = 4
-_SUCCESSOR_S = 2.0  # within which another replica may come where all were tried
+_TRIES = 4  # of a safe request that may have arrived where it was sent
+_SUCCESSOR_S = 2.0  # within which another replica may come, or one come back, where all were tried
+_PAUSE_S = 0.2
 _SPAN_S = 5.0
 _HOP = frozenset(
     (
@@ -171,17 +173,19 @@ class Proxy:
             again_s = max(1, min(30, round(self.service.wait.total_seconds())))
             return web.Response(status=503, text="no replica is ready\n", headers={"Retry-After": str(again_s)})
         client, fresh = _sticky(request) if self.service.balance is Balance.STICKY else ("", False)
-        tried: set[int] = set()
-        for _ in range(_TRIES):
-            now_s = asyncio.get_running_loop().time()
-            seat = choose(
-                list(self._seats.values()), self.service.balance, client=client, now_s=now_s, tried=frozenset(tried)
-            )
-            if seat is None:
-                if await self._newcomer_comes():
-                    continue
-                break
-            tried.add(id(seat))
+        tried: set[Seat] = set()
+        loop, lost = asyncio.get_running_loop(), 0
+        until_s = loop.time() + _SUCCESSOR_S
+        while lost < _TRIES:
+            now_s = loop.time()
+            seat = choose(list(self._seats.values()), self.service.balance, client=client, now_s=now_s, tried=tried)
+            if seat is None or seat in tried:
+                if now_s >= until_s:
+                    break
+                await self._newcomer_comes()
+                tried.clear()  # one that started again is reached where it was
+                continue
+            tried.add(seat)
             seat.requests += 1
             seat.in_flight += 1
             try:
@@ -193,19 +197,19 @@ class Proxy:
                 return web.Response(status=504, text="the replica says nothing\n")
             except aiohttp.ClientError:
                 seat.failed += 1
+                lost += 1
                 if request.method not in _SAFE:
                     return web.Response(status=502, text="the replica ended the connection\n")
             finally:
                 seat.in_flight -= 1
         return web.Response(status=503, text="no replica can be reached\n", headers={"Retry-After": "1"})
 
-    async def _newcomer_comes(self) -> bool:
+    async def _newcomer_comes(self) -> None:
         """Wait a moment for a replica that was not there before."""
         self._newcomer.clear()
         with suppress(TimeoutError):
-            async with asyncio.timeout(_SUCCESSOR_S):
-                return await self._newcomer.wait()
-        return False
+            async with asyncio.timeout(_PAUSE_S):
+                await self._newcomer.wait()
 
     async def _waited(self, request: web.BaseRequest) -> bool:
         """Wait for a first endpoint; False past the time or the number that may wait."""
@@ -276,7 +280,7 @@ class Proxy:
         try:
             await downstream.prepare(request)
             with suppress(TimeoutError):
-                await _pump_both(upstream, downstream, self.service.idle_timeout.total_seconds())
+                await pump_both(upstream, downstream, self.service.idle_timeout.total_seconds())
             await downstream.close(code=aiohttp.WSCloseCode.GOING_AWAY)
         finally:
             await upstream.close()
@@ -295,38 +299,6 @@ class Proxy:
         if new_client:
             told["Set-Cookie"] = f"{COOKIE}={new_client}; Path=/; HttpOnly"
         return told
-
-
-Socket = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
-
-
-async def _pump_both(one: Socket, other: Socket, idle_s: float) -> None:
-    """Hand on what comes until either closes; raise TimeoutError once neither has said anything for so long."""
-    loop = asyncio.get_running_loop()
-    async with asyncio.timeout(idle_s) as limit, asyncio.TaskGroup() as tasks:
-
-        def moved() -> None:
-            limit.reschedule(loop.time() + idle_s)
-
-        tasks.create_task(_pump(one, other, moved))
-        tasks.create_task(_pump(other, one, moved))
-
-
-async def _pump(source: Socket, sink: Socket, moved: Callable[[], None]) -> None:
-    """Hand on what comes until the source closes, then close the sink."""
-    with suppress(ConnectionError):  # the other direction tells
-        while (message := await source.receive()).type not in _ENDS:
-            moved()
-            match message.type:
-                case aiohttp.WSMsgType.TEXT:
-                    await sink.send_str(message.data)
-                case aiohttp.WSMsgType.BINARY:
-                    await sink.send_bytes(message.data)
-                case aiohttp.WSMsgType.PING:
-                    await sink.ping(message.data)
-                case aiohttp.WSMsgType.PONG:
-                    await sink.pong(message.data)
-        await sink.close(code=source.close_code or aiohttp.WSCloseCode.GOING_AWAY)
 
 
 def _forwarded(request: web.BaseRequest) -> CIMultiDict[str]:
@@ -362,8 +334,3 @@ def _upstream_context(chain: Path, key: Path, authority: Path | None) -> ssl.SSL
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.load_cert_chain(chain, key)
     return context
-
-
-_ENDS = frozenset(
-    (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
-)

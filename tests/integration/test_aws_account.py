@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -175,3 +176,19 @@ def test_terraform_gets_the_account_by_its_environment_alone() -> None:
     assert env["AWS_SECRET_ACCESS_KEY"] == account.secrets["secret_access_key"]
     assert env["AWS_ENDPOINT_URL"] == "http://127.0.0.1:1"
     assert account.secrets["secret_access_key"] not in repr(account)
+
+
+async def test_a_further_region_costs_little_memory() -> None:
+    """What boto3 reads of EC2 takes 24 MB: a sweep of all regions must not read it for each."""
+    session = AwsSession(account_at("http://127.0.0.1:9"))
+
+    async def make(region: str) -> int:
+        await session.call("ec2", region, lambda client: client)
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        first = await make("us-east-1")
+        assert await make("us-west-2") - first < 8 << 20
+    finally:
+        tracemalloc.stop()

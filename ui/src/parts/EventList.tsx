@@ -14,7 +14,7 @@ export function EventList({ events }: { readonly events: readonly EventRow[] | u
   const told = events.filter((event) => event.kind !== "deployment.log");
   if (told.length === 0) return <p className="hint pad">{t("events.noneYet")}</p>;
   return (
-    <ol className="events">
+    <ol className="events" aria-label={t("nav.events")} tabIndex={0}>
       {told
         .slice(-MOST)
         .reverse()

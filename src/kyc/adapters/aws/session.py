@@ -9,7 +9,6 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, TypeVar
 
 from kyc.domain.errors import (
@@ -67,6 +66,7 @@ class AwsSession:
     """The clients of one account. boto3's are safe to share between threads; making one is not, so one thread does."""
 
     account: Account
+    _boto: Any = None
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
     _making: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -105,34 +105,29 @@ class AwsSession:
             retries={"mode": "standard", "max_attempts": 3},
             ignore_configured_endpoint_urls=True,
         )
-        return _Boto(self.account).session.client(
-            service, region_name=region, endpoint_url=self.endpoint, config=config
-        )
+        if self._boto is None:  # one for all clients: EC2's description alone takes 24 MB, once a session
+            self._boto = _boto_session(self.account.secrets)
+        return self._boto.client(service, region_name=region, endpoint_url=self.endpoint, config=config)
 
 
-class _Boto:
-    def __init__(self, account: Account) -> None:
-        self._account = account
-
-    @cached_property
-    def session(self) -> Any:  # noqa: ANN401
-        try:
-            import boto3  # noqa: PLC0415
-            from botocore.session import Session  # noqa: PLC0415
-        except ImportError as error:
-            raise InvalidInputError(
-                "AWS needs the package boto3",
-                next_step="pip install 'keep-your-cost[aws]', then start the master again.",
-            ) from error
-        nowhere: dict[str, tuple[object, ...]] = {"profile": (None, None, None, None)}
-        nowhere |= dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
-        secrets = self._account.secrets
-        return boto3.Session(
-            aws_access_key_id=secrets["access_key_id"],
-            aws_secret_access_key=secrets["secret_access_key"],
-            aws_session_token=secrets.get("session_token"),
-            botocore_session=Session(session_vars=nowhere),
-        )
+def _boto_session(secrets: Mapping[str, str]) -> Any:  # noqa: ANN401  # boto3 has no types
+    """Return a session that knows these credentials and nothing of the machine's own profiles."""
+    try:
+        import boto3  # noqa: PLC0415
+        from botocore.session import Session  # noqa: PLC0415
+    except ImportError as error:
+        raise InvalidInputError(
+            "AWS needs the package boto3",
+            next_step="pip install 'keep-your-cost[aws]', then start the master again.",
+        ) from error
+    nowhere: dict[str, tuple[object, ...]] = {"profile": (None, None, None, None)}
+    nowhere |= dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
+    return boto3.Session(
+        aws_access_key_id=secrets["access_key_id"],
+        aws_secret_access_key=secrets["secret_access_key"],
+        aws_session_token=secrets.get("session_token"),
+        botocore_session=Session(session_vars=nowhere),
+    )
 
 
 def code_of(error: Exception) -> str:

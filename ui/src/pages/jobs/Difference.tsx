@@ -77,7 +77,7 @@ function Paths({ name, older, newer }: { readonly name: string; readonly older: 
           </span>
         ))}
       </p>
-      <ul className="paths mono" aria-label={t("snapshot.compare")}>
+      <ul className="paths mono" aria-label={t("snapshot.compare")} tabIndex={0}>
         {shownOf(data).map(({ sign, tone, path }) => (
           <li key={`${sign}${path}`}>
             <span className={`text tone-${tone}`}>{sign}</span> {path}

@@ -76,7 +76,7 @@ export function ServiceResult({
         />
       </Card>
       <Card title={t("simulate.changes")} flush>
-        <ol className="events">
+        <ol className="events" aria-label={t("simulate.changes")} tabIndex={0}>
           {result.changes.slice(0, MOST_CHANGES).map((change) => (
             <li key={change.t_s} className="event tone-quiet">
               <span className="num quiet">{duration(change.t_s)}</span>

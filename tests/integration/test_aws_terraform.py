@@ -64,6 +64,9 @@ async def test_five_are_bought_listed_and_given_back_one_by_one(stand: Stand) ->
             assert one["MetadataOptions"]["HttpPutResponseHopLimit"] == 2
             assert one["NetworkInterfaces"][0]["Groups"][0]["GroupName"].startswith("kyc-m1-")
             assert one["KeyName"].startswith("kyc-m1-")
+        groups = stand.aws.client().describe_security_groups()["SecurityGroups"]
+        rules = [rule for one in groups if one["GroupName"].startswith("kyc-m1-") for rule in one["IpPermissions"]]
+        assert {(rule["FromPort"], rule["ToPort"]) for rule in rules} == {(22, 22), (30_000, 31_999)}
         await master.intents.terminate(made.instance_ids[0])
         await master.until(lambda all_: in_state(all_, _S.TERMINATED))
         assert len(stand.aws.running()) == 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -10,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from kyc.adapters.docker.replica import DockerReplicas
-from kyc.domain.errors import InvalidInputError
+from kyc.domain.errors import InvalidInputError, KycError
 from kyc.ports.runtime import ReplicaCommand
 from tests.docker.engine import engine
 from tests.docker.image import python_image
+from tests.docker.registry import registry
 from tests.needs import need
 
 pytestmark = pytest.mark.timeout(240)
@@ -124,6 +126,20 @@ async def test_what_a_killed_agent_left_is_removed(url: str, replicas: DockerRep
 async def test_an_image_that_is_not_there_is_told(replicas: DockerReplicas, folder: Path) -> None:
     with pytest.raises(InvalidInputError, match=r"no image file missing\.tar"):
         await replicas.fetch(command(folder, image="./missing.tar"), lambda *_: None)
+
+
+async def test_an_image_is_pulled_and_its_progress_told(replicas: DockerReplicas, folder: Path) -> None:
+    told: list[tuple[int, int]] = []
+    with registry(random.Random(1).randbytes(8 << 20)) as image:
+        await replicas.fetch(command(folder, image=image), lambda done, total: told.append((done, total)))
+        assert told[-1][0] == told[-1][1] > 8 << 20, "told to its end"
+        assert any(0 < done < total for done, total in told), "told on the way"
+        pulled = len(told)
+        await replicas.fetch(command(folder, image=image), lambda done, total: told.append((done, total)))
+        assert len(told) == pulled, "what is there is not pulled again"
+        missing = image.replace("/web:", "/other:")
+        with pytest.raises(KycError, match="other"):
+            await replicas.fetch(command(folder, image=missing), lambda *_: None)
 
 
 async def _first(lines: AsyncIterator[str], count: int) -> AsyncIterator[str]:

@@ -11,6 +11,7 @@ from kyc.agent.archive import MasterArchives
 from kyc.agent.backoff import Uniform
 from kyc.agent.engine import Engine
 from kyc.agent.enrol import enrol, own_secret
+from kyc.agent.entrance import Entrances
 from kyc.agent.farewell import let_go
 from kyc.agent.link import Link, Peer, link_url
 from kyc.agent.load import Gauge, Gpu
@@ -67,13 +68,16 @@ async def run(settings: Settings, parts: Parts, leave: asyncio.Event) -> None:
         tell=outbox.tell,
     )
     supervisor = Supervisor(world, Mark(settings.own_folder))
-    house = House(world=world, files=SharedFiles(world), runtime=parts.replica_runtime, host=_own_host(settings))
+    host = _own_host(settings)
+    entrances = Entrances(settings.own_folder, host, parts.rng)
+    house = House(world=world, files=SharedFiles(world), runtime=parts.replica_runtime, host=host, entrances=entrances)
     replicas = Replicas(house)
     gpu = Gpu()
     heart = Heart(supervisor, replicas, parts.gauge, gpu, root=settings.root, clock=parts.clock)
 
     def want(desire: Desire) -> None:
         supervisor.want(desire)
+        entrances.trust(desire.identity)
         replicas.want(desire)
 
     link = Link(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kyc.agent.entrance import Entrances
 from kyc.agent.lines import Lines
 from kyc.agent.metric import Metric
 from kyc.agent.probe import probe
@@ -45,6 +46,7 @@ class House:
     files: SharedFiles
     runtime: Callable[[ReplicaOrder], ReplicaRuntime]
     host: str  # where replicas are probed
+    entrances: Entrances
     swept: dict[int, asyncio.Task[None]] = field(default_factory=dict)
 
     async def runtime_for(self, order: ReplicaOrder) -> ReplicaRuntime:
@@ -65,6 +67,7 @@ class ReplicaLife:
         self._order = order
         self._stop = asyncio.Event()
         self._running: RunningReplica | None = None
+        self._port = 0  # where it is reached
         self._lines = Lines(order.replica, tell=house.world.tell, clock=house.world.clock)
         self._metric = None if order.metric is None else Metric(order.metric, house.world.clock)
         self._deaths = 0
@@ -139,8 +142,10 @@ class ReplicaLife:
         running = await _start(runtime, command)
         try:
             self._running = running
-            self._world.tell(ReplicaStarted(at=self._world.clock.now(), replica=self._order.replica, port=running.port))
-            return await self._see_through(running)
+            async with self._house.entrances.to(running.port) as self._port:
+                at = self._world.clock.now()
+                self._world.tell(ReplicaStarted(at=at, replica=self._order.replica, port=self._port))
+                return await self._see_through(running)
         finally:
             await to_the_end(running.kill())
             self._running = None
@@ -174,14 +179,14 @@ class ReplicaLife:
                 return f"not ready within {order.initial_delay_s:g} s: {why}"
             await world.clock.sleep_s(wait_s)
             wait_s = min(wait_s * 1.3, SLOWEST_PROBE_S)
-        self._tell_ready(running, world.clock.monotonic_s() - begun_s)
+        self._tell_ready(world.clock.monotonic_s() - begun_s)
         failed, failing_since_s = 0, 0.0
         while True:
             await world.clock.sleep_s(WATCH_S)
             why = await probe(order, self._house.host, running.port)
             if not why:
                 if failed >= UNREADY_AFTER:
-                    self._tell_ready(running, world.clock.monotonic_s() - begun_s)
+                    self._tell_ready(world.clock.monotonic_s() - begun_s)
                 failed = 0
                 continue
             failed += 1
@@ -225,10 +230,10 @@ class ReplicaLife:
             )
             self._world.tell(fact)
 
-    def _tell_ready(self, running: RunningReplica, took_s: float) -> None:
+    def _tell_ready(self, took_s: float) -> None:
         self._served = True
         at = self._world.clock.now()
-        fact = ReplicaReady(at=at, replica=self._order.replica, port=running.port, took_s=round(took_s, 3))
+        fact = ReplicaReady(at=at, replica=self._order.replica, port=self._port, took_s=round(took_s, 3))
         self._world.tell(fact)
 
     def _tell_exited(self, reason: str, code: int | None, again_in_s: float | None) -> None:

@@ -33,6 +33,7 @@ from kyc.control.sweep import Sweeper
 from kyc.control.traffic import Traffic
 from kyc.control.tunnels import TunnelKeeper
 from kyc.planning.liveness import Patience
+from kyc.ports.authority import Authority
 from kyc.ports.edge import Edge
 
 BUDGETS_PERIOD_S = 5  # well below what a budget keeps back for its end (planning.budget.ENDING_TAKES)
@@ -53,6 +54,7 @@ class Engine:
     user_data: UserData
     edge: Edge
     edge_host: str = "127.0.0.1"
+    authority: Authority | None = None
     prices: Prices | None = None
     accounts: Accounts | None = None
     notifications: Notifications | None = None
@@ -73,8 +75,8 @@ class Engine:
         self.intents = Intents(self.context)
         self.budgets = Budgets(self.context)
         self.sweeper = Sweeper(self.context)
-        routing = Routing(self.context, self.pulses, self.edge, self.edge_host)
-        self.links = Links(self.context, self.pulses, routing)
+        routing = Routing(self.context, self.pulses, self.edge, self.edge_host, self.authority)
+        self.links = Links(self.context, self.pulses, routing, self.authority)
         traffic = Traffic(self.context.clock, self.pulses, self.edge)
         self.services = Services(
             self.context,

@@ -24,6 +24,7 @@ from kyc.control.orders import OrderBook
 from kyc.control.pulse import Pulses
 from kyc.control.replicafact import ReplicaChanges, read_replica_fact, read_replica_trouble
 from kyc.control.routing import Routing
+from kyc.control.trust import Passport
 from kyc.domain.errors import UnreachableError
 from kyc.domain.event import Event, EventKind
 from kyc.domain.ids import AttemptId, InstanceId, ReplicaId
@@ -32,9 +33,10 @@ from kyc.domain.interruption import NoticeKind
 from kyc.domain.job import Attempt, AttemptState, Job
 from kyc.domain.snapshot import StreamAccess
 from kyc.planning.recoveries import KINDS, recoveries
+from kyc.ports.authority import Authority
 from kyc.ports.store import EventFilter
 from kyc.wire import agent as wire
-from kyc.wire.replica import ReplicaExited, ReplicaFact, ReplicaOrder, ReplicaUnready, ToldOfReplica
+from kyc.wire.replica import ReplicaExited, ReplicaFact, ReplicaUnready, ToldOfReplica
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +60,7 @@ class Links:
     context: Context
     pulses: Pulses
     routing: Routing | None = None
+    authority: Authority | None = None
     _revisions: itertools.count[int] = field(init=False)
     _orders: OrderBook = field(init=False)
     _flushes: FlushWatch = field(init=False)
@@ -82,7 +85,7 @@ class Links:
         try:
             await write_fresh(lambda: self._greet(instance.id))
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._tell(instance.id, send))
+                group.create_task(self._tell(instance, send))
                 group.create_task(self._listen(instance.id, receive, send))
         except* UnreachableError as errors:
             log.info("agent_gone", extra={"instance": instance.id, "why": str(errors.exceptions[0])})
@@ -105,17 +108,21 @@ class Links:
         await context.store.save(ready, events=[event])
         context.signal.notify()
 
-    async def _tell(self, instance_id: InstanceId, send: Send) -> None:
+    async def _tell(self, instance: Instance, send: Send) -> None:
         grants = Grants(self.context.stream_host, self.context.clouds, self.context.clock)
-        sent: tuple[wire.Assignment | None, list[ReplicaOrder]] | None = None
+        passport = Passport(self.authority, instance, self.context.clock)
+        sent: tuple[object, ...] | None = None
         while True:
             mark = self.context.signal.mark
-            assignment = await self._assignment(instance_id, grants)
-            replicas = await self._orders.of(instance_id, stale_s=_REFRESH_S)
-            if (assignment, replicas) != sent:
-                desire = wire.Desire(revision=next(self._revisions), assignment=assignment, replicas=replicas)
+            assignment = await self._assignment(instance.id, grants)
+            replicas = await self._orders.of(instance.id, stale_s=_REFRESH_S)
+            identity = passport.identity() if replicas else None
+            if (assignment, replicas, identity) != sent:
+                desire = wire.Desire(
+                    revision=next(self._revisions), assignment=assignment, replicas=replicas, identity=identity
+                )
                 await send(wire.frame(desire))
-                sent = (assignment, replicas)
+                sent = (assignment, replicas, identity)
             await self.context.signal.wait(mark, timeout_s=_REFRESH_S)
 
     async def _listen(self, instance_id: InstanceId, receive: Receive, send: Send) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from kyc.control.context import Context
 from kyc.control.pulse import Pulses
 from kyc.control.signal import Signal
+from kyc.control.trust import secured
 from kyc.domain.errors import InvalidInputError
 from kyc.domain.event import Event, EventKind
 from kyc.domain.ids import InstanceId, ReplicaId, WorkloadName
@@ -25,6 +26,7 @@ from kyc.domain.interruption import Notice
 from kyc.domain.replica import Replica, ReplicaState
 from kyc.domain.service import EndpointState, ScalingPolicy, Service
 from kyc.planning.routing import Fleet, Route, Routes, RoutingRule, plan_routes, weights_by_cpu
+from kyc.ports.authority import Authority
 from kyc.ports.edge import Certificate, Edge, EdgeEndpoint, EdgeRefusedError, EdgeService
 
 CPU_SAMPLES = 5
@@ -51,12 +53,14 @@ class Routing:
     pulses: Pulses
     edge: Edge
     host: str = "127.0.0.1"
+    authority: Authority | None = None
     hurried: Signal = field(default_factory=Signal)
     acted: Signal = field(default_factory=Signal)  # the edge knows what was heard, or could not be told
     applied_s: float = 0.0  # when the edge was told something new last (monotonic)
     _scene: _Scene = field(default_factory=_Scene)
     _routes: dict[WorkloadName, tuple[Route, ...]] = field(default_factory=dict)
     _applied: list[EdgeService] | None = None
+    _shown: frozenset[tuple[Path, int]] = frozenset()
     _out: dict[WorkloadName, frozenset[ReplicaId]] = field(default_factory=dict)
     _refused: dict[WorkloadName, str] = field(default_factory=dict)
     _told: set[InstanceId] = field(default_factory=set)  # whose notice was told of in an event
@@ -149,12 +153,17 @@ class Routing:
         scene, planned = self._scene, {}
         for service in scene.services:
             planned[service.name] = self._plan(service, instances, silent)
-        wanted = [edge_service(service, planned[service.name].routes, self.host) for service in scene.services]
+        wanted = [
+            secured(edge_service(service, planned[service.name].routes, self.host), instances, self.authority)
+            for service in scene.services
+        ]
+        shown = _shown(wanted)
         changed = wanted != self._applied
-        if not (changed or anew or self._refused):  # what was refused may be had now: a port that is free again
+        if not (changed or anew or self._refused or shown != self._shown):  # what was refused may be had now
             return
         refused_before = self._refused
         await self._tell_edge(wanted)
+        self._shown = shown
         self._applied, self.applied_s = wanted, self.context.clock.monotonic_s()
         self._routes = {name: plan.routes for name, plan in planned.items()}
         self._out = {
@@ -269,6 +278,12 @@ def edge_service(service: Service, routes: Sequence[Route], host: str) -> EdgeSe
         wait=spec.wait,
         most_waiting=spec.most_waiting,
     )
+
+
+def _shown(wanted: Sequence[EdgeService]) -> frozenset[tuple[Path, int]]:
+    """Return the edge's own certificates, and when they were made: a new one in the same file has to be told, too."""
+    chains = {service.upstream_tls.chain for service in wanted if service.upstream_tls is not None}
+    return frozenset((chain, chain.stat().st_mtime_ns) for chain in chains)
 
 
 def _up(routes: Sequence[Route]) -> frozenset[ReplicaId]:

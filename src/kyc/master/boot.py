@@ -17,6 +17,7 @@ from kyc.ports.secrets import Secrets
 
 _PLACE = "TOLD: dict[str, Any] = {}\n"
 LOCAL = "local"
+ELSEWHERE = {"KYC_ADDRESS": "127.0.0.1"}  # of replicas: from outside they are reached through the agent only
 MOST_BYTES = 16_384  # what EC2 takes
 
 
@@ -56,4 +57,4 @@ class BootScripts:
         if deployment.offer.cloud == LOCAL:
             return local_user_data(env)
         machine = "aarch64" if deployment.offer.arch is Arch.ARM64 else "x86_64"
-        return cloud_user_data({**env, "KYC_NOTICES": deployment.offer.cloud}, await self.hashes(machine))
+        return cloud_user_data({**env, **ELSEWHERE, "KYC_NOTICES": deployment.offer.cloud}, await self.hashes(machine))

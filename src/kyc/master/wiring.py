@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+from kyc.adapters.ca.authority import Authority
 from kyc.adapters.local.catalog import LocalCatalog
 from kyc.adapters.local.cloud import MODULE_FILES, MODULE_FOLDER, LocalCloud
 from kyc.adapters.nats.host import NatsHost
@@ -104,6 +105,7 @@ async def build(start: Start) -> AsyncIterator[Services]:
         context,
         BootScripts(secrets, bundles.hashes),
         edge=edge,
+        authority=Authority(home.path / "ca", clock=clock),
         prices=prices,
         accounts=accounts,
         moves=moves,

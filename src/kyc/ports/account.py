@@ -12,6 +12,7 @@ from typing import Protocol
 
 from kyc.domain.ids import AccountId
 from kyc.ports.cloud import Cloud
+from kyc.ports.edge import ENTRANCE_PORTS
 from kyc.ports.module import CloudModule
 
 
@@ -39,6 +40,24 @@ SSH_FROM = Field(
     required=False,
     help="Address ranges, with commas, from which SSH is admitted; needed where the master has no public URL.",
 )
+
+SERVICES_FROM = Field(
+    name="services_from",
+    title="Services from",
+    required=False,
+    help="Address ranges, with commas, from which the master's machine sends requests to services; empty: as for SSH.",
+)
+
+
+def admissions(ssh_from: Sequence[str], services_from: Sequence[str]) -> dict[str, object]:
+    """Return the rules of a firewall by name: SSH, and the entrances of services, each from these ranges (none: no)."""
+    entrances = f"{ENTRANCE_PORTS.start}-{ENTRANCE_PORTS.stop - 1}"
+    rules = {"services": (entrances, services_from), "ssh": ("22", ssh_from)}
+    return {
+        name: {"protocol": "tcp", "ports": [ports], "ranges": list(ranges)}
+        for name, (ports, ranges) in rules.items()
+        if ranges
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

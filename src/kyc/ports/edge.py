@@ -13,14 +13,16 @@ from kyc.domain.ids import ReplicaId, WorkloadName
 from kyc.domain.service import Balance, Endpoint, EndpointState
 
 INSTANCE_DOMAIN = ".instance.kyc.internal"  # an instance's certificate is for its id below it
+ENTRANCE_PORTS = range(30_000, 32_000)  # where an instance lets the edge in; below those that Linux gives to clients
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeEndpoint:
-    """A replica's place in the edge, and whether it gets new requests."""
+    """A replica's place in the edge, and whether it gets new requests. `plain`: by no TLS, whatever its service has."""
 
     endpoint: Endpoint
     state: EndpointState = EndpointState.UP
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

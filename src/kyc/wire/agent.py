@@ -16,7 +16,7 @@ import msgspec
 from kyc.domain.errors import InvalidInputError
 from kyc.domain.interruption import Notice
 from kyc.domain.snapshot import StreamAccess
-from kyc.wire.replica import ReplicaFact, ReplicaLoad, ReplicaOrder
+from kyc.wire.replica import Identity, ReplicaFact, ReplicaLoad, ReplicaOrder
 from kyc.wire.text import legible
 
 PROTOCOL_VERSION = 1
@@ -77,11 +77,15 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Desire(Message, frozen=True, kw_only=True, tag="desire"):
-    """All that the master wants of this instance now: a job's attempt (None: none), replicas. `revision` only grows."""
+    """All that the master wants of this instance now: a job's attempt (None: none), replicas. `revision` only grows.
+
+    With an `identity` replicas are reached by mutual TLS only.
+    """
 
     revision: int
     assignment: Assignment | None
     replicas: list[ReplicaOrder] = []
+    identity: Identity | None = None
 
 
 class Ack(Message, frozen=True, kw_only=True, tag="ack"):

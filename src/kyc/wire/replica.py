@@ -53,6 +53,14 @@ class ReplicaOrder(msgspec.Struct, frozen=True, kw_only=True):
     metric: MetricOrder | None = None
 
 
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """What the instance shows to the edge, as PEM: a certificate and its key; `authority` signed the edge's as well."""
+
+    chain: str
+    key: str
+    authority: str
+
+
 class ReplicaLoad(msgspec.Struct, frozen=True, kw_only=True):
     """What a replica uses now: CPUs since the last heartbeat, and resident bytes.
 

@@ -5,21 +5,27 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from kyc.adapters.ca.authority import Authority
 from kyc.adapters.process.replica import ProcessReplicas
 from kyc.adapters.process.runtime import ProcessRuntime
 from kyc.adapters.system.clock import SystemClock
 from kyc.agent import replica as life
+from kyc.agent.entrance import Entrances
 from kyc.agent.replica import House
 from kyc.agent.replicas import Replicas
 from kyc.agent.shared import SharedFiles
+from kyc.domain.ids import InstanceId
+from kyc.ports.edge import ENTRANCE_PORTS, INSTANCE_DOMAIN
 from kyc.wire.agent import AnyFact, Desire
 from kyc.wire.replica import (
+    Identity,
     ProbeOrder,
     ReplicaExited,
     ReplicaOrder,
@@ -47,9 +53,15 @@ class Bench:
         settings = replace(world.settings, path=os.environ["PATH"])
         world = replace(world, settings=settings, tell=self._tell, clock=SystemClock(), runtime=ProcessRuntime())
         processes = ProcessReplicas(ProcessRuntime(), random.Random(1))
-        self.replicas = Replicas(
-            House(world=world, files=SharedFiles(world), runtime=lambda _: processes, host="127.0.0.1")
+        self.entrances = Entrances(world.settings.own_folder, "127.0.0.1", world.rng)
+        house = House(
+            world=world,
+            files=SharedFiles(world),
+            runtime=lambda _: processes,
+            host="127.0.0.1",
+            entrances=self.entrances,
         )
+        self.replicas = Replicas(house)
         self._revision = 0
 
     def _tell(self, fact: AnyFact) -> None:
@@ -198,3 +210,24 @@ async def test_leaving_stops_all(bench: Bench) -> None:
     await bench.replicas.leave()
     assert sum(isinstance(fact, ReplicaStopped) for fact in bench.told) == 2
     assert not bench.replicas.works
+
+
+async def test_with_a_certificate_its_entrance_is_told(bench: Bench, tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "ca", clock=SystemClock())
+    issued = authority.for_instance(InstanceId("i-test"))
+    known = Identity(chain=issued.chain, key=issued.key, authority=authority.certificate.read_text())
+    bench.entrances.trust(known)
+    bench.want(order())
+    ready = await bench.until(ReplicaReady)
+    assert isinstance(ready, ReplicaReady)
+    assert ready.port in ENTRANCE_PORTS
+    context = ssl.create_default_context(cafile=authority.certificate)
+    context.load_cert_chain(authority.for_edge().chain)
+    _, writer = await asyncio.open_connection(
+        "127.0.0.1", ready.port, ssl=context, server_hostname=f"i-test{INSTANCE_DOMAIN}"
+    )
+    writer.close()
+    bench.want(order(phase="stop"))
+    await bench.until(ReplicaStopped)
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", ready.port)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -14,9 +13,11 @@ from kyc.adapters.aws.rights import ask_rights, least_policy
 from kyc.adapters.aws.session import AwsSession
 from kyc.adapters.aws.variables import instance_variables
 from kyc.domain.errors import InvalidInputError
-from kyc.ports.account import SSH_FROM, Account, Field, OpenCloud, Verdict
+from kyc.ports.account import SERVICES_FROM, SSH_FROM, Account, Field, OpenCloud, Verdict
 from kyc.ports.cloud import TAG_MASTER
+from kyc.ports.edge import ENTRANCE_PORTS
 from kyc.ports.module import CloudModule, SharedModule
+from kyc.ports.setting import networks
 
 HERE = Path(__file__).parent
 _REGION = re.compile(r"[a-z]{2}[a-z0-9-]{1,40}")
@@ -60,6 +61,7 @@ class AwsProvider:
             name="network", title="VPC", required=False, help="The home region's VPC; empty: each region's default one."
         ),
         SSH_FROM,
+        SERVICES_FROM,
         Field(
             name="fis_role",
             title="Role for interruptions with a notice",
@@ -97,7 +99,8 @@ class AwsProvider:
         region = account.settings["region"]
         if not _REGION.fullmatch(region):
             raise InvalidInputError(f"region: {region!r} is none", next_step="Write it like us-east-1.")
-        ssh_from = self._ssh_from(account)
+        ssh_from = _networks(account, "ssh_from") or (["0.0.0.0/0"] if self.admit_ssh else [])
+        services_from = _networks(account, "services_from") or ssh_from
 
         async def regions() -> frozenset[str]:
             return await self.regions(account.id) | {region}
@@ -113,6 +116,8 @@ class AwsProvider:
                 "vpc_id": network or own,
                 "public_key": self.public_key(),
                 "ssh_from": ssh_from,
+                "services_from": services_from,
+                "entrance_ports": [ENTRANCE_PORTS.start, ENTRANCE_PORTS.stop - 1],
                 "tags": {TAG_MASTER: self.master_id},
             }
 
@@ -124,13 +129,9 @@ class AwsProvider:
         )
         return OpenCloud(cloud=AwsCloud(AwsSession(account), self.master_id, regions), module=module, regions=(region,))
 
-    def _ssh_from(self, account: Account) -> list[str]:
-        given = [part.strip() for part in account.settings.get("ssh_from", "").split(",") if part.strip()]
-        try:
-            ranges = [str(ipaddress.ip_network(one, strict=False)) for one in given]
-        except ValueError as error:
-            raise InvalidInputError(f"ssh_from: {error}", next_step="Write ranges like 203.0.113.0/24.") from error
-        return ranges or (["0.0.0.0/0"] if self.admit_ssh else [])
+
+def _networks(account: Account, name: str) -> list[str]:
+    return list(networks(name, account.settings.get(name, "")))
 
 
 def environment_of(account: Account) -> dict[str, str]:

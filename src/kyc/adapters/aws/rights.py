@@ -87,7 +87,7 @@ PROBES = (
     ),
     Probe(
         right="ec2:AuthorizeSecurityGroupIngress",
-        purpose="to admit SSH",
+        purpose="to admit SSH and the edge",
         method="authorize_security_group_ingress",
         arguments={"GroupId": f"sg-{_NO_ID}", "IpPermissions": []},
     ),

@@ -9,6 +9,7 @@ from kyc.adapters.azure.settings import AzureSettings
 from kyc.adapters.azure.variables import instance_variables, shared_variables
 from kyc.domain.deployment import Deployment
 from kyc.domain.ids import InstanceId
+from kyc.ports.account import admissions
 from kyc.ports.module import CloudModule, Outputs, SharedModule
 
 FOLDER = Path(__file__).parent
@@ -18,7 +19,8 @@ def cloud_module(
     settings: AzureSettings, master_id: str, public_key: Callable[[], str], *, admit_ssh: bool
 ) -> CloudModule:
     """Return the modules of an account, with what fills them. `admit_ssh`: from anywhere, where nothing else is set."""
-    admitted = settings.ssh_from or (("0.0.0.0/0",) if admit_ssh else ())
+    ssh_from = settings.ssh_from or (("0.0.0.0/0",) if admit_ssh else ())
+    admitted = admissions(ssh_from, settings.services_from or ssh_from)
 
     async def variables(
         deployment: Deployment, user_data: Mapping[InstanceId, str], shared: Outputs

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from kyc.domain.errors import InvalidInputError
-from kyc.ports.account import SSH_FROM, Account, Field
+from kyc.ports.account import SERVICES_FROM, SSH_FROM, Account, Field
 from kyc.ports.setting import listed, networks
 
 METADATA_HOST = "management.azure.com"
@@ -35,6 +35,7 @@ FIELDS = (
     Field(name="regions", title="Locations to make ready ahead of need", required=False, help="westeurope,eastus"),
     Field(name="subnet_id", title="A subnet that exists already (resource id)", required=False),
     SSH_FROM,
+    SERVICES_FROM,
     Field(
         name="metadata_host",
         title="Host that names the cloud's addresses",
@@ -63,6 +64,7 @@ class AzureSettings:
     regions: tuple[str, ...]
     subnet_id: str
     ssh_from: tuple[str, ...]
+    services_from: tuple[str, ...]
     metadata_host: str
     ca_file: str
 
@@ -86,6 +88,7 @@ def read_settings(account: Account) -> AzureSettings:
         regions=listed(given["regions"]),
         subnet_id=subnet_id(given["subnet_id"]),
         ssh_from=networks("ssh_from", given["ssh_from"]),
+        services_from=networks("services_from", given["services_from"]),
         metadata_host=given["metadata_host"] or METADATA_HOST,
         ca_file=given["ca_file"],
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from kyc.adapters.azure.settings import subnet_id
 from kyc.domain.deployment import Deployment
@@ -54,17 +54,16 @@ def instance_variables(master_id: str, deployment: Deployment, shared: Outputs) 
 
 
 def shared_variables(
-    master_id: str, region: str, network: str, subnet: str, admitted: Sequence[str]
+    master_id: str, region: str, network: str, subnet: str, admitted: Mapping[str, object]
 ) -> dict[str, object]:
     """Return what the shared module gets for a location, and a network or a subnet that exists (empty: made)."""
-    ssh = {"protocol": "tcp", "ports": ["22"], "ranges": list(admitted)}
     distinct = f"-{hashlib.sha256(network.encode()).hexdigest()[:6]}" if network else ""
     return {
         "name": f"kyc-{master_id}-{region}{distinct}",
         "location": region,
         "subnet_id": "" if network else subnet,
         "own_network": not network and not subnet,
-        "admit": {"ssh": ssh} if admitted else {},
+        "admit": admitted,
         "tags": {TAG_MASTER: master_id},
     }
 

@@ -8,7 +8,6 @@ Keys are ECDSA on P-256, as every TLS stack of the last ten years takes them.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from kyc.domain.errors import DamagedDataError
 from kyc.domain.ids import InstanceId
 from kyc.hosting.files import write_private
+from kyc.ports.authority import Issued
 from kyc.ports.clock import Clock
 from kyc.ports.edge import INSTANCE_DOMAIN, Certificate
 
@@ -27,15 +27,6 @@ _LASTS = timedelta(days=3650)
 _SKEW = timedelta(minutes=10)  # clocks of instances that are behind
 _RENEW_AT = 1 / 3  # of its life that is left
 _EDGE_NAME = "edge.kyc.internal"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Issued:
-    """A certificate and its key as PEM, and the end of its life."""
-
-    chain: str
-    key: str
-    expires_at: datetime
 
 
 class Authority:

@@ -30,6 +30,14 @@ _POLICIES = {
 # What may be sent again: anything that did not reach a replica; a safe request also if the replica died over it.
 _RETRY = {True: "connect-failure,refused-stream,reset", False: "connect-failure,refused-stream,reset-before-request"}
 _SAFE_METHODS = "GET|HEAD|OPTIONS"
+_PLAIN: Json = {  # an endpoint so marked is reached without the TLS of its cluster
+    "name": "plain",
+    "match": {"plain": True},
+    "transport_socket": {
+        "name": "envoy.transport_sockets.raw_buffer",
+        "typed_config": {"@type": f"{_TYPE}extensions.transport_sockets.raw_buffer.v3.RawBuffer"},
+    },
+}
 
 
 def read_from(path: Path) -> Json:
@@ -59,6 +67,7 @@ def cluster(service: EdgeService, *, endpoints: Path, secrets: Mapping[str, Path
         made["least_request_lb_config"] = {"choice_count": 4}
     if service.upstream_tls is not None:
         made["transport_socket"] = _upstream_tls(service, secrets)
+        made["transport_socket_matches"] = [_PLAIN]
     return made
 
 
@@ -169,8 +178,13 @@ def _endpoint(each: EdgeEndpoint, *, named: bool) -> Json:
         made["load_balancing_weight"] = at.weight
     if each.state is EndpointState.DRAINING:
         made["health_status"] = "DRAINING"
+    known: dict[str, object] = {}
     if named:
-        made["metadata"] = {"filter_metadata": {"kyc": {"instance": at.instance_id, "replica": at.replica_id}}}
+        known["kyc"] = {"instance": at.instance_id, "replica": at.replica_id}
+    if each.plain:
+        known["envoy.transport_socket_match"] = _PLAIN["match"]
+    if known:
+        made["metadata"] = {"filter_metadata": known}
     return made
 
 

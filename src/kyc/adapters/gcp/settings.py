@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kyc.domain.errors import InvalidInputError
-from kyc.ports.account import SSH_FROM, Account, Field
+from kyc.ports.account import SERVICES_FROM, SSH_FROM, Account, Field
 from kyc.ports.setting import listed, networks, root_url
 
 COMPUTE = "https://compute.googleapis.com"
@@ -47,6 +47,7 @@ FIELDS = (
         help="One that exists, with a subnet of its own name in each region; empty: kyc makes one for each region.",
     ),
     SSH_FROM,
+    SERVICES_FROM,
     Field(
         name="endpoint",
         title="Address of the Compute Engine API",
@@ -73,6 +74,7 @@ class GcpSettings:
     regions: tuple[str, ...]
     network: str
     ssh_from: tuple[str, ...]
+    services_from: tuple[str, ...]
     compute: str
     resource_manager: str
 
@@ -102,6 +104,7 @@ def read_settings(account: Account) -> GcpSettings:
         regions=listed(given["regions"]),
         network=given["network"],
         ssh_from=networks("ssh_from", given["ssh_from"]),
+        services_from=networks("services_from", given["services_from"]),
         compute=endpoint,
         resource_manager=root_url("resource_manager_endpoint", given["resource_manager_endpoint"] or manager),
     )

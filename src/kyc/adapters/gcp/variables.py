@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from kyc.domain.deployment import Deployment
 from kyc.domain.errors import InvalidInputError, PriceTooLowError
@@ -60,15 +60,14 @@ def instance_variables(master_id: str, deployment: Deployment, zone: str, shared
     }
 
 
-def shared_variables(master_id: str, region: str, network: str, admitted: Sequence[str]) -> dict[str, object]:
+def shared_variables(master_id: str, region: str, network: str, admitted: Mapping[str, object]) -> dict[str, object]:
     """Return what the shared module gets for a region and a network that exists (empty: one is made)."""
-    ssh = {"protocol": "tcp", "ports": ["22"], "ranges": list(admitted)}
     distinct = f"-{hashlib.sha256(network.encode()).hexdigest()[:6]}" if network else ""
     return {
         "name": f"kyc-{master_id}-{region}{distinct}",
         "region": region,
         "network": network,
-        "admit": {"ssh": ssh} if admitted else {},
+        "admit": admitted,
     }
 
 

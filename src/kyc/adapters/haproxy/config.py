@@ -135,7 +135,7 @@ def _server(
     address = f"{host}:{at.port}"
     place = blake2b(address.encode(), digest_size=4).hexdigest()
     options = [_CHECKED]
-    if upstream:
+    if upstream and not each.plain:
         trust = f"verify required ca-file {authority} verifyhost {at.instance_id}{INSTANCE_DOMAIN}"
         options.append(f"ssl crt {upstream} {trust if authority else 'verify none'}")
         options.append("check-ssl" + (" alpn h2" if service.upstream_http2 else ""))

@@ -228,11 +228,8 @@ class Proxy:
     async def _pass(self, request: web.BaseRequest, seat: Seat, new_client: str) -> web.StreamResponse:
         at = seat.place.endpoint
         host = f"[{at.host}]" if ":" in at.host else at.host
-        scheme = "https" if self._client_tls else "http"
-        url = URL(f"{scheme}://{host}:{at.port}{request.raw_path}", encoded=True)
-        options: dict[str, object] = {"ssl": self._client_tls or False}
-        if self._client_tls:
-            options["server_hostname"] = f"{at.instance_id}{INSTANCE_DOMAIN}"
+        tls, name = self._tls_to(seat)
+        url = URL(f"{'https' if tls else 'http'}://{host}:{at.port}{request.raw_path}", encoded=True)
         told = self._told(seat, new_client)
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await self._pass_socket(request, url, seat, told)
@@ -244,7 +241,8 @@ class Proxy:
             headers=_forwarded(request),
             data=body,
             allow_redirects=False,
-            **options,  # type: ignore[arg-type]  # by name
+            ssl=tls,
+            server_hostname=name,
         ) as answer:
             seat.answered()
             headers = CIMultiDict((k, v) for k, v in answer.headers.items() if k.lower() not in _HOP)
@@ -263,6 +261,7 @@ class Proxy:
         self, request: web.BaseRequest, url: URL, seat: Seat, told: Mapping[str, str]
     ) -> web.StreamResponse:
         assert self._client is not None
+        tls, name = self._tls_to(seat)
         wanted = [each.strip() for each in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if each.strip()]
         headers = {k: v for k, v in _forwarded(request).items() if not k.lower().startswith("sec-websocket-")}
         upstream = await self._client.ws_connect(
@@ -271,7 +270,8 @@ class Proxy:
             protocols=wanted,
             autoping=False,
             max_msg_size=0,
-            ssl=self._client_tls or False,
+            ssl=tls,
+            server_hostname=name,
         )
         seat.answered()
         protocols = [upstream.protocol] if upstream.protocol else []
@@ -285,6 +285,12 @@ class Proxy:
         finally:
             await upstream.close()
         return downstream
+
+    def _tls_to(self, seat: Seat) -> tuple[ssl.SSLContext | bool, str | None]:
+        """Return how its endpoint is reached (False: without TLS), and the name that it has to show then."""
+        if self._client_tls is None or seat.place.plain:
+            return False, None
+        return self._client_tls, f"{seat.place.endpoint.instance_id}{INSTANCE_DOMAIN}"
 
     def _told(self, seat: Seat, new_client: str) -> dict[str, str]:
         told: dict[str, str] = {}

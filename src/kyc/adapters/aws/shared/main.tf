@@ -33,7 +33,17 @@ variable "public_key" {
 
 variable "ssh_from" {
   type        = list(string)
-  description = "The address ranges from which SSH is admitted; nothing else ever is."
+  description = "The address ranges from which SSH is admitted."
+}
+
+variable "services_from" {
+  type        = list(string)
+  description = "The address ranges from which requests to services are admitted; nothing else ever is."
+}
+
+variable "entrance_ports" {
+  type        = list(number)
+  description = "The first and the last port at which instances take those, by mutual TLS."
 }
 
 variable "tags" {
@@ -68,7 +78,7 @@ data "aws_subnet" "this" {
 
 resource "aws_security_group" "this" {
   name_prefix = "${var.name}-"
-  description = "Instances of Keep Your Cost: they call out, nobody but SSH calls in"
+  description = "Instances of Keep Your Cost: they call out, nobody but SSH and the edge of services calls in"
   vpc_id      = data.aws_vpc.this.id
   tags        = merge(var.tags, { Name = var.name })
 
@@ -79,6 +89,17 @@ resource "aws_security_group" "this" {
       protocol    = "tcp"
       from_port   = 22
       to_port     = 22
+      cidr_blocks = ingress.value
+    }
+  }
+
+  dynamic "ingress" {
+    for_each = length(var.services_from) > 0 ? [var.services_from] : []
+    content {
+      description = "Services from the edge"
+      protocol    = "tcp"
+      from_port   = var.entrance_ports[0]
+      to_port     = var.entrance_ports[1]
       cidr_blocks = ingress.value
     }
   }

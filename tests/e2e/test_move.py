@@ -8,6 +8,7 @@ import pytest
 
 from kyc.adapters.nats.host import NatsHost
 from kyc.adapters.system.clock import SystemClock
+from kyc.domain.errors import NotFoundError
 from kyc.wire.api import MigrationRow
 from tests.e2e.conftest import Kyc
 from tests.e2e.processes import kill, master_pid
@@ -68,6 +69,9 @@ def test_a_job_goes_on_from_another_stream(kyc: Kyc, tmp_path: Path) -> None:
     steps = [event.data["first"] for event in kyc.client.all_events(kinds=["job.progress"], subject=name)]
     assert steps == sorted(set(steps)), "a step was done twice"
     kyc.run("verify", name, "--all")
+    with pytest.raises(NotFoundError) as unknown:
+        kyc.client.diff_snapshots(name, 1, 999_999)
+    assert f"kyc snapshots {name}" in unknown.value.next_step
     kyc.run("restore", name, "--to", str(tmp_path / "restored"))
     assert int((tmp_path / "restored" / "out" / "n").read_text()) == row.step
     kyc.run("down", "--all")

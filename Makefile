@@ -68,10 +68,10 @@ demo-service: $(RUNS) $(ENGINE) ## a service follows 20 users up and down, loses
 bench-%: $(READY) $(ENGINE) ## measure one thing: recovery, data, market, clouds, services, autoscale
 	@$(BIN)/python -m bench.$*
 
-bench-edge: $(READY) ## the edge beside bare proxies and SkyServe's balancer; drains and kills under load (5 minutes)
+bench-edge: $(READY) ## the edge beside bare proxies and SkyServe's balancer; drains and kills under load (6 minutes)
 	@$(BIN)/python -m bench.edge
 
-bench-autoscale: $(READY) ## the autoscaler on recorded requests beside others' (2 minutes; needs no Terraform)
+bench-autoscale: $(READY) ## the autoscaler on recorded requests beside others' (many minutes, most of them for the bound; needs no Terraform)
 	@$(BIN)/python -m bench.autoscale
 
 bench-ui: $(READY) $(ENGINE) dashboard ## the dashboard in Chromium: a first visit's bytes and time, long lists scrolled (3 minutes)

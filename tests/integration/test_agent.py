@@ -73,7 +73,7 @@ async def test_work_moves_from_one_instance_to_another_without_repeating_a_step(
     flushed = here.master.told(Committed)[-1]
     assert isinstance(flushed, Committed)
     assert flushed.flushed
-    reached = int((tmp_path / "one/work/train/checkpoints/step").read_text())
+    reached = int((tmp_path / "one" / "work" / "train/checkpoints/step").read_text())
 
     here.desk.bodies.clear()
     here.master.numbers.clear()  # those of another instance
@@ -103,7 +103,7 @@ async def test_an_absent_master_stops_nothing_and_hears_everything(here: Site, t
         await start_work(here, run=COUNT)
         await here.master.until(lambda: "epoch 3/" in printed(here, "train.1"))
         await here.door.stop()
-        step = tmp_path / "one/work/train/checkpoints/step"
+        step = tmp_path / "one" / "work" / "train/checkpoints/step"
         reached = int(step.read_text()) + 30
         async with asyncio.timeout(20):
             while int(step.read_text()) < reached:

@@ -1,4 +1,4 @@
-"""A replica's own figure of its load: one GET by hand, so that the agent stays light, and what the answer says.
+"""A replica's own figure of its load: one GET, and what the answer says.
 
 The answer is Prometheus' text format, of which the samples of one name are added up whatever their labels, or JSON: a
 number, or an object with a number of that name.
@@ -7,11 +7,11 @@ number, or an object with a number of that name.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import math
 
+from kyc.agent.ask import connected, send_get
 from kyc.agent.race import first_of
 from kyc.ports.clock import Clock
 from kyc.wire.replica import MetricOrder
@@ -90,18 +90,9 @@ def _sample(line: str, name: str) -> float | None:
 async def _answer(path: str, host: str, port: int) -> bytes | str:
     """Return the body of the answer; why there is none as a text."""
     try:
-        reader, writer = await asyncio.open_connection(host, port)
-        try:
-            request = (
-                f"GET {path} HTTP/1.0\r\nHost: {host}:{port}\r\nUser-Agent: kyc-probe\r\nConnection: close\r\n\r\n"
-            )
-            writer.write(request.encode())
-            await writer.drain()
+        async with connected(host, port) as (reader, writer):
+            await send_get(writer, path, host, port, version="1.0")
             return _body(await _to_the_end(reader), path)
-        finally:
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
     except (OSError, ValueError) as error:
         return f"port {port}: {error}"
 

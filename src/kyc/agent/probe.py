@@ -1,26 +1,18 @@
-"""Whether a replica can serve: one GET or one connection, by hand, so that the agent stays light."""
+"""Whether a replica can serve: one GET or one connection."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 
+from kyc.agent.ask import connected, send_get
 from kyc.wire.replica import ProbeOrder
-
-_MOST_HEAD = 16_384
 
 
 async def probe(order: ProbeOrder, host: str, port: int) -> str:
     """Return why the replica is not ready; empty if it is."""
     try:
-        async with asyncio.timeout(order.timeout_s):
-            reader, writer = await asyncio.open_connection(host, port, limit=_MOST_HEAD)
-            try:
-                return await _get(reader, writer, order.path, host, port) if order.path else ""
-            finally:
-                writer.close()
-                with contextlib.suppress(OSError):
-                    await writer.wait_closed()
+        async with asyncio.timeout(order.timeout_s), connected(host, port) as (reader, writer):
+            return await _get(reader, writer, order.path, host, port) if order.path else ""
     except TimeoutError:
         return f"no answer within {order.timeout_s:g} s"
     except (OSError, ValueError, asyncio.IncompleteReadError) as error:
@@ -28,9 +20,7 @@ async def probe(order: ProbeOrder, host: str, port: int) -> str:
 
 
 async def _get(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str, host: str, port: int) -> str:
-    request = f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nUser-Agent: kyc-probe\r\nConnection: close\r\n\r\n"
-    writer.write(request.encode())
-    await writer.drain()
+    await send_get(writer, path, host, port, version="1.1")
     words = (await reader.readline()).split(None, 2)
     if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
         return f"GET {path} is not answered by HTTP"

@@ -32,7 +32,7 @@ from tests.unit.snapshot.trees import edit, seen
 
 KEY = bytes(range(32))
 SLOW = 600_000.0  # bytes a second: a chunk of 256 KiB takes long enough to be hit
-LEAST = {"put": 90_000, "commit": 5_000, "begun": 0}  # bytes of what is hit: smaller ones are not aimed at
+LEAST = {"put": 90_000}  # bytes of a chunk that is aimed at: smaller ones are through too soon
 PATIENCE_S = 90.0
 T = TypeVar("T")
 
@@ -59,6 +59,7 @@ class Telling:
 
     async def commit(self, payload):
         print("commit", len(payload), flush=True)
+        await asyncio.to_thread(sys.stdin.readline)  # it may be as small as a head: let it be aimed at first
         return await self.writer.commit(payload)
 
 async def insist(call):
@@ -86,7 +87,7 @@ async def restore(stream, files, epoch):
     await reader.close()
 
 async def main(verb, root, epoch):
-    stream = connect(StreamAccess(**json.load(sys.stdin)))
+    stream = connect(StreamAccess(**json.loads(sys.stdin.readline())))
     await globals()[verb](stream, WorkloadFiles(name="train", root=Path(root), key=bytes(range(32))), int(epoch))
     await stream.close()
 
@@ -175,9 +176,14 @@ async def agent(durable: Durable, verb: str, root: Path, epoch: int) -> asyncio.
         sys.executable, "-c", AGENT, verb, str(root), str(epoch), stdin=PIPE, stdout=PIPE
     )
     assert process.stdin is not None
-    process.stdin.write(json.dumps(asdict(durable.access)).encode())
-    process.stdin.close()
+    process.stdin.write(json.dumps(asdict(durable.access)).encode() + b"\n")
     return process
+
+
+def let_commit(process: asyncio.subprocess.Process) -> None:
+    """Hold its commit back no longer."""
+    assert process.stdin is not None
+    process.stdin.close()
 
 
 async def word(process: asyncio.subprocess.Process, *wanted: str, least: int = 0) -> int:
@@ -186,7 +192,7 @@ async def word(process: asyncio.subprocess.Process, *wanted: str, least: int = 0
     async with asyncio.timeout(PATIENCE_S):
         while True:
             said, _, size = (await process.stdout.readline()).decode().partition(" ")
-            assert said, "the agent ended by itself"
+            assert said, f"the agent ended by itself, with {await process.wait()}"
             if said in wanted and int(size) >= least:
                 return int(size)
 
@@ -206,6 +212,7 @@ async def test_a_kill_that_hits_a_chunk_a_manifest_or_a_restore_leaves_nothing_t
     source.mkdir()
     (source / "first").write_bytes(rng.randbytes(300_000))
     process = await agent(durable, "snapshot", source, 1)
+    let_commit(process)
     await word(process, "safe")
     known = seen(source)  # what the newest snapshot holds
     for turn, moment in enumerate(("put", "commit", "begun")):
@@ -243,12 +250,15 @@ async def half_done(
     process: asyncio.subprocess.Process, moment: str, network: Wire, durable: Durable, rng: random.Random
 ) -> None:
     """Return in the middle of what the agent says that it begins: some of its bytes are through, others are not."""
-    size = await word(process, moment, least=LEAST[moment])
+    if moment != "commit":
+        let_commit(process)
+    size = await word(process, moment, least=LEAST.get(moment, 0))
+    if moment == "commit":
+        network.bytes_per_s = size
+        let_commit(process)
     if durable.name == "directory":
         await asyncio.sleep(rng.uniform(0, 0.01))  # no wire to watch: the moment is drawn
         return
-    if moment == "commit":
-        network.bytes_per_s = size
     await network.has_carried(rng.randrange(1, size or LEAST["put"]))
 
 

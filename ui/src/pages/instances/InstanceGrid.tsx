@@ -1,8 +1,8 @@
 import type { ReactNode } from "react";
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { InstanceRow } from "@/api/schema";
-import { useFormat } from "@/format/useFormat";
+import { price, usd } from "@/format/money";
+import { useTranslation } from "@/i18n/useTranslation";
 import { InstanceBadge } from "@/parts/Badge";
 import { paths } from "@/paths";
 
@@ -10,7 +10,6 @@ const MOST = 200; // a grid is looked over; who searches uses the table
 
 export function InstanceGrid({ rows, empty }: { readonly rows: readonly InstanceRow[]; readonly empty: ReactNode }) {
   const { t } = useTranslation();
-  const { price, usd } = useFormat();
   if (rows.length === 0) return empty;
   return (
     <>

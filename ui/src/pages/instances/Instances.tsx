@@ -1,9 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { Cpu, LayoutGrid, List } from "lucide-react";
 import { useDeferredValue, useMemo, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { queries } from "@/api/queries";
 import type { InstanceRow } from "@/api/schema";
+import { useTranslation } from "@/i18n/useTranslation";
 import { useInstanceColumns } from "@/pages/instances/columns";
 import { InstanceGrid } from "@/pages/instances/InstanceGrid";
 import { TerminateMany } from "@/pages/instances/Terminate";

@@ -1,10 +1,10 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Archive, Download } from "lucide-react";
-import { useTranslation } from "react-i18next";
 import { queries } from "@/api/queries";
 import type { SnapshotRow } from "@/api/schema";
 import { bytes } from "@/format/bytes";
-import { useFormat } from "@/format/useFormat";
+import { number } from "@/format/number";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Difference } from "@/pages/jobs/Difference";
 import { Age } from "@/parts/Age";
 import { Button } from "@/parts/Button";
@@ -44,7 +44,6 @@ export function Snapshots({ name }: { readonly name: string }) {
 
 function Line({ name, row }: { readonly name: string; readonly row: SnapshotRow }) {
   const { t } = useTranslation();
-  const { number } = useFormat();
   const path = `/workloads/${encodeURIComponent(name)}/snapshots/${row.sequence}/files`;
   const fetching = useMutation({ mutationFn: () => fetchFile(path, `${name}-${row.sequence}.tar`) });
   return (

@@ -2,12 +2,12 @@
 import { keepPreviousData, useMutation, useQuery } from "@tanstack/react-query";
 import { Rocket } from "lucide-react";
 import { type ReactNode, useDeferredValue, useEffect, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
 import { actions } from "@/api/actions";
 import { queries } from "@/api/queries";
 import type { FileProblem } from "@/api/schema";
 import { useReadOnly } from "@/api/session";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Editor } from "@/pages/launch/Editor";
 import { valueAt } from "@/pages/launch/file";
 import { Wizard } from "@/pages/launch/Wizard";

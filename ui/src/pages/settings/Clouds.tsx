@@ -1,11 +1,11 @@
 /** The clouds, whether each works, and the accounts there. Secrets go in and never come out. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useEffect, useRef, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { actions } from "@/api/actions";
 import { queries } from "@/api/queries";
 import type { AccountReport, AccountRow, CloudForm } from "@/api/schema";
 import { useReadOnly } from "@/api/session";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Age } from "@/parts/Age";
 import { Badge } from "@/parts/Badge";
 import { Button } from "@/parts/Button";

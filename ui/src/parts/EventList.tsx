@@ -1,5 +1,4 @@
 /** A short timeline about one thing, the newest first. */
-
 import type { EventRow } from "@/api/schema";
 import { clock, moment } from "@/format/time";
 import { useTranslation } from "@/i18n/useTranslation";

@@ -1,5 +1,4 @@
 /** Tabs with counts; the page keeps which is chosen in its address. */
-
 import { Tabs as Radix } from "radix-ui";
 import type { ReactNode } from "react";
 import { number } from "@/format/number";

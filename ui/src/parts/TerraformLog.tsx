@@ -1,5 +1,4 @@
 /** Terraform's own lines, as they come. It stays at the end while one looks at the end. */
-
 import { useLayoutEffect, useRef } from "react";
 import type { EventRow } from "@/api/schema";
 import { clock } from "@/format/time";

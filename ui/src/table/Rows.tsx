@@ -1,9 +1,9 @@
 /** The rows in sight, which alone are drawn anew while one scrolls. */
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
-import { useLayoutEffect, useRef, useState } from "react";
 import { useTranslation } from "@/i18n/useTranslation";
 import type { Column } from "@/table/column";
 import { DataRow, ROW_PX } from "@/table/DataRow";
+import { useOffset } from "@/table/useOffset";
 
 /** Rows that are drawn beyond the window's edges, so that a slow turn of the wheel never meets a gap. */
 const OVERSCAN = 6;
@@ -18,7 +18,7 @@ interface RowsProps<Row> {
 
 export function Rows<Row>({ rows, columns, chosen, choose }: RowsProps<Row>) {
   const { t } = useTranslation();
-  const { body, offset } = useOffset();
+  const { body, offset } = useOffset<HTMLDivElement>();
   const virtual = useWindowVirtualizer({
     count: rows.length,
     estimateSize: () => ROW_PX,
@@ -46,18 +46,4 @@ export function Rows<Row>({ rows, columns, chosen, choose }: RowsProps<Row>) {
       })}
     </div>
   );
-}
-
-/** How far below the page's top the list begins. */
-export function useOffset() {
-  const body = useRef<HTMLDivElement>(null);
-  const [offset, setOffset] = useState(0);
-  useLayoutEffect(() => {
-    const measure = () => setOffset((body.current?.getBoundingClientRect().top ?? 0) + window.scrollY);
-    measure();
-    const watch = new ResizeObserver(measure);
-    watch.observe(document.body);
-    return () => watch.disconnect();
-  }, []);
-  return { body, offset };
 }

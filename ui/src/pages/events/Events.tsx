@@ -1,5 +1,4 @@
 /** The one timeline: everything that happened, the newest first. Only the rows in sight are drawn. */
-
 import { useQueryClient } from "@tanstack/react-query";
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { Activity } from "lucide-react";

@@ -1,5 +1,4 @@
 /** What the instance's agent measured: load, and how much was not yet safe. */
-
 import { useQuery } from "@tanstack/react-query";
 import { queries } from "@/api/queries";
 import { Lines } from "@/chart/Lines";

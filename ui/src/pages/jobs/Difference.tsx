@@ -1,5 +1,4 @@
 /** Which files changed from one snapshot to another. */
-
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { queries } from "@/api/queries";

@@ -1,5 +1,4 @@
 /** How far it is, and how much of its deadline and its budget is used. Only what the job has is shown. */
-
 import type { WorkloadRow } from "@/api/schema";
 import { usd } from "@/format/money";
 import { percent } from "@/format/number";

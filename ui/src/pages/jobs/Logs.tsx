@@ -1,5 +1,4 @@
 /** What the work prints: followed live, searched, downloaded. Only the lines in sight are drawn. */
-
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { Download } from "lucide-react";
 import { useDeferredValue, useLayoutEffect, useMemo, useRef, useState } from "react";

@@ -1,5 +1,4 @@
 /** Why the job is where it is: the offer that was taken, and what was considered beside it. */
-
 import { useQuery } from "@tanstack/react-query";
 import { queries } from "@/api/queries";
 import type { WorkloadDetail } from "@/api/schema";

@@ -1,5 +1,4 @@
 /** The attempts over time, a lane each: where the job was, and what it did there. */
-
 import { Link } from "react-router";
 import type { AttemptRow, EventRow } from "@/api/schema";
 import { clock, duration } from "@/format/time";

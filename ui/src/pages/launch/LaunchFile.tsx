@@ -65,6 +65,7 @@ export function LaunchFile<Plan>({ kind, first, fileName, verb, ask, pathOf, sho
         </Card>
         <Card title={t("launch.file")} flush aside={<span className="mono quiet">{fileName}</span>}>
           <Editor text={text} change={setText} problems={check.data?.problems ?? NO_PROBLEM} schema={schema.data} />
+          <p className="hint pad">{t("launch.leave")}</p>
         </Card>
       </div>
       {plan.error ? <ProblemNote error={plan.error} /> : null}

@@ -1,5 +1,4 @@
 /** Why no offer fits, filter by filter, and what comes nearest. */
-
 import { useQuery } from "@tanstack/react-query";
 import { SearchX } from "lucide-react";
 import type { Query } from "@/api/call";

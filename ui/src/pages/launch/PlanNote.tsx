@@ -1,5 +1,4 @@
 /** What the file means, before anything is bought: the cost, what was not understood, and the offers in order. */
-
 import type { JobPlan, OfferRow } from "@/api/schema";
 import { price } from "@/format/money";
 import { percent } from "@/format/number";

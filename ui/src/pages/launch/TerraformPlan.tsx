@@ -1,5 +1,4 @@
 /** What Terraform would make, before it makes it: its own plan of this very launch. */
-
 import type { LaunchReport } from "@/api/schema";
 import { price } from "@/format/money";
 import { useTranslation } from "@/i18n/useTranslation";

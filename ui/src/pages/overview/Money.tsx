@@ -1,5 +1,4 @@
 /** Spent beside on demand: running sums on the first day, a pair of bars a day afterwards. */
-
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense } from "react";
 import { queries } from "@/api/queries";

@@ -1,5 +1,4 @@
 /** What matters at a glance: money, what runs, what is not safe yet, what was taken away and how fast it came back. */
-
 import { useQuery } from "@tanstack/react-query";
 import { Rocket } from "lucide-react";
 import { Link } from "react-router";

@@ -1,5 +1,4 @@
 /** The instances as boxes with their replicas inside, each with its load. */
-
 import { Network } from "lucide-react";
 import { Link } from "react-router";
 import type { ReplicaRow, ServiceDetail, ServiceInstanceRow } from "@/api/schema";

@@ -1,5 +1,4 @@
 /** Real requests through the edge: how many each instance and replica answered, and whether any failed. */
-
 import { useMutation } from "@tanstack/react-query";
 import { Pause, Play, Send } from "lucide-react";
 import { useEffect, useRef, useState } from "react";

@@ -1,5 +1,4 @@
 /** The policies beside each other: what each cost, and what it ran when. */
-
 import { useMemo } from "react";
 import type { JobPolicyResult, JobSimulation, TimeSpan } from "@/api/schema";
 import { usd } from "@/format/money";

@@ -1,5 +1,4 @@
 /** The policies beside each other, and the first of them over time with the reasons of its decisions. */
-
 import { useMemo } from "react";
 import type { ServicePolicyResult, ServiceSimulation } from "@/api/schema";
 import { Lines } from "@/chart/Lines";

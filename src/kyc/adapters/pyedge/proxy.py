@@ -16,10 +16,10 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
-from kyc.adapters.pyedge.choice import Seat, choose
+from kyc.adapters.pyedge.choice import Seat, choose, spare
 from kyc.adapters.pyedge.pump import pump_both
 from kyc.domain.ids import ReplicaId
-from kyc.domain.service import Balance
+from kyc.domain.service import Balance, EndpointState
 from kyc.ports.edge import INSTANCE_DOMAIN, EdgeLoad, EdgeService, EndpointLoad
 
 COOKIE = "kyc-sticky"
@@ -50,7 +50,7 @@ class Proxy:
     def __init__(self, service: EdgeService) -> None:
         self.service = service
         self._seats: dict[ReplicaId, Seat] = {}
-        self._up = asyncio.Event()
+        self._turns: deque[asyncio.Future[None]] = deque()  # of those that wait
         self._newcomer = asyncio.Event()
         self._waiting = 0
         self._requests = self._failed = self._in_flight = 0
@@ -109,10 +109,8 @@ class Proxy:
                 self._newcomer.set()
             seat.place = place
             self._seats[name] = seat
-        if service.is_up:
-            self._up.set()
-        else:
-            self._up.clear()
+        while self._turns:
+            self._next_turn()
 
     def reload_certificate(self) -> None:
         """Show the certificate that the files hold now to whoever connects from now on."""
@@ -169,16 +167,16 @@ class Proxy:
             self._took.append((loop.time(), (loop.time() - began) * 1000))
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        if not self._up.is_set() and not await self._waited(request):
-            again_s = max(1, min(30, round(self.service.wait.total_seconds())))
-            return web.Response(status=503, text="no replica is ready\n", headers={"Retry-After": str(again_s)})
         client, fresh = _sticky(request) if self.service.balance is Balance.STICKY else ("", False)
         tried: set[Seat] = set()
         loop, lost = asyncio.get_running_loop(), 0
         until_s = loop.time() + _SUCCESSOR_S
         while lost < _TRIES:
+            if not self._with_room() and not await self._waited():
+                again_s = max(1, min(30, round(self.service.wait.total_seconds())))
+                return web.Response(status=503, text="no replica is ready\n", headers={"Retry-After": str(again_s)})
             now_s = loop.time()
-            seat = choose(list(self._seats.values()), self.service.balance, client=client, now_s=now_s, tried=tried)
+            seat = choose(self._with_room(), self.service.balance, client=client, now_s=now_s, tried=tried)
             if seat is None or seat in tried:
                 if now_s >= until_s:
                     break
@@ -202,6 +200,7 @@ class Proxy:
                     return web.Response(status=502, text="the replica ended the connection\n")
             finally:
                 seat.in_flight -= 1
+                self._next_turn()
         return web.Response(status=503, text="no replica can be reached\n", headers={"Retry-After": "1"})
 
     async def _newcomer_comes(self) -> None:
@@ -211,14 +210,31 @@ class Proxy:
             async with asyncio.timeout(_PAUSE_S):
                 await self._newcomer.wait()
 
-    async def _waited(self, request: web.BaseRequest) -> bool:
-        """Wait for a first endpoint; False past the time or the number that may wait."""
+    def _with_room(self) -> list[Seat]:
+        """Return who is up and may have another request."""
+        most = math.inf if self.service.most_in_flight is None else self.service.most_in_flight
+        seats = self._seats.values()
+        return [each for each in seats if each.place.state is EndpointState.UP and each.in_flight < most]
+
+    def _next_turn(self) -> None:
+        """Have the first of those that wait look again."""
+        while self._turns:
+            turn = self._turns.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+
+    async def _waited(self) -> bool:
+        """Wait for an endpoint with room; False past the time or the number that may wait."""
         if self._waiting >= self.service.most_waiting:
             return False
         self._waiting += 1
         try:
             async with asyncio.timeout(self.service.wait.total_seconds()):
-                await self._up.wait()
+                while not self._with_room():
+                    turn = asyncio.get_running_loop().create_future()
+                    self._turns.append(turn)
+                    await turn
         except TimeoutError:
             return False
         finally:
@@ -244,7 +260,8 @@ class Proxy:
             ssl=tls,
             server_hostname=name,
         ) as answer:
-            seat.answered()
+            seat.answered(answer.status)
+            spare(seat, self._seats.values(), asyncio.get_running_loop().time())
             headers = CIMultiDict((k, v) for k, v in answer.headers.items() if k.lower() not in _HOP)
             headers.extend(told)
             response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
@@ -273,7 +290,7 @@ class Proxy:
             ssl=tls,
             server_hostname=name,
         )
-        seat.answered()
+        seat.answered(101)
         protocols = [upstream.protocol] if upstream.protocol else []
         downstream = web.WebSocketResponse(protocols=protocols, autoping=False, max_msg_size=0)
         downstream.headers.update(told)

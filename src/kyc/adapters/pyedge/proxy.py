@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 import ssl
-import uuid
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
@@ -17,29 +16,17 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from kyc.adapters.pyedge.choice import Seat, choose, spare
+from kyc.adapters.pyedge.headers import COOKIE, HOP, forwarded, sticky
 from kyc.adapters.pyedge.pump import pump_both
 from kyc.domain.ids import ReplicaId
 from kyc.domain.service import Balance, EndpointState
 from kyc.ports.edge import INSTANCE_DOMAIN, EdgeLoad, EdgeService, EndpointLoad
 
-COOKIE = "kyc-sticky"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _TRIES = 4  # of a safe request that may have arrived where it was sent
 _SUCCESSOR_S = 2.0  # within which another replica may come, or one come back, where all were tried
 _PAUSE_S = 0.2
 _SPAN_S = 5.0
-_HOP = frozenset(
-    (
-        "connection",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    )
-)
 _SKIPPED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 _HEADER_BYTES = 128 << 10
 
@@ -167,7 +154,7 @@ class Proxy:
             self._took.append((loop.time(), (loop.time() - began) * 1000))
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        client, fresh = _sticky(request) if self.service.balance is Balance.STICKY else ("", False)
+        client, fresh = sticky(request) if self.service.balance is Balance.STICKY else ("", False)
         tried: set[Seat] = set()
         loop, lost = asyncio.get_running_loop(), 0
         until_s = loop.time() + _SUCCESSOR_S
@@ -254,7 +241,7 @@ class Proxy:
         async with self._client.request(
             request.method,
             url,
-            headers=_forwarded(request),
+            headers=forwarded(request),
             data=body,
             allow_redirects=False,
             ssl=tls,
@@ -262,7 +249,7 @@ class Proxy:
         ) as answer:
             seat.answered(answer.status)
             spare(seat, self._seats.values(), asyncio.get_running_loop().time())
-            headers = CIMultiDict((k, v) for k, v in answer.headers.items() if k.lower() not in _HOP)
+            headers = CIMultiDict((k, v) for k, v in answer.headers.items() if k.lower() not in HOP)
             headers.extend(told)
             response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
             await response.prepare(request)
@@ -280,7 +267,7 @@ class Proxy:
         assert self._client is not None
         tls, name = self._tls_to(seat)
         wanted = [each.strip() for each in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if each.strip()]
-        headers = {k: v for k, v in _forwarded(request).items() if not k.lower().startswith("sec-websocket-")}
+        headers = {k: v for k, v in forwarded(request).items() if not k.lower().startswith("sec-websocket-")}
         upstream = await self._client.ws_connect(
             url,
             headers=headers,
@@ -316,28 +303,6 @@ class Proxy:
         if new_client:
             told["Set-Cookie"] = f"{COOKIE}={new_client}; Path=/; HttpOnly"
         return told
-
-
-def _forwarded(request: web.BaseRequest) -> CIMultiDict[str]:
-    """Return the headers as the replica gets them."""
-    named = {each.strip().lower() for each in request.headers.get("Connection", "").split(",")}
-    headers = CIMultiDict(
-        (k, v)
-        for k, v in request.headers.items()
-        if (low := k.lower()) not in _HOP and low not in named and low != "expect"
-    )
-    headers.add("X-Forwarded-For", request.remote or "unknown")
-    headers["X-Forwarded-Proto"] = "https" if request.secure else "http"
-    headers.setdefault("X-Forwarded-Host", request.headers.get("Host", ""))
-    if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
-        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    return headers
-
-
-def _sticky(request: web.BaseRequest) -> tuple[str, bool]:
-    """Return who the client is, and whether it does not know that yet."""
-    known = request.cookies.get(COOKIE)
-    return (known, False) if known else (uuid.uuid4().hex, True)
 
 
 def _break_off(request: web.BaseRequest) -> None:

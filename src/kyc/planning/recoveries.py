@@ -140,9 +140,7 @@ def _go_on(recovery: Recovery, event: Happened) -> Recovery:
     elsewhere = event.data.get("instance") != recovery.instance
     if event.kind == EventKind.JOB_RESUMED or (event.kind == EventKind.REPLICA_READY and elsewhere):
         return replace(recovery, resumed_at=event.at)
-    if event.kind in _ENDINGS or _is_to_fewer(event):
-        return replace(recovery, ended=True)
-    return recovery
+    return replace(recovery, ended=event.kind in _ENDINGS or _is_to_fewer(event))
 
 
 def _is_to_fewer(event: Happened) -> bool:

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,54 +36,66 @@ service:
   replica: {{cpus: 0.2, memory: 0.1}}
   drain: 5s
   replica_policy: {{min_replicas: 2, max_replicas: 2, max_replicas_per_instance: 1}}
-resources: {{cloud: aws}}
+resources: {{cloud: aws, region: us-east-1}}
 run: exec {sys.executable} -S -E app.py
 """
 
 
-@contextmanager
-def boxes(aws: Aws, folder: Path) -> Iterator[None]:
-    """Boot what comes to run at AWS, each in a network of its own; what has ended there goes away with the rest."""
-    over, failed = threading.Event(), []
+@dataclass
+class Boxes:
+    """Boots what comes to run at AWS, each in a network of its own, as long as it is entered."""
 
-    def run() -> None:
-        with ExitStack() as stack:
-            known: set[str] = set()
-            while not over.wait(0.5):
-                for provider_id, raw in aws.running().items():
-                    if provider_id not in known:
-                        known.add(provider_id)
-                        machine = stack.enter_context(box(folder / provider_id, raw["PublicIpAddress"]))
-                        boot(machine, aws, raw)
+    aws: Aws
+    folder: Path
+    _over: threading.Event = field(default_factory=threading.Event)
+    _failed: list[Exception] = field(default_factory=list)
 
-    def watched() -> None:
+    @contextmanager
+    def booting(self) -> Iterator[None]:
+        thread = threading.Thread(target=self._run)
+        thread.start()
         try:
-            run()
-        except Exception as error:  # noqa: BLE001  # raised by whoever waits for it
-            failed.append(error)
+            yield
+        finally:
+            self._over.set()
+            thread.join()
+        self.check()
 
-    thread = threading.Thread(target=watched)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-    if failed:
-        raise failed[0]
+    def check(self) -> None:
+        """Raise what kept one from booting."""
+        if self._failed:
+            raise self._failed[0]
+
+    def _run(self) -> None:
+        try:
+            with ExitStack() as stack:
+                self._boot_all(stack)
+        except Exception as error:  # noqa: BLE001  # raised where it is waited for
+            self._failed.append(error)
+
+    def _boot_all(self, stack: ExitStack) -> None:
+        known: set[str] = set()
+        while not self._over.wait(0.5):
+            for provider_id, raw in self.aws.running().items():
+                if provider_id not in known:
+                    known.add(provider_id)
+                    machine = stack.enter_context(box(self.folder / provider_id, raw["PublicIpAddress"]))
+                    boot(machine, self.aws, raw)
 
 
 def test_an_instance_behind_its_entrance_is_drained_and_no_request_fails(kyc: Kyc, aws: Aws, tmp_path: Path) -> None:
     need("envoy")
+    machines = Boxes(aws, tmp_path / "machines")
     (tmp_path / "web").mkdir()
     (tmp_path / "web" / "app.py").write_text(APP)
     (tmp_path / "web" / "service.yaml").write_text(FILE)
 
     def both(but: str = "") -> dict[str, str] | None:
+        machines.check()
         there = ready(kyc.client.service("web"))
         return there if len(there) == 2 and but not in there else None
 
-    with boxes(aws, tmp_path / "machines"):
+    with machines.booting():
         kyc.run("serve", str(tmp_path / "web" / "service.yaml"), "--detach", timeout_s=PATIENT_S)
         first = kyc.eventually("both replicas", both, timeout_s=PATIENT_S)
         client = Client(kyc.client.service("web").row.url)
@@ -119,8 +132,14 @@ def endpoints_in(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 def said(host: str, port: int, tls: ssl.SSLContext | None) -> bytes:
     """Return what is answered to a request; nothing if the connection ends without a word."""
-    with socket.create_connection((host, port), timeout=30) as plain, suppress(ssl.SSLError, ConnectionError):
-        talk = plain if tls is None else tls.wrap_socket(plain)
-        talk.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-        return talk.recv(100)
+    with suppress(ssl.SSLError, ConnectionError), socket.create_connection((host, port), timeout=30) as plain:
+        if tls is None:
+            return exchanged(plain)
+        with tls.wrap_socket(plain) as secured:
+            return exchanged(secured)
     return b""
+
+
+def exchanged(talk: socket.socket) -> bytes:
+    talk.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    return talk.recv(100)

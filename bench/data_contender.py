@@ -84,7 +84,6 @@ class Tool:
 
     def backup_once(self, folder: Path, root: Path) -> Run:
         """Fill a fresh repository."""
-        shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         made = self.make(folder)
         if made:
@@ -93,7 +92,6 @@ class Tool:
 
     def restore_once(self, folder: Path, to: Path) -> Run:
         """Bring the newest back into an empty folder."""
-        shutil.rmtree(to, ignore_errors=True)
         to.mkdir()
         return timed(self.restore(folder, to), folder, to)
 

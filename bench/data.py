@@ -13,13 +13,12 @@ import random
 import statistics
 import sys
 import tempfile
-import time
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench.data_contender import Ours, Run, Tool, tools
+from bench.data_contender import Ours, Run, Tool, empty, tools
 from bench.data_figures import Result, Runs, figures, whole_s
 from bench.data_huge import huge
 from bench.data_streams import kafka_stream, nats_stream
@@ -117,19 +116,6 @@ def theirs(runs: Runs, tool: Tool, folder: Path, roots: tuple[Path, Path]) -> No
         record(runs, f"{tool.name} restore {root.name}", tool.restore_once(folder / "tool", folder / "copy"))
         empty(folder / "tool")
         empty(folder / "copy")
-
-
-def empty(folder: Path) -> None:
-    """Put a folder out of the way with its files cut to nothing; removed they are when all has been measured.
-
-    For a minute after a file was deleted ext4 passes its inode over, and who creates files then pays for the search,
-    up to ten times their cost: whoever came after a deletion would be the slower one.
-    """
-    for path in folder.rglob("*"):
-        if path.is_file() and not path.is_symlink():
-            path.chmod(0o600)
-            os.truncate(path, 0)
-    folder.rename(folder.with_name(f"{folder.name}-{time.monotonic_ns()}"))
 
 
 def deltas(nats: Ours, large: Path, single: Path) -> Result:

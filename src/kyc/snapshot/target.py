@@ -120,7 +120,13 @@ class Target:
         try:
             _write_all(handle, data, offset)
             _dress(job, handle)
-            self._tree.name(handle, job.path, beside=part_of(job.path))
+            try:
+                self._tree.name(handle, job.path)
+            except FileExistsError:
+                part = part_of(job.path)
+                self._tree.remove(part)
+                self._tree.name(handle, part)
+                self._tree.rename(part, job.path)
         finally:
             os.close(handle)
         self.files += 1

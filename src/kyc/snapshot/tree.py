@@ -95,17 +95,10 @@ class Tree:
             self._can_be_unnamed = False
             return None
 
-    def name(self, handle: int, path: str, *, beside: str) -> None:
-        """Give an unnamed file its name; whatever has that name is replaced, by way of `beside`, a file at once."""
-        source = f"{_HANDLES}/{handle}"
+    def name(self, handle: int, path: str) -> None:
+        """Give an unnamed file its name; FileExistsError if there is one of that name."""
         folder, name = self.locate(path)
-        try:
-            os.link(source, name, dst_dir_fd=folder)
-        except FileExistsError:
-            self.remove(beside)
-            folder, name = self.locate(beside)
-            os.link(source, name, dst_dir_fd=folder)
-            self.rename(beside, path)
+        os.link(f"{_HANDLES}/{handle}", name, dst_dir_fd=folder)
 
     def make_folder(self, path: str) -> None:
         """Have a folder there that can be written to; anything else of that name is removed."""

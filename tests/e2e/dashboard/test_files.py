@@ -23,9 +23,7 @@ snapshot_interval: 0.5s
 """
 
 
-def test_a_what_if_before_the_launch_then_files_verified_and_moved(
-    kyc: Kyc, browser: Browser, tmp_path: Path
-) -> None:
+def test_a_what_if_before_the_launch_then_files_verified_and_moved(kyc: Kyc, browser: Browser, tmp_path: Path) -> None:
     with tab(browser) as page:
         sign_in(page, kyc)
         try_it_out(page)

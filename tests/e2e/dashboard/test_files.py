@@ -1,4 +1,4 @@
-"""A job tried out before it is launched; its files verified, moved to another stream while it works, and verified there."""
+"""A job tried out before its launch; its files verified, moved to another stream while it works, and verified there."""
 
 from __future__ import annotations
 

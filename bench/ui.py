@@ -1,9 +1,9 @@
 """`make bench-ui`: the dashboard in a real Chromium on loopback. The last line is one JSON object.
 
 A first visit, five times with an empty cache, in a window that has opened (Chromium draws its own frame by scripts, a
-second of a core), its bytes counted as they came over the wire; then 100,000 events and 1,000 instances, written through
-the master's own store, scrolled from end to end: how many frames a second were drawn, and how long the slowest took but
-one in a hundred. Chromium draws at most 60 a second; here without a graphics card.
+second of a core), its bytes counted as they came over the wire; then 100,000 events and 1,000 instances, written
+through the master's own store, scrolled from end to end: how many frames a second were drawn, and how long the slowest
+took but one in a hundred. Chromium draws at most 60 a second; here without a graphics card.
 """
 
 from __future__ import annotations

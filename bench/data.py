@@ -10,7 +10,6 @@ import compileall
 import json
 import os
 import random
-import shutil
 import statistics
 import sys
 import tempfile
@@ -19,7 +18,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench.data_contender import Ours, Run, Tool, tools
+from bench.data_contender import Ours, Run, Tool, empty, tools
 from bench.data_figures import Result, Runs, figures, whole_s
 from bench.data_huge import huge
 from bench.data_streams import kafka_stream, nats_stream
@@ -106,7 +105,7 @@ def ours(runs: Runs, stream: Ours, folder: Path, roots: Sequence[Path]) -> None:
         record(runs, f"{stream.name} snapshot {root.name}", stream.run("snapshot", root, place))
         copy = folder / "copy"
         record(runs, f"{stream.name} restore {root.name}", stream.run("restore", copy, place))
-        shutil.rmtree(copy)
+        empty(copy)
         stream.forget(place)
 
 
@@ -115,8 +114,8 @@ def theirs(runs: Runs, tool: Tool, folder: Path, roots: tuple[Path, Path]) -> No
     for root in roots:
         record(runs, f"{tool.name} snapshot {root.name}", tool.backup_once(folder / "tool", root))
         record(runs, f"{tool.name} restore {root.name}", tool.restore_once(folder / "tool", folder / "copy"))
-        shutil.rmtree(folder / "tool")
-        shutil.rmtree(folder / "copy")
+        empty(folder / "tool")
+        empty(folder / "copy")
 
 
 def deltas(nats: Ours, large: Path, single: Path) -> Result:

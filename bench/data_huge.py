@@ -5,10 +5,9 @@ Every byte is read, cut, hashed, sealed, and comes back; the content shrinks wel
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
-from bench.data_contender import Ours
+from bench.data_contender import Ours, empty
 from bench.data_figures import Result
 
 _FILE_BYTES = 10_000_000_000
@@ -30,8 +29,7 @@ def huge(stream: Ours, folder: Path) -> Result:
             figures = run.figures or {}
             print(f"  huge {name} {verb}: {run.seconds:.0f} s, {figures['bytes'] / 1e6:.0f} MB", flush=True)
             result[f"huge_{name}_{verb}_rss_mb"] = figures["peak_rss_mb"]
-            shutil.rmtree(root, ignore_errors=True)  # room for the copy
-        shutil.rmtree(copy)
+            empty(root if verb == "snapshot" else copy)  # room for the copy
         stream.forget(place)
     return result
 

@@ -3,7 +3,8 @@
 Proxies run on one core, wrk and the backends (nginx, one worker) on another, contenders in turn in each round. Prints
 its progress, and as its last line one flat JSON object; what could not be measured here is null, with why_<key>.
 `*_vs_*` are medians of the rounds' ratios of requests/s; `*_per_core` the same of requests per CPU second of the proxy,
-which says more where other programs run beside. KYC_BENCH_ROUNDS and KYC_BENCH_SECONDS set the length.
+which says more where other programs run beside. Rounds are short, so that the two of a ratio
+run within seconds of each other. KYC_BENCH_ROUNDS and KYC_BENCH_SECONDS (whole ones, for wrk) set the length.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from bench.edge_drain import Tally, cores, drain, p50, shifts
 from bench.edge_load import Shot, cpu_s, nginx, pin, program, start_wrk, wrk_result
 from bench.edge_port import free_port
 
-ROUNDS = int(os.environ.get("KYC_BENCH_ROUNDS", "5"))
-SECONDS = float(os.environ.get("KYC_BENCH_SECONDS", "3"))
+ROUNDS = int(os.environ.get("KYC_BENCH_ROUNDS", "15"))
+SECONDS = float(os.environ.get("KYC_BENCH_SECONDS", "1"))
 PROXY_CORE, LOAD_CORE = 0, 1
 PAIRS = (("envoy", "bare_envoy", "bare"), ("haproxy", "bare_haproxy", "bare"))
 BESIDE_SKYSERVE = ("haproxy", "envoy", "fallback")

@@ -131,9 +131,9 @@ async def test_replies_name_instance_and_replica_only_where_asked(stage: Stage, 
 async def test_what_the_application_answers_is_its_own_matter(stage: Stage, status: int) -> None:
     replica = await stage.replica("r1")
     await stage.apply(place(replica))
-    for _ in range(5):
+    for _ in range(12):
         assert (await stage.ask(f"/?status={status}"))["status"] == status
-    assert replica.hits == 5
+    assert replica.hits == 12
 
 
 async def test_bodies_stream_both_ways(stage: Stage) -> None:
@@ -265,13 +265,7 @@ async def test_a_killed_replica_fails_no_safe_request(stage: Stage) -> None:
     assert len(statuses) == 480
 
 
-@pytest.mark.parametrize("kind", ["envoy", "python"])  # HAProxy ends at once who has lost the last server
-async def test_who_meets_the_death_of_the_only_replica_waits_for_its_successor(kind: str, tmp_path: Path) -> None:
-    async with staged(kind, tmp_path / "edge") as stage:
-        await _outlives_the_only_replica(stage)
-
-
-async def _outlives_the_only_replica(stage: Stage) -> None:
+async def test_who_meets_the_death_of_the_only_replica_waits_for_its_successor(stage: Stage) -> None:
     process, doomed = await stage.process("doomed")
     await stage.apply(place(doomed))
     assert (await stage.ask())["replica"] == "doomed"
@@ -282,6 +276,47 @@ async def _outlives_the_only_replica(stage: Stage) -> None:
     await stage.apply()
     await stage.apply(place(await stage.replica("next")))
     assert [(said["status"], said["replica"]) for said in await asyncio.gather(*asked)] == [(200, "next")] * 8
+
+
+async def test_a_replica_that_refuses_connections_is_left_alone_and_comes_back(stage: Stage) -> None:
+    gone, other = Replica("gone", port=free_port()), await stage.replica("other")
+    await stage.apply(place(gone), place(other))
+    for method in ("GET", "POST") * 30:
+        assert (await stage.ask(method=method))["replica"] == "other"
+    known = (await stage.edge.load())[NAME].endpoints[ReplicaId("web.gone")]
+    assert known.requests < 20  # in its turn it would have got half of them, and most of what was tried again
+    await stage.replica("gone", port=gone.port)
+
+    async def is_back() -> bool:
+        return set(await stage.who(4)) == {"gone", "other"}
+
+    await until(is_back)
+
+
+async def test_a_replica_that_answers_only_errors_is_left_alone_and_comes_back(stage: Stage) -> None:
+    broken, other = await stage.replica("broken"), await stage.replica("other")
+    broken.is_broken = True
+    await stage.apply(place(broken), place(other))
+
+    async def is_left_alone() -> bool:
+        return await stage.who(12) == {"other": 12}
+
+    await until(is_left_alone)
+    assert broken.hits >= 5
+    broken.is_broken = False
+
+    async def is_back() -> bool:
+        return set(await stage.who(4)) == {"broken", "other"}
+
+    await until(is_back)
+
+
+async def test_if_every_replica_answers_errors_they_are_passed_on(stage: Stage) -> None:
+    replicas = [await stage.replica(f"r{n}") for n in range(2)]
+    for each in replicas:
+        each.is_broken = True
+    await stage.apply(*(place(each) for each in replicas))
+    assert [(await stage.ask())["status"] for _ in range(40)] == [500] * 40
 
 
 async def test_an_unsafe_request_is_sent_again_only_if_it_did_not_arrive(stage: Stage) -> None:
@@ -297,71 +332,6 @@ async def test_an_unsafe_request_is_sent_again_only_if_it_did_not_arrive(stage: 
         async with stage.client.post(stage.url("/die"), data=b"buy") as response:
             assert response.status >= 500
     assert sum(each.hits for each in fatal) == 1
-
-
-# --- nobody there yet
-
-
-async def test_requests_wait_for_a_first_replica(stage: Stage) -> None:
-    await stage.apply()
-    asked = [asyncio.create_task(stage.ask(method=method)) for method in ("GET", "POST", "GET")]
-    await until(lambda: _waiting(stage, 3))
-    await stage.apply(place(await stage.replica("r1")))
-    assert [(await each)["replica"] for each in asked] == ["r1"] * 3
-    await until(lambda: _waiting(stage, 0))
-    await stage.apply()  # and back to nothing
-    last = asyncio.create_task(stage.ask())
-    await until(lambda: _waiting(stage, 1))
-    await stage.apply(place(await stage.replica("r2")))
-    assert (await last)["replica"] == "r2"
-
-
-@pytest.mark.parametrize("kind", ["envoy", "python"])  # HAProxy takes a reload, over which who waits is not released
-async def test_who_waits_goes_on_waiting_while_another_service_comes(kind: str, tmp_path: Path) -> None:
-    async with staged(kind, tmp_path / "edge") as stage:
-        await _waits_over_a_change(stage)
-
-
-async def _waits_over_a_change(stage: Stage) -> None:
-    await stage.apply()
-    asked = asyncio.create_task(stage.ask())
-    await until(lambda: _waiting(stage, 1))
-    replica = await stage.replica("r1")
-    other = EdgeService(name=WorkloadName("api"), host="127.0.0.1", port=free_port(), endpoints=(place(replica),))
-    await stage.edge.apply([stage.service(), other])
-    assert not asked.done()
-    await stage.edge.apply([stage.service(place(replica)), other])
-    assert (await asked)["replica"] == "r1"
-
-
-async def test_waiting_has_an_end(stage: Stage) -> None:
-    await stage.apply(wait=timedelta(seconds=1))
-    said = await stage.ask()
-    assert said["status"] == 503
-    assert int(said["told"]["retry-after"]) >= 1
-
-
-async def test_only_so_many_wait(stage: Stage) -> None:
-    await stage.apply(most_waiting=2)
-    asked = [asyncio.create_task(stage.ask()) for _ in range(2)]
-    await until(lambda: _waiting(stage, 2))
-    said = await stage.ask()
-    assert said["status"] == 503
-    assert "retry-after" in said["told"]
-    await stage.apply(place(await stage.replica("r1")), most_waiting=2)
-    assert [(await each)["status"] for each in asked] == [200, 200]
-
-
-async def test_who_gives_up_waiting_is_not_counted(stage: Stage) -> None:
-    await stage.apply()
-    asked = asyncio.create_task(stage.ask())
-    await until(lambda: _waiting(stage, 1))
-    asked.cancel()
-    await until(lambda: _waiting(stage, 0))
-
-
-async def _waiting(stage: Stage, count: int) -> bool:
-    return (await stage.edge.load())[NAME].waiting == count
 
 
 # --- what is asked for
@@ -504,6 +474,14 @@ def _binds(holder: socket.socket, port: int) -> bool:
         return False
     holder.listen()
     return True
+
+
+async def test_a_change_of_the_service_and_its_replicas_holds_for_open_connections_too(stage: Stage) -> None:
+    old, new = await stage.replica("old"), await stage.replica("new")
+    await stage.apply(place(old))
+    assert await stage.who(2) == {"old": 2}
+    await stage.apply(place(new), wait=timedelta(seconds=9))
+    assert await stage.who(2) == {"new": 2}  # by the connection that was there before
 
 
 async def test_another_service_disturbs_none(stage: Stage) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from kyc.adapters.ca.authority import Authority
 from kyc.adapters.system.clock import SystemClock
 from kyc.domain.errors import InvalidInputError
 from kyc.domain.ids import InstanceId
+from kyc.domain.service import EndpointState
 from kyc.ports.edge import Certificate, EdgeRefusedError
 from tests.edge.replica import Replica
 from tests.edge.stage import EDGES, NAME, Stage, place, staged, until
@@ -107,7 +109,8 @@ async def test_replicas_are_reached_by_mutual_tls(stage: Stage, authority: Autho
     assert await stage.who(3) == {"good": 3}
 
     impostor = await stage.replica("impostor", tls=serving(strange, "i-impostor", tmp_path))
-    await stage.apply(place(impostor), upstream_tls=mine.for_edge(), upstream_ca=mine.certificate)
+    wanted = {"upstream_tls": mine.for_edge(), "upstream_ca": mine.certificate, "wait": timedelta(seconds=1)}
+    await stage.apply(place(impostor), **wanted)
     assert (await stage.ask())["status"] == 503
     assert impostor.hits == 0
 
@@ -147,11 +150,20 @@ class Echo:
         for number in range(int(request)):
             yield str(number).encode()
 
+    async def _total(self, requests: AsyncIterator[bytes], _: object) -> bytes:
+        return self._name + b" %d" % sum([int(each) async for each in requests])
+
+    async def _chat(self, requests: AsyncIterator[bytes], _: object) -> AsyncIterator[bytes]:
+        async for each in requests:
+            yield self._name + b" " + each
+
     async def start(self) -> tuple[grpc.aio.Server, Replica]:
         """Serve on a free port."""
         methods = {
             "Say": grpc.unary_unary_rpc_method_handler(self._say),
             "Count": grpc.unary_stream_rpc_method_handler(self._count),
+            "Total": grpc.stream_unary_rpc_method_handler(self._total),
+            "Chat": grpc.stream_stream_rpc_method_handler(self._chat),
         }
         server = grpc.aio.server()
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Echo", methods),))
@@ -177,15 +189,69 @@ async def test_grpc_calls_are_balanced_and_stream(modern: Stage, echoes: list[Re
         assert [int(each) async for each in count(b"100", timeout=30)] == list(range(100))
 
 
+async def test_grpc_clients_stream(modern: Stage, echoes: list[Replica]) -> None:
+    await modern.apply(place(echoes[0]), upstream_http2=True)
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{modern.port}") as channel:
+        total = channel.stream_unary("/test.Echo/Total")(timeout=60)
+        for number in range(100):
+            await total.write(str(number).encode())
+        await total.done_writing()
+        assert await total == b"g1 4950"
+
+
+async def test_grpc_speaks_both_ways_and_ends_where_it_began(modern: Stage, echoes: list[Replica]) -> None:
+    old, new = (place(each) for each in echoes)
+    await modern.apply(old, upstream_http2=True)
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{modern.port}") as channel:
+        chat = channel.stream_stream("/test.Echo/Chat")(timeout=60)
+        await chat.write(b"1")
+        assert await chat.read() == b"g1 1"  # before the client has said all
+        await modern.apply(replace(old, state=EndpointState.DRAINING), new, upstream_http2=True)
+        assert await channel.unary_unary("/test.Echo/Say")(b"hello", timeout=30) == b"g2 hello"
+        await modern.apply(new, upstream_http2=True)
+        await chat.write(b"2")
+        assert await chat.read() == b"g1 2"
+        await chat.done_writing()
+        assert await chat.read() is grpc.aio.EOF
+        assert await chat.code() is grpc.StatusCode.OK
+
+
+async def test_grpc_streams_wait_for_a_first_replica(modern: Stage, echoes: list[Replica]) -> None:
+    await modern.apply(upstream_http2=True)
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{modern.port}") as channel:
+        chat = channel.stream_stream("/test.Echo/Chat")(timeout=60)
+        await chat.write(b"1")
+        await until(lambda: _is_waiting(modern))
+        await modern.apply(place(echoes[0]), upstream_http2=True)
+        assert await chat.read() == b"g1 1"
+        await chat.write(b"2")
+        assert await chat.read() == b"g1 2"
+        await chat.done_writing()
+        assert await chat.read() is grpc.aio.EOF
+
+
+async def test_grpc_calls_beyond_what_a_replica_takes_wait_their_turn(modern: Stage, echoes: list[Replica]) -> None:
+    await modern.apply(place(echoes[0]), upstream_http2=True, most_in_flight=2)
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{modern.port}") as channel:
+        chats = [channel.stream_stream("/test.Echo/Chat")(timeout=60) for _ in range(2)]
+        for chat in chats:
+            await chat.write(b"1")
+            assert await chat.read() == b"g1 1"
+        call = channel.unary_unary("/test.Echo/Say")(b"hello", timeout=60)
+        await until(lambda: _is_waiting(modern))
+        await chats[0].done_writing()
+        assert await call == b"g1 hello"
+
+
+async def _is_waiting(stage: Stage) -> bool:
+    return (await stage.edge.load())[NAME].waiting == 1
+
+
 async def test_grpc_waits_for_a_first_replica(modern: Stage, echoes: list[Replica]) -> None:
     await modern.apply(upstream_http2=True)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{modern.port}") as channel:
         call = channel.unary_unary("/test.Echo/Say")(b"hello", timeout=60)
-
-        async def waits() -> bool:
-            return any(load.waiting == 1 for load in (await modern.edge.load()).values())
-
-        await until(waits)
+        await until(lambda: _is_waiting(modern))
         await modern.apply(place(echoes[0]), upstream_http2=True)
         assert await call == b"g1 hello"
 

@@ -218,6 +218,21 @@ async def test_a_chunk_put_twice_is_read_once(stream: Stream) -> None:
     assert await read(reader, [second]) == {first.id: b"same"}
 
 
+async def test_what_was_written_anew_or_discarded_leaves_the_rest_of_a_run(stream: Stream, connect: Connect) -> None:
+    writer = await stream.open_writer("train", 1)
+    refs = [await writer.put(chunk_id(body(n)), body(n)) for n in range(12)]
+    await stream.discard("train", manifests=[], chunks=[refs[2], refs[9]])
+    left = {n: ref for n, ref in enumerate(refs) if n not in {2, 9}}
+    newer = await (await connect()).open_writer("train", 2)
+    anew = {n: await newer.put(refs[n].id, body(n)) for n in (0, 5, 11)}
+    reader = await stream.open_reader("train")
+    contents = {ref.id: body(n) for n, ref in left.items()}
+    assert await read(reader, list(left.values())) == contents
+    assert await read(reader, list((left | anew).values())) == contents
+    with pytest.raises(NotFoundError, match=refs[9].id):
+        await read(reader, refs[8:])
+
+
 async def test_a_missing_chunk_is_named(stream: Stream) -> None:
     writer = await stream.open_writer("train", 1)
     there = await writer.put(chunk_id(b"there"), b"there")

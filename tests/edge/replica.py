@@ -24,16 +24,17 @@ class Replica:
     port: int = 0
     hits: int = 0
     slow: int = 0  # slow requests that it works on
+    is_broken: bool = False  # it answers 500, whatever it is asked
     release: asyncio.Event = field(default_factory=asyncio.Event)  # lets the slow ones end
 
     @staticmethod
     @asynccontextmanager
-    async def serving(name: str, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[Replica]:
+    async def serving(name: str, *, tls: ssl.SSLContext | None = None, port: int = 0) -> AsyncIterator[Replica]:
         replica = Replica(name)
         runner = web.AppRunner(replica.app(), handler_cancellation=False, shutdown_timeout=0.1, access_log=None)
         await runner.setup()
         try:
-            await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+            await web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls, reuse_address=True).start()
             replica.port = runner.addresses[0][1]
             yield replica
         finally:
@@ -63,7 +64,7 @@ class Replica:
             "body": len(await request.read()),
         }
         size = int(request.query.get("header", "0"))
-        status = int(request.query.get("status", "200"))
+        status = int(request.query.get("status", "500" if self.is_broken else "200"))
         return web.json_response(told, status=status, headers={"X-Long": "h" * size} if size else None)
 
     async def _slow(self, request: web.Request) -> web.Response:

@@ -89,9 +89,9 @@ class Stage:
     stack: AsyncExitStack
     port: int = field(default_factory=free_port)
 
-    async def replica(self, name: str, *, tls: ssl.SSLContext | None = None) -> Replica:
+    async def replica(self, name: str, *, tls: ssl.SSLContext | None = None, port: int = 0) -> Replica:
         """Start one that lives until the end of the test."""
-        return await self.stack.enter_async_context(Replica.serving(name, tls=tls))
+        return await self.stack.enter_async_context(Replica.serving(name, tls=tls, port=port))
 
     async def process(self, name: str) -> tuple[asyncio.subprocess.Process, Replica]:
         """Start one in a process of its own."""

@@ -390,6 +390,18 @@ async def test_the_rules_of_the_original_can_be_chosen() -> None:
         assert len(await ready(world)) == 2  # above 30 %, not above 60 %
 
 
+async def test_the_boot_of_an_instance_is_no_load() -> None:
+    world = World()
+    rules = ThresholdRule(boot_grace=timedelta(seconds=60), sustain=timedelta(seconds=2))
+    scaling = rule(min_replicas=1, policy=ScalingPolicy.THRESHOLD, targets=(), threshold=rules)
+    async with world.running() as master:
+        await master.servings.submit(web(scaling=scaling, max_per_instance=3, size=ReplicaSize()))
+        await world.run_for(50)  # half of the CPU is in use all the time, which asks for one more
+        assert len(await ready(world)) == 1
+        await world.run_for(40)
+        assert len(await ready(world)) == 2
+
+
 async def test_on_demand_stands_in_while_spot_is_not_there() -> None:
     world = World()
     scaling = rule(min_replicas=2, max_replicas=2, spot=SpotRule(fallback=True))

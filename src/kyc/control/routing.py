@@ -277,6 +277,7 @@ def edge_service(service: Service, routes: Sequence[Route], host: str) -> EdgeSe
         names_replica=spec.names_replica,
         wait=spec.wait,
         most_waiting=spec.most_waiting,
+        most_in_flight=spec.most_in_flight,
     )
 
 

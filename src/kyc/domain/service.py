@@ -179,7 +179,8 @@ class ServiceSpec:
     `any_of` holds the alternatives for its instances, one at least, `machine` what else they are to be; `size` is
     what one replica takes of them and `max_per_instance` how many share one at most (None: as many as fit). A
     replica that leaves gets `drain_grace` for its requests in flight, then `stop_grace` from SIGTERM to SIGKILL. A
-    request waits up to `wait` for a first replica, `most_waiting` of them at once. Replies name instance and
+    request waits up to `wait` for a first replica, `most_waiting` of them at once; so does one that would be more than
+    `most_in_flight` on each (None: no limit). Replies name instance and
     replica if `names_replica`. The edge answers at `address_port` (0: at a free one, kept for the service's life),
     with TLS if `tls` names certificates.
     """
@@ -202,6 +203,7 @@ class ServiceSpec:
     stop_grace: timedelta = timedelta(seconds=10)
     wait: timedelta = timedelta(seconds=60)
     most_waiting: int = 1000
+    most_in_flight: int | None = None
     names_replica: bool = False
     address_port: int = 0
     tls: TlsFiles | None = None

@@ -25,6 +25,8 @@ KINDS = frozenset(
         EventKind.JOB_FAILED,
         EventKind.JOB_STOPPED,
         EventKind.REPLICA_READY,
+        EventKind.REPLICA_DRAINING,
+        EventKind.SERVICE_SCALED,
         EventKind.SERVICE_STOPPED,
         EventKind.SERVICE_FAILED,
     }
@@ -56,9 +58,10 @@ class Happened(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:
-    """One interruption of an instance and what followed. `ended` tells that the work ended before it went on.
+    """One interruption of an instance and what followed. `ended` tells that nothing goes on: the work was over.
 
-    A service goes on when a replica of it is ready on another instance.
+    A service goes on when a replica of it is ready on another instance. Nothing has to where it did not need this one
+    any more: its replicas there drained already, or it then scaled to fewer than it had.
     """
 
     instance: str
@@ -84,14 +87,24 @@ class Recovery:
 def recoveries(events: Iterable[Happened]) -> list[Recovery]:
     """Return every interruption in the events, which are in order, oldest first."""
     found: dict[str, Recovery] = {}
+    serving: dict[str, set[object]] = {}  # replicas that were ready, by instance, less those that drained
     for event in events:
-        _begin(found, event)
+        _count(serving, event)
+        _begin(found, event, serving)
         for instance, recovery in found.items():
             found[instance] = _go_on(recovery, event)
     return list(found.values())
 
 
-def _begin(found: dict[str, Recovery], event: Happened) -> None:
+def _count(serving: dict[str, set[object]], event: Happened) -> None:
+    at = str(event.data.get("instance"))
+    if event.kind == EventKind.REPLICA_READY:
+        serving.setdefault(at, set()).add(event.data.get("replica"))
+    elif event.kind == EventKind.REPLICA_DRAINING and at in serving:
+        serving[at].discard(event.data.get("replica"))
+
+
+def _begin(found: dict[str, Recovery], event: Happened, serving: Mapping[str, set[object]]) -> None:
     if event.kind not in {EventKind.INTERRUPTION_REQUESTED, EventKind.INSTANCE_NOTICED, EventKind.INSTANCE_LOST}:
         return
     is_rebalance = event.data.get("notice") == NoticeKind.REBALANCE
@@ -101,7 +114,11 @@ def _begin(found: dict[str, Recovery], event: Happened) -> None:
     workload = event.data.get("workload")
     noticed = event.kind == EventKind.INSTANCE_NOTICED
     found[event.subject] = Recovery(
-        instance=event.subject, workload=None if workload is None else str(workload), noticed=noticed, at=event.at
+        instance=event.subject,
+        workload=None if workload is None else str(workload),
+        noticed=noticed,
+        at=event.at,
+        ended=serving.get(event.subject) == set(),
     )
 
 
@@ -123,7 +140,15 @@ def _go_on(recovery: Recovery, event: Happened) -> Recovery:
     elsewhere = event.data.get("instance") != recovery.instance
     if event.kind == EventKind.JOB_RESUMED or (event.kind == EventKind.REPLICA_READY and elsewhere):
         return replace(recovery, resumed_at=event.at)
-    return replace(recovery, ended=True) if event.kind in _ENDINGS else recovery
+    return replace(recovery, ended=event.kind in _ENDINGS or _is_to_fewer(event))
+
+
+def _is_to_fewer(event: Happened) -> bool:
+    """Whether a service makes do with fewer replicas from now on."""
+    if event.kind != EventKind.SERVICE_SCALED:
+        return False
+    now, before = event.data.get("replicas"), event.data.get("was_replicas")
+    return isinstance(now, int) and isinstance(before, int) and now < before
 
 
 def _seconds(since: datetime, until: datetime | None) -> float | None:

@@ -41,6 +41,7 @@ class EdgeService:
     `balance` chooses among its replicas; `least_request` leaves that share for whoever has fewer requests in flight.
     `sticky` keeps a client on its replica by a cookie of the edge's own.
     A request waits for a first endpoint up to `wait`, `most_waiting` at once; past either it gets 503 and Retry-After.
+    An endpoint has `most_in_flight` requests and WebSockets at once (None: no limit); what is more waits, too.
     `idle_timeout`: a connection or request on which nothing moves for that long is ended; it has no limit otherwise.
     `names_replica`: replies say in `X-Kyc-Instance` and `X-Kyc-Replica` who answered. `upstream_http2`: replicas speak
     HTTP/2 without TLS (gRPC). `upstream_tls`: they are reached by mutual TLS with this certificate, verified against
@@ -59,6 +60,7 @@ class EdgeService:
     names_replica: bool = False
     wait: timedelta = timedelta(seconds=60)
     most_waiting: int = 1000
+    most_in_flight: int | None = None
     idle_timeout: timedelta = timedelta(hours=1)
 
     @property
@@ -82,7 +84,8 @@ class EdgeLoad:
     runs; after its restart they begin at 0.
 
     `in_flight` counts those that wait, too. `p95_ms` is of the last seconds, None where nothing was answered in them;
-    `waiting` has no endpoint yet. An endpoint that was left out is not listed any more, even if it still answers.
+    `waiting` has no endpoint yet, or waits for its turn there. An endpoint that was left out is not listed any more,
+    even if it still answers.
     """
 
     requests: int
@@ -109,9 +112,10 @@ class Edge(Protocol):
     what was applied last. `apply` takes the whole of what is wanted, services left out included, and returns when new
     requests go by it; the same again changes nothing and costs next to nothing. It drops no request: what an endpoint
     has in flight when it drains or is left out ends there. Requests of safe methods survive the death of a replica;
-    others are tried again only if they did not reach one. `apply` raises EdgeRefusedError for what cannot be had (a
-    taken port, a certificate that cannot be read), after it has applied all other services; InvalidInputError where it
-    has applied none; and UnreachableError.
+    others are tried again only if they did not reach one. An endpoint that takes no connection several times in a row,
+    or answers 5xx so while half of those that are up remain, is left alone for a moment and then tried anew. `apply`
+    raises EdgeRefusedError for what cannot be had (a taken port, a certificate that cannot be read), after it has
+    applied all other services; InvalidInputError where it has applied none; and UnreachableError.
     `load` tells what each service has to do. `stop` ends it; what was applied stays.
     """
 

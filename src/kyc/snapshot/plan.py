@@ -26,12 +26,17 @@ from kyc.snapshot.target import Target, Use, part_of
 from kyc.snapshot.tree import Tree, out_of_space
 
 _FEW = 50_000
+_FILES_AT_ONCE = 20_000  # what is known of each that waits takes 400 bytes
 
-Ticks = Generator[None, None, None]
+Ticks = Generator[int | None, None, None]  # None: a sign of life
 
 
 class RestorePlan:
-    """One restore into one root: drive `make`, write what is in `needed` to targets, then drive `finish`."""
+    """One restore into one root: drive `make`, write what is in `needed` to targets, then drive `finish`.
+
+    Of many files `make` yields how many wait, time and again: they are to be written, and `needed` emptied, before it
+    goes on.
+    """
 
     def __init__(self, root: str, scope: Scope, keys: Keyring, listing: Listing, base: Listing) -> None:
         self.needed: dict[ChunkId, list[Use]] = {}
@@ -51,24 +56,24 @@ class RestorePlan:
         self._folders: list[Entry] = []
         self._hardlinks: list[Entry] = []
         self.jobs = self.missing_bytes = 0  # files that something of is missing, and how much in all
-        self._fresh_bytes = 0
+        self._waiting = self._fresh_bytes = 0
         few = sum(page.entries for page in listing.pages) <= _FEW
         self._all: list[Entry] | None = [] if few else None  # not read out of the listing again and again
 
     def make(self) -> Ticks:
         """Look at everything; raise DamagedDataError, before anything is touched, for a listing that cannot be.
 
-        OutOfSpaceError: what is missing does not fit.
+        OutOfSpaceError: what is missing so far does not fit.
         """
         for entry, _ in checked(self._listing.entries(), self._scope, self.chunks):
             if self._all is not None:
                 self._all.append(entry)
-            yield
+            yield None
         scope = Scope(self._scope.kept, self._scope.ignored, with_parts=True)
         disk = walk(self._root, scope, Missed())
         on_disk = next(disk, None)
         for entry in self._entries():
-            yield
+            yield None
             looked = None
             if on_disk is not None:
                 key = sort_key(entry.path)
@@ -79,23 +84,25 @@ class RestorePlan:
                     looked = on_disk.stat
                     on_disk = next(disk, None)
             self._plan_entry(entry, looked)
+            if self._waiting >= _FILES_AT_ONCE:
+                self._check_room()
+                yield self._waiting
+                self._waiting = 0
         while on_disk is not None:
             self._remove_stale(on_disk)
             on_disk = next(disk, None)
-            yield
-        room = os.statvfs(self._root)
-        if self._fresh_bytes > room.f_bavail * room.f_frsize:
-            raise out_of_space()
+            yield None
+        self._check_room()
 
     def finish(self) -> Ticks:
         """Make the links, drop unfinished files that nobody needs, set the folders' permissions and times."""
         for path in self._parts:
             self._tree.remove(path)
         for entry in self._hardlinks:
-            yield
+            yield None
             self._link(entry)
         for entry in reversed(self._folders):
-            yield
+            yield None
             self._set_meta(entry, self._tree.look(entry.path))
 
     def signatures(self) -> Iterator[Signature]:
@@ -112,6 +119,13 @@ class RestorePlan:
     def close(self) -> None:
         """Close what is open."""
         self._target.close()
+
+    def _check_room(self) -> None:
+        """Raise OutOfSpaceError if what waits does not fit on the disk."""
+        room = os.statvfs(self._root)
+        if self._fresh_bytes > room.f_bavail * room.f_frsize:
+            raise out_of_space()
+        self._fresh_bytes = 0
 
     # --- one path ----------------------------------------------------------------------------------------------------
 
@@ -214,6 +228,7 @@ class RestorePlan:
             self.needed.setdefault(piece.chunk, []).append(use)
         missing_bytes = sum(piece.length for _, piece in missing)
         self.jobs += bool(missing)
+        self._waiting += bool(missing)
         self.missing_bytes += missing_bytes
         self._fresh_bytes += missing_bytes if fresh else 0
 

@@ -12,7 +12,7 @@ does not have is removed from its kept paths. A restore that was cut goes on whe
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from kyc.domain.errors import DamagedDataError, NotFoundError
@@ -48,6 +48,10 @@ class Restoration:
 
 
 OnProgress = Callable[[Progress], None]
+
+
+async def _nothing() -> None:
+    """Have nothing to fetch."""
 
 
 class Restorer:
@@ -119,44 +123,45 @@ class Restorer:
         scope = Scope(opened.head.kept, opened.head.ignored)
         base = self._base.listing if self._base else Listing()
         plan = await self._worker.do(lambda: RestorePlan(str(self._root.absolute()), scope, self._keys, listing, base))
+        writers = Writers(plan, self._keys, opened.head, self._told)
+        self._told(writers)
         try:
-            await self._drive(plan.make())
-            await self._fetch(plan)
+            await self._drive(plan.make(), lambda: self._fetch(plan, writers))
+            await self._fetch(plan, writers)
             await self._drive(plan.finish())
             signed = await self._worker.do(lambda: listing.signed(plan.signatures()))
             self._base = Base(sequence=sequence, listing=signed)
         finally:
+            await writers.close()
+            self._fetched_bytes += writers.fetched_bytes
             await self._worker.do(plan.close)
             await self._worker.do(give_back)
         return opened.head
 
-    async def _fetch(self, plan: RestorePlan) -> None:
+    async def _fetch(self, plan: RestorePlan, writers: Writers) -> None:
         """Fetch what is missing; while some batches are verified and written, the next is on its way."""
         wanted = [plan.chunks[chunk] for chunk in plan.needed]
-        writers = Writers(plan, self._keys, self._told)
-        self._told(writers)
-        try:
-            async with closing_chunks(self._reader.chunks(wanted)) as chunks:
-                async for chunk, payload in chunks:
-                    await writers.write(chunk, payload)
-            await writers.finish()
-        finally:
-            await writers.close()
-            self._fetched_bytes += writers.fetched_bytes
+        async with closing_chunks(self._reader.chunks(wanted)) as chunks:
+            async for chunk, payload in chunks:
+                await writers.write(chunk, payload)
+        await writers.finish()
 
     def _told(self, writers: Writers) -> None:
         if self._on_progress is not None:
             self._on_progress(writers.progress())
 
-    async def _drive(self, ticks: Ticks) -> None:
+    async def _drive(self, ticks: Ticks, fetch: Callable[[], Awaitable[None]] = _nothing) -> None:
         """Run the generator to its end in the thread, in short stretches, so that it can be cancelled."""
 
-        def stretch() -> bool:
+        def stretch() -> tuple[list[int], bool]:
             with minding_space():
-                return next_batch(ticks, weight=len, limit=1)[1]
+                return next_batch(ticks, weight=int, limit=1)
 
+        done = False
         try:
-            while not await self._worker.do(stretch):
-                pass
+            while not done:
+                waiting, done = await self._worker.do(stretch)
+                if waiting:
+                    await fetch()
         finally:
             await self._worker.do(ticks.close)

@@ -1,4 +1,4 @@
-"""Writing restored files: beside their place under a name of their own, and renamed when the last byte is there.
+"""Writing restored files: without a name, or beside their place under one of their own, until the last byte is there.
 
 A large file of which most is there already is taken aside, mended, and renamed back; so at no moment does a name hold a
 file that is torn. An unfinished one is found again by its name, and what is right in it is not fetched twice.
@@ -25,8 +25,8 @@ _OPEN_FILES = 64
 class Job:
     """A file to be written; there may be hundreds of thousands, so that it holds no more than that takes.
 
-    `left` of its pieces are still to come; `fresh`: nothing of it was there before; `shared`: several threads may have
-    pieces of it.
+    `left` of its pieces are still to come; `fresh`: nothing of it was there before; `whole`: all of it comes at once;
+    otherwise several threads may have pieces of it.
     """
 
     path: str
@@ -36,7 +36,7 @@ class Job:
     left: int
     fresh: bool
     sparse: bool
-    shared: bool
+    whole: bool
     begun: bool = False
 
 
@@ -77,9 +77,9 @@ class Target:
             left,
             fresh,
             sparse=bool(entry.holes),
-            shared=len(entry.pieces) != 1,
+            whole=fresh and len(entry.pieces) <= 1,
         )
-        if not left:
+        if not left and not (job.whole and self._write_whole(job, memoryview(b""), 0)):
             self._finish(job, self._handle(job))
         return job
 
@@ -91,11 +91,11 @@ class Target:
             data = view[use.chunk_offset : use.chunk_offset + use.length]
             if len(data) < use.length:
                 raise DamagedDataError(f"chunk {chunk} is shorter than the listing says")
-            handle = self._handle(job)
-            done = 0
-            while done < use.length:
-                done += os.pwrite(handle, data[done:], use.file_offset + done)
             self.bytes += use.length
+            if job.whole and self._write_whole(job, data, use.file_offset):
+                continue
+            handle = self._handle(job)
+            _write_all(handle, data, use.file_offset)
             with self._lock:
                 job.left -= 1
                 is_last = not job.left
@@ -109,12 +109,32 @@ class Target:
         self._open.clear()
         self._tree.close()
 
+    def _write_whole(self, job: Job, data: memoryview, offset: int) -> bool:
+        """Write a file that nobody sees before it is whole: half the kernel's work of a name beside and a renaming.
+
+        False: such files cannot be had here.
+        """
+        handle = self._tree.create_unnamed(job.path)
+        if handle is None:
+            return False
+        try:
+            _write_all(handle, data, offset)
+            _dress(job, handle)
+            try:
+                self._tree.name(handle, job.path)
+            except FileExistsError:
+                part = part_of(job.path)
+                self._tree.remove(part)
+                self._tree.name(handle, part)
+                self._tree.rename(part, job.path)
+        finally:
+            os.close(handle)
+        self.files += 1
+        return True
+
     def _finish(self, job: Job, handle: int) -> None:
-        """Give the file its size, permissions and time, and its name."""
-        if not job.fresh or job.sparse:
-            os.ftruncate(handle, job.size)
-        os.fchmod(handle, job.mode)
-        os.utime(handle, ns=(job.mtime_ns, job.mtime_ns))
+        """Make the file what it is to be, and give it its name."""
+        _dress(job, handle)
         del self._open[job.path]
         os.close(handle)
         self._tree.rename(part_of(job.path), job.path)
@@ -126,10 +146,7 @@ class Target:
             return handle
         while len(self._open) >= _OPEN_FILES:
             os.close(self._open.popitem(last=False)[1])
-        if job.shared:
-            with self._lock:
-                handle = self._create(job)
-        else:
+        with self._lock:
             handle = self._create(job)
         self._open[job.path] = handle
         return handle
@@ -141,3 +158,17 @@ class Target:
         handle = self._tree.create(part)
         job.begun = True
         return handle
+
+
+def _write_all(handle: int, data: memoryview, offset: int) -> None:
+    done = 0
+    while done < len(data):
+        done += os.pwrite(handle, data[done:], offset + done)
+
+
+def _dress(job: Job, handle: int) -> None:
+    """Give a file its size, permissions and time."""
+    if not job.fresh or job.sparse:
+        os.ftruncate(handle, job.size)
+    os.fchmod(handle, job.mode)
+    os.utime(handle, ns=(job.mtime_ns, job.mtime_ns))

@@ -12,10 +12,13 @@ import stat
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from kyc.domain.errors import DamagedDataError, OutOfSpaceError
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_HANDLES = "/proc/self/fd"
+_NO_UNNAMED = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL})  # what file systems say
 _OPEN_FOLDERS = 64
 _NAME_LIMIT_BYTES = 255
 _PATH_LIMIT = 4096
@@ -35,6 +38,7 @@ class Tree:
     def __init__(self, root: str) -> None:
         self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._folders: OrderedDict[str, int] = OrderedDict()
+        self._can_be_unnamed = hasattr(os, "O_TMPFILE") and Path(_HANDLES).is_dir()
 
     def close(self) -> None:
         """Close what is open."""
@@ -74,6 +78,27 @@ class Tree:
         except FileExistsError:
             self.remove(path)
             return self.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+
+    def create_unnamed(self, path: str) -> int | None:
+        """Open a new file in a path's folder that has no name yet; the caller closes it.
+
+        Until `name` gives it one nobody sees it, and a crash leaves nothing of it. None where that cannot be had.
+        """
+        if not self._can_be_unnamed:
+            return None
+        folder, _ = self.locate(path)
+        try:
+            return os.open(".", os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, 0o600, dir_fd=folder)
+        except OSError as error:
+            if error.errno not in _NO_UNNAMED:
+                raise
+            self._can_be_unnamed = False
+            return None
+
+    def name(self, handle: int, path: str) -> None:
+        """Give an unnamed file its name; FileExistsError if there is one of that name."""
+        folder, name = self.locate(path)
+        os.link(f"{_HANDLES}/{handle}", name, dst_dir_fd=folder)
 
     def make_folder(self, path: str) -> None:
         """Have a folder there that can be written to; anything else of that name is removed."""

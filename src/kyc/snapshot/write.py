@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kyc.domain.snapshot import ChunkId
-from kyc.snapshot.manifest import open_chunk_here
+from kyc.snapshot.manifest import Head, open_chunk_here
 from kyc.snapshot.plan import RestorePlan
 from kyc.snapshot.seal import Keyring, Sealer
 from kyc.snapshot.target import Target, Use
@@ -44,8 +44,9 @@ class _Lane:
 class Writers:
     """Writes chunks to a plan's files; `told` is called after each batch. At most one batch a thread is in memory."""
 
-    def __init__(self, plan: RestorePlan, keys: Keyring, told: Callable[[Writers], None]) -> None:
+    def __init__(self, plan: RestorePlan, keys: Keyring, head: Head, told: Callable[[Writers], None]) -> None:
         self.fetched_bytes = 0
+        self._head = head
         self._plan = plan
         self._keys = keys
         self._told = told
@@ -83,9 +84,9 @@ class Writers:
         """Say how far it is."""
         return Progress(
             files=self._plan.files - self._plan.jobs + sum(lane.target.files for lane in self._lanes),
-            total_files=self._plan.files,
+            total_files=self._head.files,
             bytes=self._plan.bytes - self._plan.missing_bytes + sum(lane.target.bytes for lane in self._lanes),
-            total_bytes=self._plan.bytes,
+            total_bytes=self._head.bytes,
             fetched_bytes=self.fetched_bytes,
         )
 

@@ -144,6 +144,7 @@ SERVICE: dict[str, _Schema] = {
     "drain": _time("How long running requests may take when a replica goes.", "30s"),
     "wait": _time("How long a request waits for the first replica.", "60s"),
     "most_waiting": _of("How many requests may wait.", type="integer", minimum=0),
+    "most_in_flight": _of("How many requests and WebSockets one replica has at once.", type="integer", minimum=1),
     "reply_headers": _of("Whether answers name their replica and instance.", type="boolean"),
 }  # fmt: skip
 

@@ -60,13 +60,13 @@ def read_scaling(service: Section, warnings: list[str]) -> tuple[ScalingRule, in
     warnings += [
         f"{policy.place(key)}: no effect; {why}" for key, why in _IGNORED.items() if policy.get(key) is not None
     ]
-    per_instance = policy.parsed("max_replicas_per_instance", _at_least_one, None)
+    per_instance = policy.parsed("max_replicas_per_instance", at_least_one, None)
     return _rule(policy, warnings), per_instance
 
 
 def _rule(policy: Section, warnings: list[str]) -> ScalingRule:
     least = policy.parsed("min_replicas", whole, 1)
-    most = policy.parsed("max_replicas", _at_least_one, max(1, least))
+    most = policy.parsed("max_replicas", at_least_one, max(1, least))
     if most < least:
         raise policy.wrong("max_replicas", f"below min_replicas ({least})")
     kind = _policy(policy)
@@ -85,7 +85,7 @@ def _rule(policy: Section, warnings: list[str]) -> ScalingRule:
     return ScalingRule(
         min_replicas=least,
         max_replicas=most,
-        max_instances=policy.parsed("max_instances", _at_least_one, None),
+        max_instances=policy.parsed("max_instances", at_least_one, None),
         targets=targets,
         policy=kind,
         worth=worth,
@@ -153,7 +153,7 @@ def _threshold(policy: Section) -> ThresholdRule:
         add_instance_at=section.parsed("add_instance_at", _share, usual.add_instance_at),
         add_replica_above=section.parsed("add_replica_above", _shares, usual.add_replica_above),
         remove_below=section.parsed("remove_below", _share, usual.remove_below),
-        samples=section.parsed("samples", _at_least_one, usual.samples),
+        samples=section.parsed("samples", at_least_one, usual.samples),
         sustain=section.parsed("sustain", duration, usual.sustain),
         sustain_down=section.parsed("sustain_down", duration, usual.sustain_down),
         boot_grace=section.parsed("boot_grace", duration, usual.boot_grace),
@@ -213,7 +213,8 @@ def whole(value: object) -> int:
     return value
 
 
-def _at_least_one(value: object) -> int:
+def at_least_one(value: object) -> int:
+    """Return a whole number of 1 or more; raise ValueError."""
     if whole(value) < 1:
         raise ValueError("not a whole number of 1 or more")
     return whole(value)

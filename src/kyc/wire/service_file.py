@@ -14,7 +14,7 @@ from kyc.domain.service import Balance, Probe, ReplicaSize, ServiceSpec, TlsFile
 from kyc.wire.machine import parse_machine
 from kyc.wire.quantity import duration, memory_gib, money_usd
 from kyc.wire.resources import parse_resources
-from kyc.wire.scaling_file import SCALING_KEYS, positive, read_scaling, whole
+from kyc.wire.scaling_file import SCALING_KEYS, at_least_one, positive, read_scaling, whole
 from kyc.wire.section import Section, refuse_unknown, section_of
 from kyc.wire.workload_file import UNSUPPORTED, envs_of, name_of, within, workdir_of
 from kyc.wire.yaml_text import literals, load_mapping
@@ -28,7 +28,8 @@ JOB_KEYS = frozenset(
 SERVICE_KEYS = frozenset(
     {
         "port", "ports", "address_port", "readiness_probe", "replicas", "replica_policy", "replica",
-        "load_balancing_policy", "tls", "drain", "wait", "most_waiting", "reply_headers",
+        "load_balancing_policy", "tls", "drain", "wait", "most_waiting", "most_in_flight",
+        "reply_headers",
     }
 )  # fmt: skip
 _PROBE_KEYS = frozenset(
@@ -107,6 +108,7 @@ def parse_service(text: str, *, default_name: str = "service") -> ParsedService:
         stop_grace=within(top, "stop_grace", timedelta(seconds=10), most=timedelta(hours=1)),
         wait=within(service, "wait", timedelta(seconds=60), most=timedelta(hours=1)),
         most_waiting=service.parsed("most_waiting", whole, 1000),
+        most_in_flight=service.parsed("most_in_flight", at_least_one, None),
         names_replica=service.flag("reply_headers", False),
         address_port=_number_of_port(service, "address_port") or 0,
         tls=_tls(service),

@@ -23,6 +23,7 @@ from kyc.agent.replicas import Replicas
 from kyc.agent.shared import SharedFiles
 from kyc.domain.ids import InstanceId
 from kyc.ports.edge import ENTRANCE_PORTS, INSTANCE_DOMAIN
+from kyc.ports.runtime import OnPull, ReplicaCommand
 from kyc.wire.agent import AnyFact, Desire
 from kyc.wire.replica import (
     Identity,
@@ -30,6 +31,7 @@ from kyc.wire.replica import (
     ReplicaExited,
     ReplicaOrder,
     ReplicaPrinted,
+    ReplicaPulling,
     ReplicaReady,
     ReplicaStarted,
     ReplicaStopped,
@@ -133,6 +135,21 @@ async def test_it_starts_gets_ready_prints_and_stops(bench: Bench) -> None:
     assert isinstance(stopped, ReplicaStopped)
     assert stopped.code == 143
     assert bench.replicas.loads() == []
+
+
+async def test_the_pull_of_an_image_is_told_now_and_then_and_at_its_end(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fetch(_self: ProcessReplicas, _command: ReplicaCommand, told: OnPull) -> None:
+        for done in range(101):
+            told(done, 100)
+
+    monkeypatch.setattr(ProcessReplicas, "fetch", fetch)
+    bench.want(order(image="registry.example/web:1"))
+    await bench.until(ReplicaReady)
+    pulls = [fact for fact in bench.told if isinstance(fact, ReplicaPulling)]
+    assert [(fact.done_bytes, fact.total_bytes) for fact in pulls] == [(0, 100), (100, 100)]
+    assert {(fact.replica, fact.image) for fact in pulls} == {("web.r1", "registry.example/web:1")}
 
 
 async def test_two_share_a_folder_whose_setup_ran_once(bench: Bench) -> None:

@@ -73,3 +73,25 @@ def test_a_service_goes_on_when_a_replica_is_ready_elsewhere() -> None:
     )
     assert (back.replacement, back.to_resumed_s, back.ended) == ("i-2", 6, False)
     assert (ended.to_resumed_s, ended.ended) == (None, True)
+
+
+def test_an_instance_that_a_service_did_not_need_any_more_has_nothing_to_recover() -> None:
+    given_back, too_many, needed = recoveries(
+        [
+            told(0, "replica.ready", "web", replica="web.r1", instance="i-1"),
+            told(0, "replica.ready", "web", replica="web.r2", instance="i-2"),
+            told(0, "replica.ready", "web", replica="web.r3", instance="i-3"),
+            told(1, "replica.draining", "web", replica="web.r1", instance="i-1"),
+            told(2, "instance.lost", "i-1", workload="web"),
+            told(3, "instance.noticed", "i-2", notice="interruption", workload="web"),
+            told(3, "replica.draining", "web", replica="web.r2", instance="i-2"),
+            told(4, "service.scaled", "web", replicas=1, was_replicas=2),
+            told(5, "instance.noticed", "i-3", notice="interruption", workload="web"),
+            told(6, "service.scaled", "web", replicas=2, was_replicas=1),
+        ]
+    )
+    assert [(one.ended, one.to_resumed_s) for one in (given_back, too_many, needed)] == [
+        (True, None),
+        (True, None),
+        (False, None),
+    ]

@@ -52,6 +52,14 @@ def test_nothing_further_starts_until_it_has_joined_nor_beyond_the_limit():
     assert plan_threshold(three, RULE, LIMITS) == ()
 
 
+def test_the_boot_of_an_instance_is_no_load():
+    grace_s = RULE.boot_grace.total_seconds()
+    assert plan_threshold([load("a", [1.0] * 5, age_s=grace_s - 1)], RULE, LIMITS) == ()
+    assert isinstance(plan_threshold([load("a", [1.0] * 5, age_s=grace_s)], RULE, LIMITS)[0], AddReplica)
+    idle, boots = load("a", [0.1] * 60), load("b", [1.0] * 60, age_s=grace_s - 1)
+    assert plan_threshold([idle, boots], RULE, LIMITS) == ()  # nor does it keep others from being idle for ever
+
+
 def test_it_goes_down_in_single_steps_after_a_minute_of_idleness():
     idle = [load("a", [0.1] * 60, replicas=2), load("b", [0.05] * 60)]
     (action,) = plan_threshold(idle, RULE, LIMITS)

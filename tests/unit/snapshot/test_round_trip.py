@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import random
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kyc.adapters.fake.stream import FakeStream
 from kyc.adapters.system.clock import SystemClock
+from kyc.snapshot import plan, tree
 from kyc.snapshot.replicate import Replicator
 from kyc.snapshot.restore import Restorer
 from kyc.snapshot.workload import WorkloadFiles
@@ -18,6 +21,17 @@ from tests.unit.snapshot.trees import edit, seen
 
 KEY = bytes(range(32))
 SLOW = settings(max_examples=8)
+
+
+@pytest.fixture(scope="module", autouse=True, params=["as it is", "two files at a time", "a name for every file"])
+def manner(request: pytest.FixtureRequest) -> Iterator[None]:
+    """How files are restored: all at once, or in turns as many files are; without a name at first, or under one."""
+    with pytest.MonkeyPatch.context() as patched:
+        if request.param == "two files at a time":
+            patched.setattr(plan, "_FILES_AT_ONCE", 2)
+        if request.param == "a name for every file":
+            patched.setattr(tree, "_HANDLES", "/there is no such folder")
+        yield
 
 
 def files(root: Path, kept: tuple[str, ...] = (".",)) -> WorkloadFiles:

@@ -76,7 +76,7 @@ def test_a_fixed_number_of_replicas() -> None:
 
 def test_size_limits_times_and_certificates() -> None:
     spec = parsed(
-        "port: 80\naddress_port: 8443\ndrain: 45s\nwait: 10s\nmost_waiting: 7\nreply_headers: true\n"
+        "port: 80\naddress_port: 8443\ndrain: 45s\nwait: 10s\nmost_waiting: 7\nmost_in_flight: 3\nreply_headers: true\n"
         "replica: {cpus: 0.5, memory: 256MB, gpus: 1}\ntls: {certfile: /c.pem, keyfile: /k.pem}\n"
         "replica_policy: {min_replicas: 1, max_replicas: 4, max_instances: 2, max_replicas_per_instance: 3,"
         " target_cpu_percent: 60, target_p95_ms: 200, memory: 90s, fill_instances: false}"
@@ -84,6 +84,7 @@ def test_size_limits_times_and_certificates() -> None:
     assert (spec.size.cpus, spec.size.memory_mib, spec.size.gpus) == (0.5, 256, 1)
     assert (spec.max_per_instance, spec.scaling.max_instances) == (3, 2)
     assert (spec.drain_grace, spec.wait, spec.most_waiting) == (timedelta(seconds=45), timedelta(seconds=10), 7)
+    assert spec.most_in_flight == 3
     assert spec.tls == TlsFiles(chain="/c.pem", key="/k.pem")
     assert spec.address_port == 8443
     assert spec.names_replica

@@ -62,3 +62,16 @@ test("a service goes on when a replica is ready on another instance", () => {
   ]);
   expect(one).toMatchObject({ workload: "web", tookS: 3 });
 });
+
+test("a service that needs the instance no more recovers nothing", () => {
+  const [tooMany, givenBack] = recoveries([
+    at(9, "replica.ready", "web", { replica: "web.r1", instance: "i-1" }),
+    at(9, "replica.ready", "web", { replica: "web.r2", instance: "i-2" }),
+    at(10, "replica.draining", "web", { replica: "web.r1", instance: "i-1" }),
+    at(11, "instance.lost", "i-1", { workload: "web" }),
+    at(12, "instance.noticed", "i-2", { workload: "web" }),
+    at(13, "service.scaled", "web", { replicas: 1, was_replicas: 2 }),
+  ]);
+  expect([givenBack?.ended, tooMany?.ended]).toEqual([true, true]);
+  expect([givenBack?.tookS, tooMany?.tookS]).toEqual([null, null]);
+});

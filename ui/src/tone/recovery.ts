@@ -11,12 +11,15 @@ export interface Recovered {
   readonly noticed: EventRow;
   readonly replacement: string | null;
   readonly at: Readonly<Partial<Record<Step, EventRow>>>;
-  /** Seconds from the notice, or the death, until the work went on; null: not yet. */
+  /** Seconds from the notice, or the death, until the work went on; null: not yet, or not at all. */
   readonly tookS: number | null;
+  /** Nothing goes on: the work was over, or its service did not need this instance any more. */
+  readonly ended: boolean;
 }
 
 const BEGINS: readonly EventKind[] = ["instance.noticed", "instance.lost"];
 const GOES_ON: readonly EventKind[] = ["job.started", "job.resumed", "replica.ready"];
+const ENDS: readonly EventKind[] = ["job.succeeded", "job.failed", "job.stopped", "service.stopped", "service.failed"];
 
 /** Return every interruption of an instance that worked, the newest first. `events` are in order of `seq`. */
 export function recoveries(events: readonly EventRow[]): Recovered[] {
@@ -25,12 +28,30 @@ export function recoveries(events: readonly EventRow[]): Recovered[] {
     const workload = event.data.workload;
     if (!BEGINS.includes(event.kind) || typeof workload !== "string") continue;
     if (found.some((known) => known.instance === event.subject)) continue; // noticed first, lost in the end
-    found.push(oneOf(event, workload, events.slice(place)));
+    const ended = isGivenBack(event.subject, events.slice(0, place));
+    found.push(oneOf(event, workload, events.slice(place), ended));
   }
   return found.reverse();
 }
 
-function oneOf(noticed: EventRow, workload: string, later: readonly EventRow[]): Recovered {
+/** Whether all replicas that were ready on the instance drained before it was taken away. */
+function isGivenBack(instance: string, before: readonly EventRow[]): boolean {
+  const there = before.filter((event) => event.data.instance === instance);
+  const kinds = new Map(
+    there
+      .filter((event) => event.kind === "replica.ready" || event.kind === "replica.draining")
+      .map((event) => [event.data.replica, event.kind]),
+  );
+  return kinds.size > 0 && [...kinds.values()].every((kind) => kind === "replica.draining");
+}
+
+function isEnd(event: EventRow): boolean {
+  const { replicas, was_replicas: before } = event.data;
+  const toFewer = event.kind === "service.scaled" && Number(replicas) < Number(before);
+  return toFewer || ENDS.includes(event.kind);
+}
+
+function oneOf(noticed: EventRow, workload: string, later: readonly EventRow[], givenBack: boolean): Recovered {
   const requested = later.find(
     (event) => event.kind === "replacement.requested" && event.data.replaces === noticed.subject,
   );
@@ -58,5 +79,6 @@ function oneOf(noticed: EventRow, workload: string, later: readonly EventRow[]):
     replacement,
     at: Object.fromEntries(Object.entries(at).filter(([, event]) => event !== undefined)),
     tookS: resumed ? secondsBetween(noticed.at, resumed.at) : null,
+    ended: !resumed && (givenBack || later.some((event) => event.subject === workload && isEnd(event))),
   };
 }

@@ -16,6 +16,7 @@ _COUNTED = (
     r"(cluster_manager\.cds|listener_manager\.lds|http\.[^.]+\.rds\.[^.]+|cluster\.[^.]+|sds\..+)"
     r"\.(version_text|update_rejected)",
     r"http\.[^.]+\.downstream_rq_(total|5xx|active|time)",
+    r"cluster\.[^.]+\.upstream_rq_pending_active",
     r"(cluster_manager\.warming_clusters|listener_manager\.total_listeners_warming)",
 )
 

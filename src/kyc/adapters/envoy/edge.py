@@ -95,7 +95,7 @@ class EnvoyEdge:
         services = [each.service for each in self._applied or ()]
         if not services:
             return {}
-        stats = await self._admin.stats(f"http.{each.name}.{what}" for each in services for what in measure.COUNTED)
+        stats = await self._admin.stats(measure.counted(services))
         times = await self._admin.json(f"/stats?format=json&type=Histograms&filter={measure.TIMED}%24")
         clusters = (await self._admin.get("/clusters")).decode()
         waiting = {each.name: self._room.waiting(each.name) for each in services}

@@ -11,8 +11,15 @@ from kyc.domain.ids import ReplicaId, WorkloadName
 from kyc.domain.service import Endpoint
 from kyc.ports.edge import EdgeLoad, EdgeService, EndpointLoad
 
-COUNTED = ("downstream_rq_total", "downstream_rq_5xx", "downstream_rq_active")
+_COUNTED = ("downstream_rq_total", "downstream_rq_5xx", "downstream_rq_active")
+_QUEUED = "upstream_rq_pending_active"
 TIMED = "downstream_rq_time"
+
+
+def counted(services: Sequence[EdgeService]) -> list[str]:
+    """Return the names of the statistics that `loads` reads."""
+    asked = [f"http.{each.name}.{what}" for each in services for what in _COUNTED]
+    return asked + [f"cluster.{each.name}.{_QUEUED}" for each in services]
 
 
 def loads(
@@ -29,13 +36,14 @@ def loads(
     p95 = _p95s(times)
     hosts = _hosts(clusters)
     found = {each.name: _load(each, stats, p95.get(each.name), hosts) for each in services}
-    return {name: replace(load, waiting=waiting.get(name, 0)) for name, load in found.items()}
+    queued = {name: int(stats.get(f"cluster.{name}.{_QUEUED}", "0")) for name in found}
+    return {name: replace(load, waiting=waiting.get(name, 0) + queued[name]) for name, load in found.items()}
 
 
 def _load(
     service: EdgeService, stats: Mapping[str, str], p95_ms: float | None, hosts: Mapping[str, Mapping[str, int]]
 ) -> EdgeLoad:
-    begun, failed, in_flight = (int(stats.get(f"http.{service.name}.{what}", "0")) for what in COUNTED)
+    begun, failed, in_flight = (int(stats.get(f"http.{service.name}.{what}", "0")) for what in _COUNTED)
     known: dict[ReplicaId, EndpointLoad] = {}
     for each in service.endpoints:
         counted = hosts.get(f"{service.name}::{_address(each.endpoint)}")

@@ -58,7 +58,7 @@ def cluster(service: EdgeService, *, endpoints: Path, secrets: Mapping[str, Path
         "lb_policy": _POLICIES[service.balance],
         "eds_cluster_config": {"eds_config": read_from(endpoints)},
         "common_lb_config": chosen,
-        "circuit_breakers": {"thresholds": [_thresholds()]},
+        "circuit_breakers": _limits(service),
         "outlier_detection": _OUTLIERS,
         "upstream_connection_options": {"tcp_keepalive": {"keepalive_time": 10, "keepalive_interval": 3}},
         "typed_extension_protocol_options": {_UPSTREAM_HTTP: _upstream_protocol(service)},
@@ -218,16 +218,19 @@ def _room_filter(service: EdgeService) -> Json:
 
 
 def _nobody_there(service: EdgeService) -> Json:
-    """Return what is added to the answer that no endpoint is up (it waited long enough) or none can be connected to."""
+    """Return what is added to the answer that no endpoint is up (for long enough), can be reached, or has room."""
     again_s = max(1, min(30, round(service.wait.total_seconds())))
     return {
-        "filter": {"response_flag_filter": {"flags": ["UH", "UF"]}},
+        "filter": {"response_flag_filter": {"flags": ["UH", "UF", "UO"]}},
         "headers_to_add": [_header("Retry-After", str(again_s), "OVERWRITE_IF_EXISTS_OR_ADD")],
     }
 
 
 def _upstream_protocol(service: EdgeService) -> Json:
-    version: Json = {"http2_protocol_options": {}} if service.upstream_http2 else {"http_protocol_options": {}}
+    version: Json = {"http_protocol_options": {}}
+    if service.upstream_http2:
+        most = service.most_in_flight
+        version = {"http2_protocol_options": {} if most is None else {"max_concurrent_streams": most}}
     # Connections are given up before common servers close theirs (2 s and more), or a request would meet the end.
     limits = {"idle_timeout": "1.5s", "max_headers_count": 500, "max_response_headers_kb": _HEADERS_KB}
     return {
@@ -261,9 +264,21 @@ def _secret(name: str, path: Path) -> Json:
     return {"name": name, "sds_config": read_from(path)}
 
 
-def _thresholds() -> Json:
+def _limits(service: EdgeService) -> Json:
+    """Return how much there may be at once: of the service what a kernel bears, of one endpoint what was asked for.
+
+    An HTTP/1.1 connection has one request at once, one of HTTP/2 as many streams as it says. A worker thread without a
+    connection to an endpoint always gets one.
+    """
     kinds = ("max_connections", "max_pending_requests", "max_requests")
-    return {**dict.fromkeys(kinds, _MANY), "max_retries": 1000}
+    whole: dict[str, object] = {**dict.fromkeys(kinds, _MANY), "max_retries": 1000}
+    if service.most_in_flight is None:
+        return {"thresholds": [whole]}
+    connections = 1 if service.upstream_http2 else service.most_in_flight
+    return {
+        "thresholds": [whole | {"max_pending_requests": service.most_waiting}],
+        "per_host_thresholds": [{"max_connections": connections}],
+    }
 
 
 def _told(header: str, key: str) -> Json:
@@ -293,14 +308,15 @@ _RETRIES = {  # spread over two seconds, in which a replica can be started again
     "host_selection_retry_max_attempts": 5,
     "retry_back_off": {"base_interval": "0.05s", "max_interval": "2s"},
 }
-# A safety net: a replica that refuses connections is left alone for two seconds; what applications answer is theirs.
+# A safety net: a replica that refuses connections, or answers nothing but 5xx, is left alone for two seconds and more.
 _OUTLIERS = {
     "split_external_local_origin_errors": True,
+    "consecutive_5xx": 5,
+    "enforcing_consecutive_5xx": 100,
     "consecutive_local_origin_failure": 3,
     "enforcing_consecutive_local_origin_failure": 100,
     "enforcing_local_origin_success_rate": 0,
     "enforcing_success_rate": 0,
-    "enforcing_consecutive_5xx": 0,
     "enforcing_consecutive_gateway_failure": 0,
     "interval": "1s",
     "base_ejection_time": "2s",

@@ -14,6 +14,7 @@ from kyc.domain.service import Balance, EndpointState
 from kyc.ports.edge import INSTANCE_DOMAIN, EdgeEndpoint, EdgeService
 
 COOKIE = "kyc-sticky"
+ROOM = "kyc-room"  # the server, the last of every backend, that leads to where requests wait
 STATS_SOCKET, MASTER_SOCKET, LOG_SOCKET = "stats.sock", "master.sock", "log.sock"
 _MOST_WEIGHT = 256
 _CHECKED = "check inter 1s fastinter 250ms fall 2 rise 1 observe layer4 error-limit 3 on-error mark-down"
@@ -29,7 +30,7 @@ _BALANCE = {
         "http-request set-var(txn.kyc_new) uuid() unless { var(txn.kyc_client) -m found }",
         "http-request set-var(txn.kyc_client) var(txn.kyc_new) if { var(txn.kyc_new) -m found }",
         f'http-response add-header Set-Cookie "{COOKIE}=%[var(txn.kyc_new)]; Path=/; HttpOnly"'
-        " if { var(txn.kyc_new) -m found }",
+        f" if {{ var(txn.kyc_new) -m found }} !{{ srv_name {ROOM} }}",
     ],
 }
 
@@ -73,19 +74,18 @@ defaults
     retries 3
     retry-on conn-failure empty-response
     option forwardfor
-    log-format "%f %Ta"
+    log-format "%f %Ta %s %ST %ts"
 """
 
 
 def service_section(service: EdgeService, certificate: str | None) -> str:
     """Return the service's frontend and backend, without its servers."""
-    name, idle_ms = service.name, round(service.idle_timeout.total_seconds() * 1000)
+    name, idle_ms = service.name, _idle_ms(service)
     tls = f" ssl crt {certificate} alpn h2,http/1.1" if certificate else ""
     at = f"[{service.host}]" if ":" in service.host else service.host
     scheme = "https" if certificate else "http"
     again_s = max(1, min(30, round(service.wait.total_seconds())))
-    waits = f"{name} {service.wait.total_seconds():.3f} {service.most_waiting} {again_s}"
-    empty = f"{{ nbsrv({name}) eq 0 }} !{{ stopping }}"  # a worker that ends counts 0 of those it has
+    refusal = f'status 503 content-type text/plain string "no replica can take it\\n" hdr Retry-After {again_s}'
     front = [
         f"frontend {name}",
         f"bind {at}:{service.port}{tls}",
@@ -99,16 +99,54 @@ def service_section(service: EdgeService, certificate: str | None) -> str:
         f"backend {name}",
         f"timeout server {idle_ms}ms",
         f"timeout tunnel {idle_ms}ms",
-        f"http-request lua.kyc_wait {waits} if {empty}",
+        f"http-error {refusal}",
+        f"use-server {ROOM} if {{ stopping }}",  # its servers are not told any more who comes and goes
         *_BALANCE[service.balance],
         "http-request disable-l7-retry unless { method GET HEAD OPTIONS }",
     ]
+    if service.most_in_flight is not None:
+        full = f"{{ be_conn_free({name}) eq 0 }} {{ queue({name}) ge {service.most_waiting} }}"
+        back += [
+            f"timeout queue {max(1, round(service.wait.total_seconds() * 1000))}ms",
+            f"http-request return {refusal} if {full}",
+        ]
     if service.names_replica:
         back += [
-            "http-response set-header X-Kyc-Instance %[srv_name,field(1,:)]",
-            "http-response set-header X-Kyc-Replica %[srv_name,field(2,:)]",
+            f"http-response set-header X-Kyc-Instance %[srv_name,field(1,:)] unless {{ srv_name {ROOM} }}",
+            f"http-response set-header X-Kyc-Replica %[srv_name,field(2,:)] unless {{ srv_name {ROOM} }}",
         ]
-    return "\n    ".join(front) + "\n\n" + "\n    ".join(back) + "\n"
+    return "\n\n".join("\n    ".join(part) for part in (front, _room(service, again_s), back)) + "\n"
+
+
+def _room(service: EdgeService, again_s: int) -> list[str]:
+    """Return where requests come, by the last server of their backend, that find no other: they wait, then try again.
+
+    So does one whose only replica died over its retries. From a worker that ends all come here, in the next one.
+    """
+    name = service.name
+    waits = f"{name} {service.wait.total_seconds():.3f} {service.most_waiting} {again_s}"
+    return [
+        f"frontend {name}:room",
+        f"bind {_room_socket(service)} mode 600{' proto h2' if service.upstream_http2 else ''}",
+        "no log",
+        f"timeout client {_idle_ms(service)}ms",
+        f"http-request lua.kyc_wait {waits}",
+        f"default_backend {name}",
+    ]
+
+
+def room_server(service: EdgeService) -> str:
+    """Return the line of the server that leads to where requests wait."""
+    protocol = " proto h2" if service.upstream_http2 else ""
+    return f"server {ROOM} {_room_socket(service)} backup pool-max-conn 0{protocol}"
+
+
+def _room_socket(service: EdgeService) -> str:
+    return f"unix@{service.name}.room"
+
+
+def _idle_ms(service: EdgeService) -> int:
+    return round(service.idle_timeout.total_seconds() * 1000)
 
 
 def servers(service: EdgeService, upstream: str | None, authority: str | None) -> dict[str, Server]:
@@ -134,7 +172,7 @@ def _server(
     host = f"[{at.host}]" if ":" in at.host else at.host
     address = f"{host}:{at.port}"
     place = blake2b(address.encode(), digest_size=4).hexdigest()
-    options = [_CHECKED]
+    options = [_CHECKED] if service.most_in_flight is None else [_CHECKED, f"maxconn {service.most_in_flight}"]
     if upstream and not each.plain:
         trust = f"verify required ca-file {authority} verifyhost {at.instance_id}{INSTANCE_DOMAIN}"
         options.append(f"ssl crt {upstream} {trust if authority else 'verify none'}")

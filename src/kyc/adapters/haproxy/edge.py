@@ -1,8 +1,8 @@
 """The edge as an HAProxy process that the master starts and that outlives it.
 
 Endpoints and certificates change by the runtime API; a service that comes, goes or is configured otherwise takes a
-reload, which hands the sockets over to a new worker while the old one ends what it has (it is told of endpoints, too,
-as long as clients hold connections to it). The files always hold the whole, so that neither a reload nor a kill loses
+reload, which hands the sockets over to a new worker while the old one ends what it has (what still comes by connections
+to it, it hands on to the new one). The files always hold the whole, so that neither a reload nor a kill loses
 anything. What is in force is what HAProxy says: nothing has to be remembered over a restart of the master.
 """
 
@@ -19,6 +19,7 @@ from pathlib import Path
 from kyc.adapters.haproxy.config import LOG_SOCKET, MASTER_SOCKET, STATS_SOCKET, Server
 from kyc.adapters.haproxy.layout import Layout, Wanted
 from kyc.adapters.haproxy.measure import Meter, Times
+from kyc.adapters.haproxy.outliers import Outliers
 from kyc.adapters.haproxy.runtime import Present, Runtime
 from kyc.domain.errors import InvalidInputError, UnreachableError
 from kyc.domain.ids import ReplicaId, WorkloadName
@@ -64,7 +65,8 @@ class HaproxyEdge:
             clock=clock,
             timeout_s=self._options.start_timeout_s,
         )
-        self._times = Times(self._folder / LOG_SOCKET, clock)
+        self._times = Times(self._folder / LOG_SOCKET, clock, self._answered)
+        self._outliers = Outliers()
         self._meter = Meter()
         self._busy = asyncio.Lock()
         self._applied: tuple[Wanted, ...] | None = None
@@ -115,6 +117,11 @@ class HaproxyEdge:
     def pid(self) -> int | None:
         """Return the process id of the running master process."""
         return self._process.pid()
+
+    def _answered(self, service: str, server: str, status: int) -> None:
+        up = [name for name, each in self._servers.get(service, {}).items() if each.weight]
+        if self._outliers.note(service, server, status, up=up, now_s=self._clock.monotonic_s()):
+            self._runtime.tell(f"set server {service}/{server} health down")
 
     def _load_of(self, wanted: Wanted, waiting: int) -> EdgeLoad:
         names = {name: ReplicaId(name.split(":")[1]) for name in self._servers[wanted.service.name]}
@@ -182,7 +189,7 @@ class HaproxyEdge:
             self._shown[path] = text
 
     async def _place(self, wanted: Mapping[str, Mapping[str, Server]]) -> None:
-        """Have the servers in force, in the present worker and in those that end."""
+        """Have the servers in force."""
         has = self._has if self._has is not None else await self._runtime.servers()
         self._has = None  # unknown until all has been said
         commands = [
@@ -190,9 +197,6 @@ class HaproxyEdge:
         ]
         if commands:
             said = await self._runtime.change(commands)
-            for pid in await self._runtime.old_workers():
-                for command in commands:
-                    await self._runtime.ask_old(pid, command)
             has = await self._runtime.servers()
             wrong = [name for name, servers in wanted.items() if not _is_placed(has.get(name, {}), servers)]
             if wrong:

@@ -107,4 +107,5 @@ def _put(path: Path, data: bytes) -> None:
 def _whole(wanted: Wanted, servers: Mapping[str, Server]) -> str:
     service = wanted.service
     lines = [f"    server {name} {server.line()}" for name, server in servers.items()]
+    lines.append(f"    {config.room_server(service)}")
     return f"#bind {service.host} {service.port}\n{wanted.section()}" + "\n".join(lines) + "\n"

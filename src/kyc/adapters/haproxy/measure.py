@@ -8,10 +8,11 @@ import io
 import math
 import socket
 from collections import defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kyc.adapters.haproxy.config import ROOM
 from kyc.domain.ids import ReplicaId, WorkloadName
 from kyc.hosting.socketpath import short_path
 from kyc.ports.clock import Clock
@@ -22,15 +23,18 @@ _MOST_SAMPLES = 4096
 Row = Mapping[str, str]
 Counts = tuple[int, int, int]  # requests, failed, in flight
 _NONE: Counts = (0, 0, 0)
-_COLUMNS = ("pxname", "svname", "scur", "stot", "req_tot", "econ", "eresp", "hrsp_5xx")
+_COLUMNS = ("pxname", "svname", "scur", "stot", "req_tot", "econ", "eresp", "hrsp_5xx", "qcur")
+_QUEUE = "QUEUE"
+_ENDED_WELL = "--"  # how HAProxy says that neither side, nor itself, broke a request off
 
 
 class Times:
-    """How long requests took: a sample of them, from HAProxy's log."""
+    """How long requests took: a sample of them, from HAProxy's log. `answered` is told who answered what."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: Clock, answered: Callable[[str, str, int], None]) -> None:
         self._path = path
         self._clock = clock
+        self._answered = answered
         self._socket: socket.socket | None = None
         self._seen: dict[str, deque[tuple[float, float]]] = defaultdict(lambda: deque(maxlen=_MOST_SAMPLES))
 
@@ -63,11 +67,17 @@ class Times:
         now = self._clock.monotonic_s()
         try:
             while True:
-                name, _, took = self._socket.recv(512).decode(errors="replace").strip().rpartition(" ")
-                if took.isdecimal():
-                    self._seen[name.rpartition(" ")[2].rstrip("~")].append((now, float(took)))
+                self._take(self._socket.recv(512).decode(errors="replace").split()[-5:], now)
         except BlockingIOError:
             return
+
+    def _take(self, words: list[str], now: float) -> None:
+        """Take down a line: frontend, milliseconds, server, status, how it ended."""
+        if len(words) == 5 and words[1].isdecimal():
+            service = words[0].rstrip("~").rpartition(">")[2]
+            self._seen[service].append((now, float(words[1])))
+            if words[4] == _ENDED_WELL and words[3].isdecimal():
+                self._answered(service, words[2], int(words[3]))
 
 
 @dataclass(slots=True)
@@ -88,6 +98,7 @@ class Meter:
                 found[key] = _number(row, "req_tot"), _number(row, "hrsp_5xx"), 0
             elif row["svname"] == "BACKEND":
                 found[key] = 0, 0, _number(row, "scur")
+                found[row["pxname"], _QUEUE] = 0, 0, _number(row, "qcur")
             else:
                 failed = sum(_number(row, what) for what in ("econ", "eresp", "hrsp_5xx"))
                 found[key] = _number(row, "stot"), failed, _number(row, "scur")
@@ -107,7 +118,9 @@ class Meter:
     ) -> EdgeLoad:
         """Return a service's load; `names` says which replica a server is."""
         came, failed, _ = self._sum(service.name, "FRONTEND")
-        in_flight = self._sum(service.name, "BACKEND")[2]
+        # One that has come by the waiting room is there twice.
+        in_flight = self._sum(service.name, "BACKEND")[2] - self._sum(service.name, ROOM)[2]
+        waiting += self._sum(service.name, _QUEUE)[2]
         known = {replica: _endpoint(self._sum(service.name, server)) for server, replica in names.items()}
         done = max(0, came - in_flight)
         return EdgeLoad(

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from kyc.adapters.haproxy.config import ROOM
 from kyc.domain.errors import UnreachableError
 from kyc.hosting.socketpath import short_path
 
@@ -43,7 +46,7 @@ class Runtime:
         found: dict[str, dict[str, Present]] = {}
         for line in (await self.ask("show servers state")).splitlines()[2:]:
             fields = line.split()
-            if len(fields) > 7:
+            if len(fields) > 7 and fields[3] != ROOM:
                 present = Present(weight=int(fields[7]), in_maintenance=int(fields[6]) & 0x01 != 0)
                 found.setdefault(fields[1], {})[fields[3]] = present
         return found
@@ -52,6 +55,13 @@ class Runtime:
         """Give commands to the present worker; return what it answers that is not empty."""
         said = [await self.ask("; ".join(some)) for some in _portions(commands)]
         return "\n".join(filter(None, (line.strip() for text in said for line in text.splitlines())))
+
+    def tell(self, command: str) -> None:
+        """Give a command to the present worker without an answer; it is lost where it cannot be taken at once."""
+        with suppress(OSError), short_path(self._worker) as short, socket.socket(socket.AF_UNIX) as talk:
+            talk.setblocking(False)
+            talk.connect(short)
+            talk.send(f"{command}\n".encode())
 
     async def ask(self, command: str) -> str:
         """Return the present worker's answer."""

@@ -1,5 +1,8 @@
--- The waiting room: a request to a backend without a usable server sleeps here until there is one, or gets 503.
+-- The waiting room: a request that found no usable server sleeps here until there is one, or gets 503.
 -- Arguments of the action: backend, seconds it may wait, how many may wait at once, seconds to say in Retry-After.
+-- One that comes again, its server being gone already or its worker about to end, has waited some of its time. One
+-- from a worker that ends may not have to wait at all.
+local UNTIL = "x-kyc-waits-until"
 local rooms = {}
 local turn = 0
 
@@ -8,10 +11,14 @@ local function room_of(name)
   return rooms[name]
 end
 
+local function now_s()
+  local now = core.now()
+  return now.sec + now.usec / 1000000
+end
+
 -- A waiter that is gone (its client went away) says nothing more, so it is not counted after a second.
 local function count(room)
-  local now = core.now()
-  local at = now.sec + now.usec / 1000000
+  local at = now_s()
   if at - room.counted > 0.1 then
     room.counted, room.count = at, 0
     for id, seen in pairs(room.seen) do
@@ -21,9 +28,20 @@ local function count(room)
   return room.count
 end
 
--- Not the fetch nbsrv: a worker that ends says by it of all its servers that none is usable.
 local function is_served(backend)
   return tonumber(core.backends[backend]:get_stats().act or 0) > 0
+end
+
+-- Whether this worker ends. A truth is 1 or 0 to Lua, and 0 is true there.
+local function ends(txn)
+  local said = txn.f:stopping()
+  return said == 1 or said == true
+end
+
+local function deadline_of(txn, wait_s)
+  local last = now_s() + tonumber(wait_s)
+  local earlier = tonumber(txn.f:req_hdr(UNTIL) or "")
+  return earlier and math.min(earlier, last) or last
 end
 
 local function refuse(txn, again_s)
@@ -32,19 +50,20 @@ local function refuse(txn, again_s)
 end
 
 core.register_action("kyc_wait", { "http-req" }, function(txn, backend, wait_s, most, again_s)
+  local deadline = deadline_of(txn, wait_s)
+  if now_s() > deadline then return refuse(txn, again_s) end
+  txn.http:req_set_header(UNTIL, string.format("%.3f", deadline))
+  if is_served(backend) then return end
   local room = room_of(backend)
   if count(room) >= tonumber(most) then return refuse(txn, again_s) end
   turn = turn + 1
-  local id, deadline, served = turn, nil, false
+  local id, served = turn, false
   room.count = room.count + 1
-  repeat
-    local now = core.now()
-    local at = now.sec + now.usec / 1000000
-    deadline = deadline or at + tonumber(wait_s)
-    room.seen[id] = at
+  while not served and now_s() < deadline do
+    room.seen[id] = now_s()
     core.msleep(20)
-    served = is_served(backend)
-  until served or at > deadline
+    served = is_served(backend) or ends(txn)
+  end
   room.seen[id] = nil
   room.counted = 0
   if not served then refuse(txn, again_s) end

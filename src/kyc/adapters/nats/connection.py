@@ -9,10 +9,9 @@ Protocol: docs.nats.io/reference/reference-protocols/nats-protocol.
 from __future__ import annotations
 
 import asyncio
-import mmap
 import os
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from secrets import token_hex
@@ -21,26 +20,29 @@ from typing import TypeVar
 import msgspec
 
 from kyc.adapters.nats.address import Address, unreachable
+from kyc.adapters.nats.inbound import Inbound, NotNatsError
 from kyc.adapters.nats.nkey import Key
 from kyc.adapters.nats.reply import Reply, read_headers
 from kyc.domain.errors import CredentialError, KycError, NotAllowedError
 
 _CRLF = b"\r\n"
-_BUFFER_BYTES = 1_100_000  # one message of the largest payload, its headers and its control line
-_LINE_LIMIT = 65_536
 _WRITE_HIGH_BYTES = 1_500_000
 
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+Each = Callable[[Reply], None]
+
+
+@dataclass(slots=True)
 class _Asked:
-    """A request without its answer."""
+    """A request without its answer; `each` takes the answers before the last, where there may be several."""
 
     subject: str
     answer: asyncio.Future[Reply]
     give_up_at_s: float
+    each: Each | None = None
 
 
 class _Info(msgspec.Struct):
@@ -59,10 +61,7 @@ class Connection(asyncio.BufferedProtocol):
         self._address = address
         self._timeout_s = timeout_s
         self._transport: asyncio.Transport | None = None
-        self._store = mmap.mmap(-1, _BUFFER_BYTES)  # not a bytearray: what was never used takes no memory
-        self._view = memoryview(self._store)
-        self._start = self._end = 0
-        self._body: tuple[int, int, int] | None = None  # the message being received: token, header bytes, all bytes
+        self._inbound = Inbound(self._read_line, self._deliver)
         self._asked: dict[int, _Asked] = {}  # the oldest first
         self._watch: asyncio.TimerHandle | None = None  # one for all of them: a timer each costs more than its request
         self._tokens = count(1)
@@ -103,13 +102,23 @@ class Connection(asyncio.BufferedProtocol):
         info = await self._info
         return info.version, info.max_payload
 
-    async def request(self, subject: str, payload: bytes = b"", *, headers: Mapping[str, str] | None = None) -> Reply:
-        """Send and wait for the one answer; raise UnreachableError when none comes in time."""
+    async def request(
+        self,
+        subject: str,
+        payload: bytes = b"",
+        *,
+        headers: Mapping[str, str] | None = None,
+        each: Each | None = None,
+    ) -> Reply:
+        """Send and wait for the one answer; raise UnreachableError when none comes in time.
+
+        With `each` there may be several: all without a status go to it, and the first that has one is returned.
+        """
         if self._failure is not None:
             raise type(self._failure)(str(self._failure), next_step=self._failure.next_step)
         answer: asyncio.Future[Reply] = self._loop.create_future()
         token = next(self._tokens)
-        self._asked[token] = _Asked(subject, answer, self._loop.time() + self._timeout_s)
+        self._asked[token] = _Asked(subject, answer, self._loop.time() + self._timeout_s, each)
         if self._watch is None:
             self._watch = self._loop.call_later(self._timeout_s, self._give_up)
         try:
@@ -230,58 +239,21 @@ class Connection(asyncio.BufferedProtocol):
             self._writable.set()
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Give room for what comes next: the rest of the message at least, so that it lies in one piece."""
-        pending = self._end - self._start
-        wanted = max(self._body[2] + 2 if self._body else 0, _LINE_LIMIT)
-        if len(self._store) - self._start < wanted or self._end == len(self._store):
-            if len(self._store) < wanted:
-                grown = mmap.mmap(-1, wanted)
-                grown[:pending] = self._view[self._start : self._end]
-                self._store, self._view = grown, memoryview(grown)
-            else:
-                self._view[:pending] = bytes(self._view[self._start : self._end])
-            self._start, self._end = 0, pending
-        return self._view[self._end :]
+        """Give room for what comes next."""
+        return self._inbound.room()
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what came."""
-        self._end += nbytes
-        while self._failure is None and self._take_one():
-            pass
-        if self._start == self._end:
-            self._start = self._end = 0
+        if self._failure is None:
+            try:
+                self._inbound.add(nbytes)
+            except NotNatsError:
+                self._fail(unreachable(self._address, "it does not speak the NATS protocol"))
 
     # --- the protocol ------------------------------------------------------------------------------------------------
 
-    def _take_one(self) -> bool:
-        if self._body is not None:
-            token, header_bytes, size = self._body
-            if self._end - self._start < size + 2:
-                return False
-            self._body = None
-            body = self._view[self._start : self._start + size]
-            self._start += size + 2
-            self._deliver(token, bytes(body[:header_bytes]), bytes(body[header_bytes:]))
-            return True
-        found = self._store.find(_CRLF, self._start, self._end)
-        if found < 0:
-            if self._end - self._start >= _LINE_LIMIT:
-                self._fail(unreachable(self._address, "it does not speak the NATS protocol"))
-            return False
-        line = bytes(self._view[self._start : found])
-        self._start = found + 2
-        self._read_line(line)
-        return True
-
-    def _read_line(self, line: bytes) -> None:
-        operation, _, rest = line.partition(b" ")
-        match operation.upper():
-            case b"MSG":
-                words = rest.split()
-                self._body = (_token(words[0]), 0, int(words[-1]))
-            case b"HMSG":
-                words = rest.split()
-                self._body = (_token(words[0]), int(words[-2]), int(words[-1]))
+    def _read_line(self, operation: bytes, rest: bytes) -> None:
+        match operation:
             case b"PING" if self._transport is not None:
                 self._transport.write(b"PONG\r\n")
             case b"PONG":
@@ -293,14 +265,20 @@ class Connection(asyncio.BufferedProtocol):
             case b"+OK":
                 pass
             case _:
-                self._fail(unreachable(self._address, "it does not speak the NATS protocol"))
+                raise NotNatsError
 
     def _deliver(self, token: int, block: bytes, data: bytes) -> None:
         asked = self._asked.pop(token, None)
         if asked is None or asked.answer.done():
             return  # whoever asked has given up
         status, headers = read_headers(block) if block else (0, {})
-        asked.answer.set_result(Reply(data, status, headers))
+        reply = Reply(data, status, headers)
+        if asked.each is None or status:
+            asked.answer.set_result(reply)
+            return
+        asked.give_up_at_s = self._loop.time() + self._timeout_s
+        self._asked[token] = asked  # the youngest now
+        asked.each(reply)
 
     def _refused(self, text: str) -> None:
         """The server said -ERR: some of these concern one request only, the rest end the connection."""
@@ -332,10 +310,6 @@ class Connection(asyncio.BufferedProtocol):
             self._writable.set()
         if self._transport is not None:
             self._transport.abort()
-
-
-def _token(subject: bytes) -> int:
-    return int(subject.rpartition(b".")[2])
 
 
 def _settle(future: asyncio.Future[T], value: T) -> None:

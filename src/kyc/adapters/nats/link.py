@@ -13,12 +13,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from kyc.adapters.nats.address import Address
-from kyc.adapters.nats.connection import Connection
+from kyc.adapters.nats.connection import Connection, Each
 from kyc.adapters.nats.reply import Reply
 from kyc.domain.errors import InvalidInputError, KycError, NotFoundError, OutOfSpaceError, UnreachableError
 
 NO_RESPONDERS = 503
 NOT_FOUND = 404
+END_OF_RUN = 204
 STREAM_MISSING = 10059
 MESSAGE_MISSING = 10037
 DELETE_FAILED = 10057
@@ -71,11 +72,20 @@ class Link:
         self._connecting = asyncio.Lock()
         self._closed = False
 
-    async def request(self, subject: str, payload: bytes = b"", headers: Mapping[str, str] | None = None) -> Reply:
-        """Send and wait for the answer; raise UnreachableError, CredentialError or NotAllowedError."""
+    async def request(
+        self,
+        subject: str,
+        payload: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        each: Each | None = None,
+    ) -> Reply:
+        """Send and wait for the answer, or for the last of several as `Connection.request` has it.
+
+        Raises UnreachableError, CredentialError or NotAllowedError.
+        """
         connection = await self._live()
         try:
-            return await connection.request(subject, payload, headers=headers)
+            return await connection.request(subject, payload, headers=headers, each=each)
         except UnreachableError:
             # A connection that does not answer is not used again: the server may be another one by now.
             await connection.close()
@@ -115,6 +125,11 @@ class Link:
         """Return (sequence, data) of one message as the stream's leader has it; NotFoundError if it has none."""
         got = await self.call(f"STREAM.MSG.GET.{stream}", body, _Got)
         return got.message.seq, base64.b64decode(got.message.data)
+
+    async def server_version(self) -> tuple[int, ...]:
+        """Return the server's version, without what may follow the numbers."""
+        version, _ = await (await self._live()).server()
+        return tuple(int(word) for word in version.partition("-")[0].split(".") if word.isdigit())
 
     def renew(self, address: Address) -> None:
         """Go there with the next call, over a new connection; the old one ends when its calls are answered."""

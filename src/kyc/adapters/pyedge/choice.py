@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from math import log
@@ -12,6 +12,7 @@ from kyc.ports.edge import EdgeEndpoint
 
 _EJECTED_S = 2.0
 _FAILURES = 3
+_ERRORS = 5
 
 
 @dataclass(slots=True, eq=False)
@@ -23,6 +24,7 @@ class Seat:
     failed: int = 0
     in_flight: int = 0
     failures: int = 0  # connections in a row that it did not take
+    errors: int = 0  # 5xx in a row that it answered
     shunned_until_s: float = 0
     credit: float = field(default=0, repr=False)
 
@@ -33,9 +35,21 @@ class Seat:
         if self.failures >= _FAILURES:
             self.shunned_until_s = now_s + _EJECTED_S
 
-    def answered(self) -> None:
-        """Take down that it was reached."""
+    def answered(self, status: int) -> None:
+        """Take down that it was reached, and what it said."""
         self.failures = 0
+        self.errors = self.errors + 1 if status >= 500 else 0
+
+
+def spare(seat: Seat, seats: Collection[Seat], now_s: float) -> None:
+    """Leave it alone for two seconds if it answers nothing but 5xx, and half of those that are up remain."""
+    if seat.errors < _ERRORS:
+        return
+    up = [each for each in seats if each.place.state is EndpointState.UP]
+    absent = sum(1 for each in up if each.shunned_until_s > now_s and each is not seat)
+    if 2 * (absent + 1) <= len(up):
+        seat.errors = 0
+        seat.shunned_until_s = now_s + _EJECTED_S
 
 
 def choose(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 import ssl
-import uuid
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,30 +15,18 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
-from kyc.adapters.pyedge.choice import Seat, choose
+from kyc.adapters.pyedge.choice import Seat, choose, spare
+from kyc.adapters.pyedge.headers import COOKIE, HOP, forwarded, sticky
 from kyc.adapters.pyedge.pump import pump_both
 from kyc.domain.ids import ReplicaId
-from kyc.domain.service import Balance
+from kyc.domain.service import Balance, EndpointState
 from kyc.ports.edge import INSTANCE_DOMAIN, EdgeLoad, EdgeService, EndpointLoad
 
-COOKIE = "kyc-sticky"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _TRIES = 4  # of a safe request that may have arrived where it was sent
 _SUCCESSOR_S = 2.0  # within which another replica may come, or one come back, where all were tried
 _PAUSE_S = 0.2
 _SPAN_S = 5.0
-_HOP = frozenset(
-    (
-        "connection",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    )
-)
 _SKIPPED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 _HEADER_BYTES = 128 << 10
 
@@ -50,7 +37,7 @@ class Proxy:
     def __init__(self, service: EdgeService) -> None:
         self.service = service
         self._seats: dict[ReplicaId, Seat] = {}
-        self._up = asyncio.Event()
+        self._turns: deque[asyncio.Future[None]] = deque()  # of those that wait
         self._newcomer = asyncio.Event()
         self._waiting = 0
         self._requests = self._failed = self._in_flight = 0
@@ -109,10 +96,8 @@ class Proxy:
                 self._newcomer.set()
             seat.place = place
             self._seats[name] = seat
-        if service.is_up:
-            self._up.set()
-        else:
-            self._up.clear()
+        while self._turns:
+            self._next_turn()
 
     def reload_certificate(self) -> None:
         """Show the certificate that the files hold now to whoever connects from now on."""
@@ -169,16 +154,16 @@ class Proxy:
             self._took.append((loop.time(), (loop.time() - began) * 1000))
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        if not self._up.is_set() and not await self._waited(request):
-            again_s = max(1, min(30, round(self.service.wait.total_seconds())))
-            return web.Response(status=503, text="no replica is ready\n", headers={"Retry-After": str(again_s)})
-        client, fresh = _sticky(request) if self.service.balance is Balance.STICKY else ("", False)
+        client, fresh = sticky(request) if self.service.balance is Balance.STICKY else ("", False)
         tried: set[Seat] = set()
         loop, lost = asyncio.get_running_loop(), 0
         until_s = loop.time() + _SUCCESSOR_S
         while lost < _TRIES:
+            if not self._with_room() and not await self._waited():
+                again_s = max(1, min(30, round(self.service.wait.total_seconds())))
+                return web.Response(status=503, text="no replica is ready\n", headers={"Retry-After": str(again_s)})
             now_s = loop.time()
-            seat = choose(list(self._seats.values()), self.service.balance, client=client, now_s=now_s, tried=tried)
+            seat = choose(self._with_room(), self.service.balance, client=client, now_s=now_s, tried=tried)
             if seat is None or seat in tried:
                 if now_s >= until_s:
                     break
@@ -202,6 +187,7 @@ class Proxy:
                     return web.Response(status=502, text="the replica ended the connection\n")
             finally:
                 seat.in_flight -= 1
+                self._next_turn()
         return web.Response(status=503, text="no replica can be reached\n", headers={"Retry-After": "1"})
 
     async def _newcomer_comes(self) -> None:
@@ -211,14 +197,31 @@ class Proxy:
             async with asyncio.timeout(_PAUSE_S):
                 await self._newcomer.wait()
 
-    async def _waited(self, request: web.BaseRequest) -> bool:
-        """Wait for a first endpoint; False past the time or the number that may wait."""
+    def _with_room(self) -> list[Seat]:
+        """Return who is up and may have another request."""
+        most = math.inf if self.service.most_in_flight is None else self.service.most_in_flight
+        seats = self._seats.values()
+        return [each for each in seats if each.place.state is EndpointState.UP and each.in_flight < most]
+
+    def _next_turn(self) -> None:
+        """Have the first of those that wait look again."""
+        while self._turns:
+            turn = self._turns.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+
+    async def _waited(self) -> bool:
+        """Wait for an endpoint with room; False past the time or the number that may wait."""
         if self._waiting >= self.service.most_waiting:
             return False
         self._waiting += 1
         try:
             async with asyncio.timeout(self.service.wait.total_seconds()):
-                await self._up.wait()
+                while not self._with_room():
+                    turn = asyncio.get_running_loop().create_future()
+                    self._turns.append(turn)
+                    await turn
         except TimeoutError:
             return False
         finally:
@@ -238,14 +241,15 @@ class Proxy:
         async with self._client.request(
             request.method,
             url,
-            headers=_forwarded(request),
+            headers=forwarded(request),
             data=body,
             allow_redirects=False,
             ssl=tls,
             server_hostname=name,
         ) as answer:
-            seat.answered()
-            headers = CIMultiDict((k, v) for k, v in answer.headers.items() if k.lower() not in _HOP)
+            seat.answered(answer.status)
+            spare(seat, self._seats.values(), asyncio.get_running_loop().time())
+            headers = CIMultiDict((k, v) for k, v in answer.headers.items() if k.lower() not in HOP)
             headers.extend(told)
             response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
             await response.prepare(request)
@@ -263,7 +267,7 @@ class Proxy:
         assert self._client is not None
         tls, name = self._tls_to(seat)
         wanted = [each.strip() for each in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if each.strip()]
-        headers = {k: v for k, v in _forwarded(request).items() if not k.lower().startswith("sec-websocket-")}
+        headers = {k: v for k, v in forwarded(request).items() if not k.lower().startswith("sec-websocket-")}
         upstream = await self._client.ws_connect(
             url,
             headers=headers,
@@ -273,7 +277,7 @@ class Proxy:
             ssl=tls,
             server_hostname=name,
         )
-        seat.answered()
+        seat.answered(101)
         protocols = [upstream.protocol] if upstream.protocol else []
         downstream = web.WebSocketResponse(protocols=protocols, autoping=False, max_msg_size=0)
         downstream.headers.update(told)
@@ -299,28 +303,6 @@ class Proxy:
         if new_client:
             told["Set-Cookie"] = f"{COOKIE}={new_client}; Path=/; HttpOnly"
         return told
-
-
-def _forwarded(request: web.BaseRequest) -> CIMultiDict[str]:
-    """Return the headers as the replica gets them."""
-    named = {each.strip().lower() for each in request.headers.get("Connection", "").split(",")}
-    headers = CIMultiDict(
-        (k, v)
-        for k, v in request.headers.items()
-        if (low := k.lower()) not in _HOP and low not in named and low != "expect"
-    )
-    headers.add("X-Forwarded-For", request.remote or "unknown")
-    headers["X-Forwarded-Proto"] = "https" if request.secure else "http"
-    headers.setdefault("X-Forwarded-Host", request.headers.get("Host", ""))
-    if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
-        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    return headers
-
-
-def _sticky(request: web.BaseRequest) -> tuple[str, bool]:
-    """Return who the client is, and whether it does not know that yet."""
-    known = request.cookies.get(COOKIE)
-    return (known, False) if known else (uuid.uuid4().hex, True)
 
 
 def _break_off(request: web.BaseRequest) -> None:

@@ -1,5 +1,6 @@
 /** The true progress of an interruption: each step is ticked by the event that says so, with its time after the notice. */
 import { useQuery } from "@tanstack/react-query";
+import type { TFunction } from "i18next";
 import { Check, CircleDashed, Minus } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
@@ -34,7 +35,7 @@ export function RecoverySteps({ one }: { readonly one: Recovered }) {
       title={t("recovery.title")}
       aside={
         <span className="quiet">
-          {one.tookS === null ? t("recovery.running") : t("recovery.took", { time: duration(one.tookS) })}
+          {outcome(one, t)}
           {one.replacement ? (
             <>
               {" · "}
@@ -55,10 +56,15 @@ export function RecoverySteps({ one }: { readonly one: Recovered }) {
   );
 }
 
+function outcome(one: Recovered, t: TFunction): string {
+  if (one.tookS !== null) return t("recovery.took", { time: duration(one.tookS) });
+  return t(one.ended ? "recovery.ended" : "recovery.running");
+}
+
 function StepLine({ step, one, skipped }: { readonly step: Step; readonly one: Recovered; readonly skipped: boolean }) {
   const { t } = useTranslation();
   const event = one.at[step];
-  const state = event ? "done" : skipped || one.tookS !== null ? "skipped" : "open";
+  const state = event ? "done" : skipped || one.ended || one.tookS !== null ? "skipped" : "open";
   const Icon = state === "done" ? Check : state === "skipped" ? Minus : CircleDashed;
   const name =
     step === "noticed" && one.noticed.kind === "instance.lost" ? t("recovery.step.lost") : t(`recovery.step.${step}`);

@@ -98,16 +98,18 @@ def _start(argv: Sequence[str]) -> subprocess.Popen[bytes]:
 
 
 def bare_envoy(folder: Path, backends: Sequence[int], port: int) -> list[str]:
-    """Return Envoy as one configures it by hand: a listener, a cluster, nothing else."""
+    """Return Envoy as one configures it by hand who wants what ours does: retries, X-Forwarded-*, WebSockets."""
     typed = "type.googleapis.com/envoy.extensions.filters"
     router = {"name": "router", "typed_config": {"@type": f"{typed}.http.router.v3.Router"}}
-    route = {"match": {"prefix": "/"}, "route": {"cluster": "b", "timeout": "0s"}}
+    host = {"name": "b", "domains": ["*"], "routes": [_envoy_route(safe=True), _envoy_route(safe=False)]}
+    asked_of = {"header": {"key": "X-Forwarded-Host", "value": "%REQ(:AUTHORITY)%"}, "append_action": "ADD_IF_ABSENT"}
     manager = {
         "@type": f"{typed}.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "http",
         "codec_type": "AUTO",
-        "route_config": {"virtual_hosts": [{"name": "b", "domains": ["*"], "routes": [route]}]},
+        "route_config": {"virtual_hosts": [host], "request_headers_to_add": [asked_of]},
         "http_filters": [router],
+        "upgrade_configs": [{"upgrade_type": "websocket"}],
         "use_remote_address": True,
     }
     address = {"socket_address": {"address": "127.0.0.1", "port_value": port}}
@@ -116,6 +118,7 @@ def bare_envoy(folder: Path, backends: Sequence[int], port: int) -> list[str]:
         "name": "b",
         "type": "STATIC",
         "connect_timeout": "1s",
+        "outlier_detection": {},
         "load_assignment": {"cluster_name": "b", "endpoints": [{"lb_endpoints": at}]},
     }
     chain = {"filters": [{"name": "http", "typed_config": manager}]}
@@ -123,6 +126,15 @@ def bare_envoy(folder: Path, backends: Sequence[int], port: int) -> list[str]:
     config = folder / "bare-envoy.json"
     config.write_text(json.dumps({"static_resources": static}))
     return [str(find_envoy()), "-c", str(config), "--concurrency", "1", "--disable-hot-restart", "-l", "error"]
+
+
+def _envoy_route(*, safe: bool) -> dict[str, object]:
+    match: dict[str, object] = {"prefix": "/"}
+    if safe:
+        match["headers"] = [{"name": ":method", "string_match": {"safe_regex": {"regex": "GET|HEAD|OPTIONS"}}}]
+    when = "connect-failure,refused-stream,reset" if safe else "connect-failure,refused-stream"
+    again = {"retry_on": when, "num_retries": 3}
+    return {"match": match, "route": {"cluster": "b", "timeout": "0s", "retry_policy": again}}
 
 
 def bare_haproxy(folder: Path, backends: Sequence[int], port: int) -> list[str]:

@@ -136,9 +136,9 @@ class Notifications:
         found: list[Notification] = []
         while len(found) < MOST_COUNTED:
             events = await self.context.store.events_after(mark, limit=_PAGE, wanted=EventFilter(kinds=KINDS))
-            if not events:
-                break
             found += [told for event in events if (told := notification_of(event)) is not None]
+            if len(events) < _PAGE:
+                break
             mark = events[-1].seq
         return found[:MOST_COUNTED]
 

@@ -1,6 +1,7 @@
 """Who may call: a person by a session's cookie or a token, an agent by the secret it chose when it enrolled.
 
-The token file of KYC_HOME makes its holder the operator, an administrator without a password.
+The token file of KYC_HOME makes its holder the operator, an administrator without a password. What FastAPI calls for
+each request is a coroutine even where it awaits nothing: it would send a plain function to a thread and back.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _READING = {"GET", "HEAD", "OPTIONS"}
 _NEXT_STEP = "Sign in, or set KYC_TOKEN; the master's own token lies in the file `token` of its KYC_HOME."
 
 
-def services_of(connection: HTTPConnection) -> Services:
+async def services_of(connection: HTTPConnection) -> Services:
     """Return what the app was made with."""
     served = connection.app.state.services
     assert isinstance(served, Services)
@@ -35,7 +36,7 @@ def services_of(connection: HTTPConnection) -> Services:
 Served = Annotated[Services, Depends(services_of)]
 
 
-def bearer(connection: HTTPConnection) -> str:
+async def bearer(connection: HTTPConnection) -> str:
     """Return the bearer token of the request; raise NotAllowedError if there is none."""
     token = _bearer(connection)
     if not token:
@@ -61,20 +62,20 @@ async def caller_of(connection: HTTPConnection, served: Served) -> Caller:
     session = connection.cookies.get(cookie_name(served))
     if not session:
         raise NotAllowedError("the request has neither a token nor a session", next_step=_NEXT_STEP)
-    require_own_page(connection)
+    await require_own_page(connection)
     return await served.users.authenticate(session)
 
 
 Called = Annotated[Caller, Depends(caller_of)]
 
 
-def permit(connection: HTTPConnection, caller: Called) -> None:
+async def permit(connection: HTTPConnection, caller: Called) -> None:
     """Let administrators do anything and viewers look; raise ForbiddenError for what is more."""
     if connection.scope.get("method", "GET") not in _READING:
-        require_admin(caller)
+        await require_admin(caller)
 
 
-def require_admin(caller: Called) -> None:
+async def require_admin(caller: Called) -> None:
     """Let administrators pass; raise ForbiddenError for viewers."""
     if not caller.role.may_write:
         raise ForbiddenError(f"{caller.name} may look, not change", next_step="Ask an administrator to do it.")
@@ -85,7 +86,7 @@ def is_operator(served: Services, token: str) -> bool:
     return hmac.compare_digest(token.encode(), served.admin_token.encode())
 
 
-def require_own_page(connection: HTTPConnection) -> None:
+async def require_own_page(connection: HTTPConnection) -> None:
     """Refuse what another site's page made the browser send: raise ForbiddenError.
 
     Browsers add a cookie to any request to us. A request that changes something must come from our own page: by its

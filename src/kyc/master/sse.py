@@ -40,7 +40,7 @@ DOCUMENTED: dict[int | str, dict[str, Any]] = {
 Page = Callable[[int], Awaitable[Sequence[Item]]]  # the items after a seq, PAGE at most, oldest first
 
 
-def resume_after(
+async def resume_after(
     after: Annotated[int, Query(ge=0, description="Send what comes after this sequence number.")] = 0,
     last_event_id: Annotated[str | None, Header(description="The same, as EventSource sends it; it wins.")] = None,
 ) -> int:

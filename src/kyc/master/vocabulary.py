@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from kyc.domain.deployment import DeploymentState
 from kyc.domain.event import EventKind
 from kyc.domain.instance import InstanceState
 from kyc.domain.job import AttemptState, JobState
 from kyc.domain.replica import ReplicaState
 from kyc.domain.service import ServiceState
+from kyc.wire.api import Progress, VerificationReport
 
 _REF = "#/components/schemas/"
 _WORDS: dict[tuple[str, str], type[StrEnum]] = {
@@ -28,6 +31,7 @@ _WORDS: dict[tuple[str, str], type[StrEnum]] = {
     ("ServiceRow", "state"): ServiceState,
     ("ReplicaRow", "state"): ReplicaState,
 }
+_TOLD = (Progress, VerificationReport)  # come only as the data of server-sent events, which FastAPI does not describe
 
 
 def complete(document: dict[str, Any]) -> dict[str, Any]:
@@ -36,6 +40,9 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
     for (row, field), words in _WORDS.items():
         schemas[words.__name__] = {"type": "string", "enum": [word.value for word in words], "title": words.__name__}
         schemas[row]["properties"][field] = {"$ref": _REF + words.__name__}
+    for told in _TOLD:
+        shape = TypeAdapter(told).json_schema(ref_template=_REF + "{model}")
+        schemas |= shape.pop("$defs", {}) | {told.__name__: shape}
     asked = _asked(document)
     for name, schema in schemas.items():
         if name not in asked and "properties" in schema:

@@ -1,4 +1,4 @@
-"""Every page for everybody: axe finds no serious fault, on a phone, in the dark."""
+"""Every page for everybody: axe finds no serious fault, on a phone in the dark and on a wide screen in the light."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ PAGES = (
 )
 
 
-def test_axe_finds_no_serious_fault(master: Kyc, browser: Browser) -> None:
-    with tab(browser, width=390, height=844, theme="dark") as page:
+@pytest.mark.parametrize(("width", "height", "theme"), [(390, 844, "dark"), (1440, 900, "light")])
+def test_axe_finds_no_serious_fault(master: Kyc, browser: Browser, width: int, height: int, theme: str) -> None:
+    with tab(browser, width=width, height=height, theme=theme) as page:
         page.goto(f"{url_of(master)}/sign-in")
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         faults = {"/sign-in": serious_faults(page)}

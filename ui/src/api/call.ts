@@ -1,4 +1,5 @@
 /** One door to the API: reads problems, and tells when the master does not know this browser any more. */
+import { early } from "@/api/early";
 import { problemOf, unreachable } from "@/api/problem";
 
 export const API = "/api/v1";
@@ -26,9 +27,12 @@ export function onRefused(listener: () => void): void {
 
 /** Return the answer; throw ProblemError if it is a refusal, or if there is none. */
 export async function ask(path: string, asked: Asked = {}): Promise<Response> {
+  const address = addressOf(path, asked.query);
+  const begun = asked.method || asked.headers ? null : await early(address);
+  if (begun) return begun;
   const headers: Record<string, string> = { ...OWN_PAGE, ...asked.headers };
   if (asked.body !== undefined) headers["Content-Type"] = "application/json";
-  const answer = await fetch(addressOf(path, asked.query), {
+  const answer = await fetch(address, {
     method: asked.method ?? "GET",
     headers,
     ...(asked.content ? { body: asked.content } : {}),

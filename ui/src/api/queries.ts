@@ -195,14 +195,10 @@ export const queries = {
       queryFn: ({ signal }) => call<Overview>("/overview", { signal }),
       refetchInterval: every(RUNNING_COSTS_MS),
     }),
-  unread: () =>
-    queryOptions({
-      queryKey: ["notifications", "unread"],
-      queryFn: ({ signal }) => call<NotificationPage>("/notifications", { query: { limit: 1 }, signal }),
-    }),
+  /** Of a topic, or of all; how much is unread stands on each page. */
   notifications: (topic: string) =>
     infiniteQueryOptions({
-      queryKey: ["notifications", "list", topic],
+      queryKey: ["notifications", topic],
       queryFn: ({ pageParam, signal }) =>
         call<NotificationPage>("/notifications", { query: { topic, before: pageParam }, signal }),
       initialPageParam: null as number | null,

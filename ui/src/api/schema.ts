@@ -2045,6 +2045,16 @@ export interface components {
             stale: boolean;
         };
         /**
+         * DamagedFile
+         * @description A file that cannot be restored whole, and why.
+         */
+        DamagedFile: {
+            /** Path */
+            path: string;
+            /** Reason */
+            reason: string;
+        };
+        /**
          * DecisionRow
          * @description The last decision about the numbers: its reason in a sentence, and the figures that it was made from.
          */
@@ -2967,6 +2977,16 @@ export interface components {
             type: string;
         };
         /**
+         * Progress
+         * @description How far a long request has come: `done` of `total`.
+         */
+        Progress: {
+            /** Done */
+            done: number;
+            /** Total */
+            total: number;
+        };
+        /**
          * ReadRequest
          * @description `POST /notifications/read`: everything up to this event is seen.
          */
@@ -3867,6 +3887,39 @@ export interface components {
             role: string;
         };
         /**
+         * VerificationReport
+         * @description The end of a verification: `ok` if every snapshot that was looked at could be restored whole.
+         */
+        VerificationReport: {
+            /** Name */
+            name: string;
+            /** Ok */
+            ok: boolean;
+            /** Snapshots */
+            snapshots: components["schemas"]["VerifiedSnapshot"][];
+        };
+        /**
+         * VerifiedSnapshot
+         * @description One snapshot as it was read back. `unreadable` says why not even its list of files could be read.
+         */
+        VerifiedSnapshot: {
+            /** Chunks */
+            chunks: number;
+            /** Damaged */
+            damaged: components["schemas"]["DamagedFile"][];
+            /** Files */
+            files: number;
+            /** Sequence */
+            sequence: number;
+            /** Stored Bytes */
+            stored_bytes: number;
+            /**
+             * Unreadable
+             * @default
+             */
+            unreadable: string;
+        };
+        /**
          * WorkloadDetail
          * @description `GET /workloads/{name}`: the row, the file's content as understood, every attempt, and every interruption.
          */
@@ -3978,6 +4031,7 @@ export type CostReport = components['schemas']['CostReport'];
 export type CostRow = components['schemas']['CostRow'];
 export type CostSeries = components['schemas']['CostSeries'];
 export type CoverageRow = components['schemas']['CoverageRow'];
+export type DamagedFile = components['schemas']['DamagedFile'];
 export type DecisionRow = components['schemas']['DecisionRow'];
 export type DeploymentRow = components['schemas']['DeploymentRow'];
 export type DeploymentState = components['schemas']['DeploymentState'];
@@ -4022,6 +4076,7 @@ export type PlannedRow = components['schemas']['PlannedRow'];
 export type PriceHistory = components['schemas']['PriceHistory'];
 export type PricePoint = components['schemas']['PricePoint'];
 export type Problem = components['schemas']['Problem'];
+export type Progress = components['schemas']['Progress'];
 export type ReadRequest = components['schemas']['ReadRequest'];
 export type RecoveryRow = components['schemas']['RecoveryRow'];
 export type RefreshRequest = components['schemas']['RefreshRequest'];
@@ -4073,6 +4128,8 @@ export type UnsafeRow = components['schemas']['UnsafeRow'];
 export type UserChange = components['schemas']['UserChange'];
 export type UserRequest = components['schemas']['UserRequest'];
 export type UserRow = components['schemas']['UserRow'];
+export type VerificationReport = components['schemas']['VerificationReport'];
+export type VerifiedSnapshot = components['schemas']['VerifiedSnapshot'];
 export type WorkloadDetail = components['schemas']['WorkloadDetail'];
 export type WorkloadRow = components['schemas']['WorkloadRow'];
 export type $defs = Record<string, never>;

@@ -1,8 +1,8 @@
 /** Who this browser is signed in as. The secret is in a cookie that no script can read; here is only what the master says. */
 import { type QueryClient, queryOptions, useQuery } from "@tanstack/react-query";
-import { useTranslation } from "react-i18next";
 import { call } from "@/api/call";
 import type { Me, SessionState, SetupRequest, SignInRequest } from "@/api/schema";
+import { useTranslation } from "@/i18n/useTranslation";
 
 export interface Session extends SessionState {
   /** It was refused in the middle of something, so that one is told why one signs in again. */

@@ -17,11 +17,11 @@ import {
   X,
 } from "lucide-react";
 import { Suspense, useEffect, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { Link, NavLink, Outlet, useLocation } from "react-router";
 import { signOut, useMe } from "@/api/session";
 import { chooseTheme, useTheme } from "@/app/theme";
 import { chooseLanguage, LANGUAGES, type Language } from "@/i18n/setup";
+import { useTranslation } from "@/i18n/useTranslation";
 import { type Link as LiveLink, useLive } from "@/live/useLive";
 import { Bell } from "@/pages/notifications/Bell";
 import { Button, Tip } from "@/parts/Button";
@@ -133,7 +133,7 @@ function LiveMark({ link }: { readonly link: LiveLink }) {
 }
 
 function Choices() {
-  const { t, i18n } = useTranslation();
+  const { t, language } = useTranslation();
   const theme = useTheme();
   const client = useQueryClient();
   const other = theme === "dark" ? "light" : "dark";
@@ -142,7 +142,7 @@ function Choices() {
       <select
         className="select select-small"
         aria-label={t("shell.language")}
-        value={i18n.language}
+        value={language}
         onChange={(event) => void chooseLanguage(event.target.value as Language)}
       >
         {Object.entries(LANGUAGES).map(([code, name]) => (

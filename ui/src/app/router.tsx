@@ -1,9 +1,10 @@
-/** Which page an address shows. Each page is loaded when it is first opened. */
+/** Which page an address shows. Each page but the first is loaded when it is first opened. */
 import { useQuery } from "@tanstack/react-query";
 import { createBrowserRouter, Navigate, useLocation, useRouteError } from "react-router";
 import { sessionQuery } from "@/api/session";
 import { Shell } from "@/app/Shell";
 import { NotFound } from "@/pages/NotFound";
+import { Overview } from "@/pages/overview/Overview";
 import { SignIn } from "@/pages/SignIn";
 import { Bones } from "@/parts/layout";
 import { ProblemNote } from "@/parts/Problem";
@@ -16,7 +17,7 @@ export const router = createBrowserRouter([
     ErrorBoundary: Failed,
     HydrateFallback: () => null,
     children: [
-      { path: paths.overview(), lazy: { Component: async () => (await import("@/pages/overview/Overview")).Overview } },
+      { path: paths.overview(), Component: Overview },
       { path: paths.jobs(), lazy: { Component: async () => (await import("@/pages/jobs/Jobs")).Jobs } },
       { path: patterns.job, lazy: { Component: async () => (await import("@/pages/jobs/Job")).Job } },
       {

@@ -1,4 +1,4 @@
-/** The theme: the system's until a person chooses. `public/theme.js` sets it before the first paint. */
+/** The theme: the system's until a person chooses. `public/first.js` sets it before the first paint. */
 import { useSyncExternalStore } from "react";
 
 export type Theme = "light" | "dark";

@@ -1,5 +1,5 @@
 /** Two bars a day: what was spent, and in front of it what would have been. Drawn as SVG; read as a table. */
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "@/i18n/useTranslation";
 
 export interface Bar {
   readonly name: string;

@@ -1,7 +1,7 @@
 /** Values over time, drawn by uPlot on a canvas of fixed height; a screen reader hears first, last, least and most. */
 import { useEffect, useRef } from "react";
-import { useTranslation } from "react-i18next";
 import uPlot from "uplot";
+import { useTranslation } from "@/i18n/useTranslation";
 import "uplot/dist/uPlot.min.css";
 import { useTheme } from "@/app/theme";
 import { duration } from "@/format/time";

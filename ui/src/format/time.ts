@@ -1,6 +1,4 @@
 /** Times and durations as people read them. Ages are worked out from `now`, which is an argument. */
-import { once } from "@/format/once";
-
 const MINUTE = 60;
 const HOUR = 3600;
 const DAY = 86_400;
@@ -28,16 +26,16 @@ export function age(seconds: number): string {
 export const secondsBetween = (from: string, to: string | number): number =>
   ((typeof to === "number" ? to : Date.parse(to)) - Date.parse(from)) / 1000;
 
-export const clock = (at: string, language: string): string => clocks(language).format(new Date(at));
+/** The time of day here: `21:51:28`. */
+export function clock(at: string): string {
+  const time = new Date(at);
+  return [time.getHours(), time.getMinutes(), time.getSeconds()].map(two).join(":");
+}
 
-export const moment = (at: string, language: string): string => moments(language).format(new Date(at));
-
-const clocks = once(
-  (language: string) =>
-    new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }),
-);
-const moments = once(
-  (language: string) => new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" }),
-);
+/** The day and time here: `2026-11-28 21:51:28`. */
+export function moment(at: string): string {
+  const day = new Date(at);
+  return `${[day.getFullYear(), day.getMonth() + 1, day.getDate()].map(two).join("-")} ${clock(at)}`;
+}
 
 const two = (n: number): string => String(n).padStart(2, "0");

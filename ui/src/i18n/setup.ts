@@ -1,6 +1,5 @@
 /** English is in the first load; another language is fetched when it is chosen. */
 import i18next from "i18next";
-import { initReactI18next } from "react-i18next";
 import en from "@/i18n/en";
 
 export const LANGUAGES = { en: "English", ko: "한국어" } as const;
@@ -15,7 +14,7 @@ declare module "i18next" {
 }
 
 export async function setUpLanguage(): Promise<void> {
-  await i18next.use(initReactI18next).init({
+  await i18next.init({
     lng: "en",
     fallbackLng: "en",
     showSupportNotice: false,

@@ -1,6 +1,6 @@
 import { Compass } from "lucide-react";
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Empty, Page } from "@/parts/layout";
 import { paths } from "@/paths";
 

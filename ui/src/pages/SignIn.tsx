@@ -2,12 +2,12 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { KeyRound } from "lucide-react";
 import { type FormEvent, useEffect, useState } from "react";
-import { Trans, useTranslation } from "react-i18next";
 import { Navigate, useLocation } from "react-router";
 import { type Session, sessionQuery, setUp, signIn } from "@/api/session";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Button } from "@/parts/Button";
 import { Bones } from "@/parts/layout";
-import { ProblemNote } from "@/parts/Problem";
+import { ProblemNote, withCode } from "@/parts/Problem";
 import { useTitle } from "@/parts/useTitle";
 import { paths } from "@/paths";
 
@@ -105,11 +105,7 @@ function Form({ session }: { readonly session: Session }) {
           {t(byCode ? "signIn.byName" : "signIn.byCode")}
         </Button>
       )}
-      {linked ? null : (
-        <p className="hint">
-          <Trans i18nKey="signIn.where" components={{ code: <code /> }} />
-        </p>
-      )}
+      {linked ? null : <p className="hint">{withCode(t("signIn.where"))}</p>}
     </form>
   );
 }

@@ -1,14 +1,12 @@
-import { useTranslation } from "react-i18next";
-import { age, duration, secondsBetween } from "@/format/time";
-import { useFormat } from "@/format/useFormat";
+import { age, duration, moment, secondsBetween } from "@/format/time";
 import { useNow } from "@/format/useNow";
+import { useTranslation } from "@/i18n/useTranslation";
 
 const MINUTE_S = 60;
 
 /** How long ago; the exact time on hover. */
 export function Age({ at }: { readonly at: string | null }) {
   const { t } = useTranslation();
-  const { moment } = useFormat();
   const now = useNow();
   if (at === null) return <span className="quiet">–</span>;
   return (
@@ -20,7 +18,6 @@ export function Age({ at }: { readonly at: string | null }) {
 
 /** How long until, in two units: what is left of two hours is not one; or how long it is past. */
 export function Until({ at }: { readonly at: string }) {
-  const { moment } = useFormat();
   const now = useNow();
   const left = -secondsBetween(at, now);
   const { t } = useTranslation();

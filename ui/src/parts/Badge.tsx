@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
-import { useTranslation } from "react-i18next";
 import type { AttemptState, DeploymentState, InstanceState, JobState, ServiceState } from "@/api/schema";
+import { useTranslation } from "@/i18n/useTranslation";
 import { ATTEMPT_TONE, DEPLOYMENT_TONE, INSTANCE_TONE, JOB_TONE, SERVICE_TONE, type Tone } from "@/tone/tone";
 
 export function Badge({ tone, children }: { readonly tone: Tone; readonly children: ReactNode }) {

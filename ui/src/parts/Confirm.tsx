@@ -2,8 +2,8 @@
 import { useMutation } from "@tanstack/react-query";
 import { AlertDialog } from "radix-ui";
 import { type ReactNode, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { useReadOnly } from "@/api/session";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Button, type ButtonProps } from "@/parts/Button";
 import { ProblemNote } from "@/parts/Problem";
 import { useReturn } from "@/parts/useReturn";

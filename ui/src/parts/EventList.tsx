@@ -1,7 +1,7 @@
 /** A short timeline about one thing, the newest first. */
-import { useTranslation } from "react-i18next";
 import type { EventRow } from "@/api/schema";
-import { useFormat } from "@/format/useFormat";
+import { clock, moment } from "@/format/time";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Bones } from "@/parts/layout";
 import { EVENT_TONE } from "@/tone/tone";
 
@@ -9,7 +9,6 @@ const MOST = 200;
 
 export function EventList({ events }: { readonly events: readonly EventRow[] | undefined }) {
   const { t } = useTranslation();
-  const { clock, moment } = useFormat();
   if (!events) return <Bones />;
   const told = events.filter((event) => event.kind !== "deployment.log");
   if (told.length === 0) return <p className="hint pad">{t("events.noneYet")}</p>;

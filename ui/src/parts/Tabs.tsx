@@ -1,7 +1,7 @@
 /** Tabs with counts; the page keeps which is chosen in its address. */
 import { Tabs as Radix } from "radix-ui";
 import type { ReactNode } from "react";
-import { useFormat } from "@/format/useFormat";
+import { number } from "@/format/number";
 
 export interface Tab<Id extends string> {
   readonly id: Id;
@@ -18,7 +18,6 @@ interface TabsProps<Id extends string> {
 }
 
 export function Tabs<Id extends string>({ label, tabs, chosen, choose, children }: TabsProps<Id>) {
-  const { number } = useFormat();
   return (
     <Radix.Root value={chosen} onValueChange={(id) => choose(id as Id)}>
       <Radix.List className="tabs" aria-label={label}>

@@ -1,13 +1,12 @@
 /** Terraform's own lines, as they come. It stays at the end while one looks at the end. */
 import { useLayoutEffect, useRef } from "react";
-import { useTranslation } from "react-i18next";
 import type { EventRow } from "@/api/schema";
-import { useFormat } from "@/format/useFormat";
+import { clock } from "@/format/time";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Bones } from "@/parts/layout";
 
 export function TerraformLog({ events }: { readonly events: readonly EventRow[] | undefined }) {
   const { t } = useTranslation();
-  const { clock } = useFormat();
   const lines = (events ?? []).filter((event) => event.kind === "deployment.log");
   const box = useFollowed(lines.length);
   if (!events) return <Bones />;

@@ -1,6 +1,6 @@
 /** One row of a table; drawn again only when its own thing changes, so that scrolling draws no more than what comes in. */
+import type { TFunction } from "i18next";
 import { memo } from "react";
-import { useTranslation } from "react-i18next";
 import type { Column } from "@/table/column";
 
 export const ROW_PX = 44;
@@ -15,10 +15,10 @@ interface DataRowProps<Row> {
   /** Absent: rows cannot be chosen. */
   readonly chosen: boolean | undefined;
   readonly choose: (name: string, on: boolean) => void;
+  readonly t: TFunction;
 }
 
-function Drawn<Row>({ name, row, columns, place, top, chosen, choose }: DataRowProps<Row>) {
-  const { t } = useTranslation();
+function Drawn<Row>({ name, row, columns, place, top, chosen, choose, t }: DataRowProps<Row>) {
   return (
     <div
       className="table-row"

@@ -7,16 +7,12 @@ import {
   type SortingState,
   useReactTable,
 } from "@tanstack/react-table";
-import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown, ArrowUp } from "lucide-react";
-import { type ReactNode, useCallback, useLayoutEffect, useMemo, useRef, useState } from "react";
-import { useTranslation } from "react-i18next";
+import { type ReactNode, useCallback, useLayoutEffect, useMemo, useState } from "react";
+import { useTranslation } from "@/i18n/useTranslation";
 import type { Column } from "@/table/column";
-import { DataRow, ROW_PX } from "@/table/DataRow";
+import { Rows } from "@/table/Rows";
 import { useRoom } from "@/table/useRoom";
-
-/** Rows that are drawn beyond the window's edges, so that a slow turn of the wheel never meets a gap. */
-const OVERSCAN = 6;
 
 interface DataTableProps<Row> {
   readonly label: string;
@@ -58,14 +54,14 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
   });
   const shown = table.getRowModel().rows;
   useLayoutEffect(() => onShown?.(shown.map((row) => row.original)), [shown, onShown]);
-  const { body, virtual, offset } = useRows(shown.length);
   const tracks = [...(chosen ? ["1rem"] : []), ...columns.map((column) => column.width)].join(" ");
+  const { keys, choose: tell } = chosen ?? {};
   const choose = useCallback(
     (key: string, on: boolean) => {
-      const { [key]: _, ...others } = chosen?.keys ?? {};
-      chosen?.choose(on ? { ...others, [key]: true } : others);
+      const { [key]: _, ...others } = keys ?? {};
+      tell?.(on ? { ...others, [key]: true } : others);
     },
-    [chosen],
+    [keys, tell],
   );
   const all = shown.length > 0 && shown.every((row) => chosen?.keys[row.id]);
 
@@ -96,41 +92,10 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
           ))}
         </div>
       </div>
-      <div className="table-body" role="rowgroup" ref={body} style={{ height: virtual.getTotalSize() }}>
-        {virtual.getVirtualItems().map((item) => {
-          const row = shown[item.index];
-          if (!row) return null;
-          return (
-            <DataRow
-              key={row.id}
-              name={row.id}
-              row={row.original}
-              columns={columns}
-              place={item.index + 2}
-              top={item.start - offset}
-              chosen={chosen ? (chosen.keys[row.id] ?? false) : undefined}
-              choose={choose}
-            />
-          );
-        })}
-      </div>
+      <Rows rows={shown} columns={columns} chosen={chosen?.keys} choose={choose} />
       {shown.length === 0 ? props.empty : null}
     </div>
   );
-}
-
-function useRows(count: number) {
-  const body = useRef<HTMLDivElement>(null);
-  const [offset, setOffset] = useState(0);
-  useLayoutEffect(() => {
-    const measure = () => setOffset((body.current?.getBoundingClientRect().top ?? 0) + window.scrollY);
-    measure();
-    const watch = new ResizeObserver(measure);
-    watch.observe(document.body);
-    return () => watch.disconnect();
-  }, []);
-  const virtual = useWindowVirtualizer({ count, estimateSize: () => ROW_PX, overscan: OVERSCAN, scrollMargin: offset });
-  return { body, virtual, offset };
 }
 
 interface HeadProps<Row> {

@@ -1,6 +1,6 @@
 import { Download } from "lucide-react";
 import { DropdownMenu } from "radix-ui";
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Button } from "@/parts/Button";
 import type { Column } from "@/table/column";
 import { download, toCsv, toJson } from "@/table/export";

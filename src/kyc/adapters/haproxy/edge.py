@@ -216,11 +216,11 @@ class HaproxyEdge:
 
 
 def changes(backend: str, has: Mapping[str, Present], wanted: Mapping[str, Server]) -> list[str]:
-    """Return the commands that make these servers of those: who comes, who weighs otherwise, who goes.
+    """Return the commands that make these servers of those: who comes, who weighs otherwise, who rests, who goes.
 
     A server that has still something in flight cannot be deleted: it stays in maintenance and is tried again.
     """
-    comes, weighs, goes = [], [], []
+    comes, weighs, rests, goes = [], [], [], []
     for name, server in wanted.items():
         at, present = f"{backend}/{name}", has.get(name)
         if present is None:
@@ -231,9 +231,9 @@ def changes(backend: str, has: Mapping[str, Present], wanted: Mapping[str, Serve
             weighs.append(f"set server {at} weight {server.weight}")
     for name in has.keys() - wanted.keys():
         at = f"{backend}/{name}"
-        goes += [] if has[name].in_maintenance else [f"set server {at} state maint"]
+        rests += [] if has[name].in_maintenance else [f"set server {at} state maint"]
         goes.append(f"del server {at}")
-    return [*comes, *weighs, *goes]
+    return [*comes, *weighs, *rests, *goes]
 
 
 def find_haproxy(given: Path | None = None) -> Path:

@@ -45,7 +45,7 @@ async def get_archive(agent: Agent, served: Served) -> FileResponse:
 async def link_agent(websocket: WebSocket, instance_id: str, served: Served) -> None:
     """Talk to the agent until its connection ends; one with a wrong secret is refused before it is accepted."""
     try:
-        agent = await agent_of(instance_id, bearer(websocket), served)
+        agent = await agent_of(instance_id, await bearer(websocket), served)
     except NotAllowedError as error:
         await websocket.close(status.WS_1008_POLICY_VIOLATION, reason=str(error))
         return

@@ -20,7 +20,7 @@ router = APIRouter(prefix="/events", tags=["timeline"])
 _MOST = 10_000
 
 
-def wanted_events(
+async def wanted_events(
     kind: Annotated[list[EventKind] | None, Query(description="Only of these kinds; may be repeated.")] = None,
     subject: Annotated[str | None, Query(description="Only about this workload, instance or deployment.")] = None,
 ) -> EventFilter:

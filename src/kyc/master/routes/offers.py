@@ -22,7 +22,7 @@ MOST_SHOWN = 5000
 router = APIRouter(prefix="/offers", tags=["offers"])
 
 
-def wanted_machine(  # noqa: PLR0913  # one for each parameter of the query
+async def wanted_machine(  # noqa: PLR0913  # one for each parameter of the query
     *,
     cpus: Annotated[str | None, Query(examples=["4+"])] = None,
     memory: Annotated[str | None, Query(description="GiB", examples=["16+"])] = None,
@@ -61,7 +61,7 @@ def _amount(place: str, text: str) -> Bound:
         raise InvalidInputError(f"{place} is {error}: {text!r}", next_step="Write it as 40+ or 16..48.") from error
 
 
-def asked_query(
+async def asked_query(
     any_of: Annotated[tuple[Requirement, ...], Depends(wanted_machine)],
     spot: Annotated[bool | None, Query(description="true: spot only; false: on-demand only.")] = None,
     sort: OfferOrder = OfferOrder.PRICE,

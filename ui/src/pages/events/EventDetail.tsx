@@ -1,15 +1,14 @@
 import { X } from "lucide-react";
 import { Dialog } from "radix-ui";
-import { useTranslation } from "react-i18next";
 import type { EventRow } from "@/api/schema";
-import { useFormat } from "@/format/useFormat";
+import { moment } from "@/format/time";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Button } from "@/parts/Button";
 import { Facts } from "@/parts/layout";
 import { useReturn } from "@/parts/useReturn";
 
 export function EventDetail({ event, close }: { readonly event: EventRow | null; readonly close: () => void }) {
   const { t } = useTranslation();
-  const { moment } = useFormat();
   const back = useReturn();
   return (
     <Dialog.Root open={event !== null} onOpenChange={(open) => !open && close()}>

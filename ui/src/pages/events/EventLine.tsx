@@ -1,7 +1,7 @@
 import { memo } from "react";
-import { useTranslation } from "react-i18next";
 import type { EventRow } from "@/api/schema";
-import { useFormat } from "@/format/useFormat";
+import { clock, moment } from "@/format/time";
+import { useTranslation } from "@/i18n/useTranslation";
 import { gist } from "@/pages/events/gist";
 import { kindOf } from "@/parts/TerraformLog";
 import { EVENT_TONE } from "@/tone/tone";
@@ -16,7 +16,6 @@ interface EventLineProps {
 
 export const EventLine = memo(function EventLine({ event, place, of, top, open }: EventLineProps) {
   const { t } = useTranslation();
-  const { clock, moment } = useFormat();
   const isLog = event.kind === "deployment.log";
   const text = gist(event, t);
   return (

@@ -3,9 +3,9 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { Activity } from "lucide-react";
 import { useDeferredValue, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
-import { useTranslation } from "react-i18next";
 import type { EventRow } from "@/api/schema";
-import { useFormat } from "@/format/useFormat";
+import { number } from "@/format/number";
+import { useTranslation } from "@/i18n/useTranslation";
 import { isRoutine } from "@/live/routine";
 import { loadOlder, useTimeline } from "@/live/timeline";
 import { useEventColumns } from "@/pages/events/columns";
@@ -23,7 +23,6 @@ const OVERSCAN = 6;
 
 export function Events() {
   const { t } = useTranslation();
-  const { number } = useFormat();
   const client = useQueryClient();
   const timeline = useTimeline();
   const [group, setGroup] = useAddress<Group>("kind", "usual");

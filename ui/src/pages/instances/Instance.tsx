@@ -1,10 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
-import { useTranslation } from "react-i18next";
 import { Link, useParams } from "react-router";
 import { queries } from "@/api/queries";
 import type { InstanceRow } from "@/api/schema";
-import { saving } from "@/format/money";
-import { useFormat } from "@/format/useFormat";
+import { price, saving, usd } from "@/format/money";
+import { percent } from "@/format/number";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Interrupt } from "@/pages/instances/Interrupt";
 import { Metrics } from "@/pages/instances/Metrics";
 import { Recovery } from "@/pages/instances/Recovery";
@@ -38,7 +38,6 @@ export function Instance() {
 
 function Shown({ row }: { readonly row: InstanceRow }) {
   const { t } = useTranslation();
-  const { price, usd, percent } = useFormat();
   const workPath = useWorkPath();
   const events = useQuery(queries.about(row.id));
   const terraform = useQuery(queries.about(row.deployment));

@@ -1,9 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { Cpu, LayoutGrid, List } from "lucide-react";
 import { useDeferredValue, useMemo, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { queries } from "@/api/queries";
 import type { InstanceRow } from "@/api/schema";
+import { useTranslation } from "@/i18n/useTranslation";
 import { useInstanceColumns } from "@/pages/instances/columns";
 import { InstanceGrid } from "@/pages/instances/InstanceGrid";
 import { TerminateMany } from "@/pages/instances/Terminate";
@@ -38,6 +38,7 @@ export function Instances() {
     [data, wanted, cloud, kind],
   );
   const rows = useMemo(() => found.filter((row) => tab === "all" || INSTANCE_GROUP[row.state] === tab), [found, tab]);
+  const newest = useMemo(() => rows.toReversed(), [rows]);
   const chosen = (data ?? []).filter((row) => keys[row.id] && isTerminable(row));
   const living = (data ?? []).filter(isTerminable);
   const clouds = [...new Set((data ?? []).map((row) => row.cloud))].sort();
@@ -53,7 +54,7 @@ export function Instances() {
             all={chosen.length === 0}
             onDone={() => setKeys({})}
           />
-          <ExportMenu name="instances" rows={() => (view === "grid" ? newestFirst(rows) : shown())} columns={columns} />
+          <ExportMenu name="instances" rows={() => (view === "grid" ? newest : shown())} columns={columns} />
         </>
       }
     >
@@ -118,7 +119,7 @@ export function Instances() {
           </div>
         </div>
         {view === "grid" ? (
-          <InstanceGrid rows={newestFirst(rows)} empty={empty} />
+          <InstanceGrid rows={newest} empty={empty} />
         ) : (
           <DataTable
             label={t("nav.instances")}
@@ -144,8 +145,6 @@ function NoInstances({ some }: { readonly some: boolean }) {
     </Empty>
   );
 }
-
-const newestFirst = (rows: readonly InstanceRow[]): InstanceRow[] => [...rows].reverse();
 
 const isOf = (row: InstanceRow, cloud: string, kind: Kind): boolean =>
   (!cloud || row.cloud === cloud) && (!kind || row.spot === (kind === "spot"));

@@ -1,9 +1,9 @@
 /** Take an instance away as its provider would, and see what becomes of it, step by step, from the events themselves. */
 import { Zap } from "lucide-react";
 import { useState } from "react";
-import { useTranslation } from "react-i18next";
 import { actions } from "@/api/actions";
 import type { InstanceRow } from "@/api/schema";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Confirm } from "@/parts/Confirm";
 import { isInterruptible } from "@/tone/life";
 

@@ -1,15 +1,14 @@
 /** What the instance's agent measured: load, and how much was not yet safe. */
 import { useQuery } from "@tanstack/react-query";
-import { useTranslation } from "react-i18next";
 import { queries } from "@/api/queries";
 import { Lines } from "@/chart/Lines";
 import { bytes } from "@/format/bytes";
-import { useFormat } from "@/format/useFormat";
+import { percent } from "@/format/number";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Card } from "@/parts/layout";
 
 export function Metrics({ id, ended }: { readonly id: string; readonly ended: boolean }) {
   const { t } = useTranslation();
-  const { percent } = useFormat();
   const { data } = useQuery(queries.metrics(id));
   const points = data?.points ?? [];
   const at = points.map((point) => Date.parse(point.at));

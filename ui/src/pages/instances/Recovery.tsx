@@ -2,11 +2,11 @@
 import { useQuery } from "@tanstack/react-query";
 import type { TFunction } from "i18next";
 import { Check, CircleDashed, Minus } from "lucide-react";
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { queries } from "@/api/queries";
 import type { EventRow, InstanceRow } from "@/api/schema";
 import { duration, secondsBetween } from "@/format/time";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Card } from "@/parts/layout";
 import { paths } from "@/paths";
 import { type Recovered, recoveries, STEPS, type Step } from "@/tone/recovery";

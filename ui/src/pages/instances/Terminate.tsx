@@ -1,7 +1,7 @@
 import { Trash2 } from "lucide-react";
-import { useTranslation } from "react-i18next";
 import { actions } from "@/api/actions";
 import type { InstanceRow } from "@/api/schema";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Confirm } from "@/parts/Confirm";
 import { isTerminable } from "@/tone/life";
 

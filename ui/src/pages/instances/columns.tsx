@@ -1,9 +1,9 @@
 import { useMemo } from "react";
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { InstanceRow } from "@/api/schema";
-import { saving } from "@/format/money";
-import { useFormat } from "@/format/useFormat";
+import { price, saving, usd } from "@/format/money";
+import { percent } from "@/format/number";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Age } from "@/parts/Age";
 import { InstanceBadge } from "@/parts/Badge";
 import { useWorkPath } from "@/parts/workPath";
@@ -12,7 +12,6 @@ import type { Column } from "@/table/column";
 
 export function useInstanceColumns(): ReadonlyArray<Column<InstanceRow>> {
   const { t } = useTranslation();
-  const { usd, price, percent } = useFormat();
   const workPath = useWorkPath();
   return useMemo(
     () => [
@@ -105,6 +104,6 @@ export function useInstanceColumns(): ReadonlyArray<Column<InstanceRow>> {
         priority: 3,
       },
     ],
-    [t, usd, price, percent, workPath],
+    [t, workPath],
   );
 }

@@ -1,10 +1,10 @@
 /** Which files changed from one snapshot to another. */
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { useTranslation } from "react-i18next";
 import { queries } from "@/api/queries";
 import type { SnapshotDifference, SnapshotRow } from "@/api/schema";
-import { useFormat } from "@/format/useFormat";
+import { clock } from "@/format/time";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Bones, Card } from "@/parts/layout";
 import { ProblemNote } from "@/parts/Problem";
 
@@ -46,7 +46,6 @@ interface ChoiceProps {
 }
 
 function Choice({ rows, label, chosen, choose }: ChoiceProps) {
-  const { clock } = useFormat();
   return (
     <select
       className="select select-small"

@@ -1,16 +1,16 @@
 /** How far it is, and how much of its deadline and its budget is used. Only what the job has is shown. */
-import { useTranslation } from "react-i18next";
 import type { WorkloadRow } from "@/api/schema";
+import { usd } from "@/format/money";
+import { percent } from "@/format/number";
 import { secondsBetween } from "@/format/time";
-import { useFormat } from "@/format/useFormat";
 import { useNow } from "@/format/useNow";
+import { useTranslation } from "@/i18n/useTranslation";
 import { shareDone } from "@/pages/jobs/columns";
 import { Until } from "@/parts/Age";
 import { Card, Meter } from "@/parts/layout";
 
 export function Gauges({ row }: { readonly row: WorkloadRow }) {
   const { t } = useTranslation();
-  const { usd, percent } = useFormat();
   const now = useNow();
   const done = shareDone(row);
   const gauges = [];

@@ -1,12 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { RotateCcw, Square, Zap } from "lucide-react";
-import { useTranslation } from "react-i18next";
 import { Link, useNavigate, useParams } from "react-router";
 import { actions } from "@/api/actions";
 import { queries } from "@/api/queries";
 import type { WorkloadDetail } from "@/api/schema";
+import { usd } from "@/format/money";
 import { duration } from "@/format/time";
-import { useFormat } from "@/format/useFormat";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Interrupt } from "@/pages/instances/Interrupt";
 import { Recovery } from "@/pages/instances/Recovery";
 import { Gauges } from "@/pages/jobs/Gauges";
@@ -48,7 +48,6 @@ export function Job() {
 
 function Shown({ job }: { readonly job: WorkloadDetail }) {
   const { t } = useTranslation();
-  const { usd } = useFormat();
   const { row } = job;
   const [tab, setTab] = useAddress<TabId>("tab", "logs");
   const events = useQuery(queries.about(row.name));

@@ -1,9 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { Boxes } from "lucide-react";
 import { useMemo } from "react";
-import { useTranslation } from "react-i18next";
 import { queries } from "@/api/queries";
 import type { WorkloadRow } from "@/api/schema";
+import { useTranslation } from "@/i18n/useTranslation";
 import { useJobColumns } from "@/pages/jobs/columns";
 import { Bones, Empty, Page } from "@/parts/layout";
 import { ProblemNote } from "@/parts/Problem";

@@ -2,8 +2,8 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { Download } from "lucide-react";
 import { useDeferredValue, useLayoutEffect, useMemo, useRef, useState } from "react";
-import { useTranslation } from "react-i18next";
-import { useFormat } from "@/format/useFormat";
+import { number } from "@/format/number";
+import { useTranslation } from "@/i18n/useTranslation";
 import { useLogLines } from "@/live/useLogLines";
 import { Button } from "@/parts/Button";
 import { download } from "@/table/export";
@@ -12,7 +12,6 @@ const LINE_PX = 20;
 
 export function Logs({ name }: { readonly name: string }) {
   const { t } = useTranslation();
-  const { number } = useFormat();
   const lines = useLogLines(name);
   const [text, setText] = useState("");
   const [follows, setFollows] = useState(true);

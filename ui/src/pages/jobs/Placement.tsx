@@ -1,9 +1,9 @@
 /** Why the job is where it is: the offer that was taken, and what was considered beside it. */
 import { useQuery } from "@tanstack/react-query";
-import { useTranslation } from "react-i18next";
 import { queries } from "@/api/queries";
 import type { WorkloadDetail } from "@/api/schema";
-import { useFormat } from "@/format/useFormat";
+import { price, usd } from "@/format/money";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Card, Facts } from "@/parts/layout";
 
 interface Considered {
@@ -14,7 +14,6 @@ interface Considered {
 
 export function Placement({ job }: { readonly job: WorkloadDetail }) {
   const { t } = useTranslation();
-  const { price, usd } = useFormat();
   const newest = job.attempts.at(-1);
   const { data } = useQuery({ ...queries.about(newest?.instance ?? ""), enabled: newest !== undefined });
   const request = data?.find((event) => event.kind === "instance.requested");

@@ -1,11 +1,12 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Archive, Download } from "lucide-react";
-import { useTranslation } from "react-i18next";
 import { queries } from "@/api/queries";
 import type { SnapshotRow } from "@/api/schema";
 import { bytes } from "@/format/bytes";
-import { useFormat } from "@/format/useFormat";
+import { number } from "@/format/number";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Difference } from "@/pages/jobs/Difference";
+import { useVerify } from "@/pages/jobs/Verify";
 import { Age } from "@/parts/Age";
 import { Button } from "@/parts/Button";
 import { Bones, Card, Empty } from "@/parts/layout";
@@ -44,9 +45,9 @@ export function Snapshots({ name }: { readonly name: string }) {
 
 function Line({ name, row }: { readonly name: string; readonly row: SnapshotRow }) {
   const { t } = useTranslation();
-  const { number } = useFormat();
   const path = `/workloads/${encodeURIComponent(name)}/snapshots/${row.sequence}/files`;
   const fetching = useMutation({ mutationFn: () => fetchFile(path, `${name}-${row.sequence}.tar`) });
+  const verify = useVerify(name, row.sequence);
   return (
     <li className="line">
       <span className="num line-name">#{row.sequence}</span>
@@ -59,6 +60,7 @@ function Line({ name, row }: { readonly name: string; readonly row: SnapshotRow 
       ) : null}
       <span className="line-end quiet">
         <Age at={row.taken_at} />
+        {verify.button}
         <Button
           size="small"
           busy={fetching.isPending}
@@ -71,6 +73,7 @@ function Line({ name, row }: { readonly name: string; readonly row: SnapshotRow 
         </Button>
       </span>
       {fetching.error ? <ProblemNote error={fetching.error} /> : null}
+      {verify.below}
     </li>
   );
 }

@@ -1,10 +1,9 @@
 /** The attempts over time, a lane each: where the job was, and what it did there. */
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { AttemptRow, EventRow } from "@/api/schema";
-import { duration } from "@/format/time";
-import { useFormat } from "@/format/useFormat";
+import { clock, duration } from "@/format/time";
 import { useNow } from "@/format/useNow";
+import { useTranslation } from "@/i18n/useTranslation";
 import { lanes, type Phase } from "@/pages/jobs/span";
 import { AttemptBadge } from "@/parts/Badge";
 import { paths } from "@/paths";
@@ -19,7 +18,6 @@ export function Spans({
   readonly events: readonly EventRow[];
 }) {
   const { t } = useTranslation();
-  const { clock } = useFormat();
   const now = useNow();
   const found = lanes(attempts, events, now);
   if (found.length === 0) return <p className="hint">{t("job.noAttempts")}</p>;

@@ -1,9 +1,9 @@
 import { useMemo } from "react";
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { WorkloadRow } from "@/api/schema";
+import { usd } from "@/format/money";
 import { duration } from "@/format/time";
-import { useFormat } from "@/format/useFormat";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Age, Until } from "@/parts/Age";
 import { JobBadge } from "@/parts/Badge";
 import { Meter } from "@/parts/layout";
@@ -12,7 +12,6 @@ import type { Column } from "@/table/column";
 
 export function useJobColumns(): ReadonlyArray<Column<WorkloadRow>> {
   const { t } = useTranslation();
-  const { usd } = useFormat();
   return useMemo(
     () => [
       {
@@ -101,7 +100,7 @@ export function useJobColumns(): ReadonlyArray<Column<WorkloadRow>> {
         priority: 3,
       },
     ],
-    [t, usd],
+    [t],
   );
 }
 

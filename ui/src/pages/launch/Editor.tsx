@@ -8,9 +8,9 @@ import { EditorState } from "@codemirror/state";
 import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { useEffect, useRef } from "react";
-import { useTranslation } from "react-i18next";
 import type { JsonSchema } from "@/api/queries";
 import type { FileProblem } from "@/api/schema";
+import { useTranslation } from "@/i18n/useTranslation";
 import { suggestionsAt } from "@/pages/launch/complete";
 
 interface EditorProps {

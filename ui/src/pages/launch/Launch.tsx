@@ -1,5 +1,5 @@
 /** Launch a job or a service from a form and its file side by side, or bare instances of one offer. */
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "@/i18n/useTranslation";
 import { LaunchInstances } from "@/pages/launch/LaunchInstances";
 import { LaunchJob } from "@/pages/launch/LaunchJob";
 import { LaunchService } from "@/pages/launch/LaunchService";

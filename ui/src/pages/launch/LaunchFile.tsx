@@ -2,12 +2,12 @@
 import { keepPreviousData, useMutation, useQuery } from "@tanstack/react-query";
 import { Rocket } from "lucide-react";
 import { type ReactNode, useDeferredValue, useEffect, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
 import { actions } from "@/api/actions";
 import { queries } from "@/api/queries";
 import type { FileProblem } from "@/api/schema";
 import { useReadOnly } from "@/api/session";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Editor } from "@/pages/launch/Editor";
 import { valueAt } from "@/pages/launch/file";
 import { Wizard } from "@/pages/launch/Wizard";
@@ -65,6 +65,7 @@ export function LaunchFile<Plan>({ kind, first, fileName, verb, ask, pathOf, sho
         </Card>
         <Card title={t("launch.file")} flush aside={<span className="mono quiet">{fileName}</span>}>
           <Editor text={text} change={setText} problems={check.data?.problems ?? NO_PROBLEM} schema={schema.data} />
+          <p className="hint pad">{t("launch.leave")}</p>
         </Card>
       </div>
       {plan.error ? <ProblemNote error={plan.error} /> : null}

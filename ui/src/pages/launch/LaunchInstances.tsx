@@ -1,11 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { Rocket } from "lucide-react";
 import { useDeferredValue, useMemo, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { actions } from "@/api/actions";
 import { queries } from "@/api/queries";
 import type { DeploymentRow, OfferRow } from "@/api/schema";
-import { useFormat } from "@/format/useFormat";
+import { price } from "@/format/money";
+import { number } from "@/format/number";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Launched } from "@/pages/launch/Launched";
 import { NoOffer } from "@/pages/launch/NoOffer";
 import { ANY_OFFER, OfferFilters } from "@/pages/launch/OfferFilters";
@@ -23,7 +24,6 @@ const PLAN_LASTS_MS = 60_000;
 
 export function LaunchInstances() {
   const { t } = useTranslation();
-  const { number } = useFormat();
   const [wish, setWish] = useState(ANY_OFFER);
   const [launched, setLaunched] = useState<DeploymentRow | null>(null);
   const query = useDeferredValue({ ...wish, limit: MOST_OFFERS });
@@ -93,7 +93,6 @@ interface BuyProps {
 
 function Buy({ offer, onMade }: BuyProps) {
   const { t } = useTranslation();
-  const { price } = useFormat();
   const [count, setCount] = useState(1);
   const [open, setOpen] = useState(false);
   const wanted = useDeferredValue(count);

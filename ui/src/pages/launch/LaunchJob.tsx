@@ -1,8 +1,8 @@
 import { FlaskConical } from "lucide-react";
 import { lazy, Suspense, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { actions } from "@/api/actions";
 import type { JobPlan } from "@/api/schema";
+import { useTranslation } from "@/i18n/useTranslation";
 import { FIRST_JOB, hoursOf, valueAt } from "@/pages/launch/file";
 import { LaunchFile } from "@/pages/launch/LaunchFile";
 import { PlanNote } from "@/pages/launch/PlanNote";

@@ -1,7 +1,8 @@
-import { useTranslation } from "react-i18next";
 import { actions } from "@/api/actions";
 import type { ServicePlan } from "@/api/schema";
-import { useFormat } from "@/format/useFormat";
+import { price } from "@/format/money";
+import { number } from "@/format/number";
+import { useTranslation } from "@/i18n/useTranslation";
 import { FIRST_SERVICE } from "@/pages/launch/file";
 import { LaunchFile } from "@/pages/launch/LaunchFile";
 import { PlanOffers } from "@/pages/launch/PlanNote";
@@ -25,7 +26,6 @@ export function LaunchService() {
 
 function Plan({ plan, old }: { readonly plan: ServicePlan; readonly old: boolean }) {
   const { t } = useTranslation();
-  const { price, number } = useFormat();
   const best = plan.offers[0];
   const hour = (usd: number | null) => (usd === null ? "–" : price(usd));
   return (

@@ -1,9 +1,9 @@
 /** What came of a launch: its instances and Terraform's lines, as they come. */
 import { useQuery } from "@tanstack/react-query";
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { queries } from "@/api/queries";
 import type { DeploymentRow } from "@/api/schema";
+import { useTranslation } from "@/i18n/useTranslation";
 import { DeploymentBadge } from "@/parts/Badge";
 import { Card } from "@/parts/layout";
 import { TerraformLog } from "@/parts/TerraformLog";

@@ -1,15 +1,15 @@
 /** Why no offer fits, filter by filter, and what comes nearest. */
 import { useQuery } from "@tanstack/react-query";
 import { SearchX } from "lucide-react";
-import { useTranslation } from "react-i18next";
 import type { Query } from "@/api/call";
 import { queries } from "@/api/queries";
-import { useFormat } from "@/format/useFormat";
+import { price } from "@/format/money";
+import { number } from "@/format/number";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Empty } from "@/parts/layout";
 
 export function NoOffer({ query }: { readonly query: Query }) {
   const { t } = useTranslation();
-  const { price, number } = useFormat();
   const { data } = useQuery(queries.explanation(query));
   return (
     <Empty icon={<SearchX aria-hidden />} title={t("launch.noOffer")}>

@@ -1,8 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
-import { useTranslation } from "react-i18next";
 import { queries } from "@/api/queries";
 import type { OfferOrder } from "@/api/schema";
+import { useTranslation } from "@/i18n/useTranslation";
 
 export interface OfferWish {
   readonly cloud: string;

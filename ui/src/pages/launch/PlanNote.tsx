@@ -1,14 +1,14 @@
 /** What the file means, before anything is bought: the cost, what was not understood, and the offers in order. */
-import { useTranslation } from "react-i18next";
 import type { JobPlan, OfferRow } from "@/api/schema";
-import { useFormat } from "@/format/useFormat";
+import { price } from "@/format/money";
+import { percent } from "@/format/number";
+import { useTranslation } from "@/i18n/useTranslation";
 import { useOfferColumns } from "@/pages/launch/offerColumns";
 import { Empty, Stat } from "@/parts/layout";
 import { DataTable } from "@/table/DataTable";
 
 export function PlanNote({ plan, old }: { readonly plan: JobPlan; readonly old: boolean }) {
   const { t } = useTranslation();
-  const { price, percent } = useFormat();
   const best = plan.offers[0];
   return (
     <section className="plan" aria-label={t("launch.plan")} data-old={old}>

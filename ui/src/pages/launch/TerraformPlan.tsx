@@ -1,7 +1,7 @@
 /** What Terraform would make, before it makes it: its own plan of this very launch. */
-import { useTranslation } from "react-i18next";
 import type { LaunchReport } from "@/api/schema";
-import { useFormat } from "@/format/useFormat";
+import { price } from "@/format/money";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Bones } from "@/parts/layout";
 import { ProblemNote } from "@/parts/Problem";
 import { kindOf } from "@/parts/TerraformLog";
@@ -13,7 +13,6 @@ interface TerraformPlanProps {
 
 export function TerraformPlan({ report, error }: TerraformPlanProps) {
   const { t } = useTranslation();
-  const { price } = useFormat();
   if (error) return <ProblemNote error={error} />;
   return (
     <section className="terraform-plan" aria-label={t("launch.terraformPlan")} aria-busy={!report}>

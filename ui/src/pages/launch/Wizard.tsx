@@ -1,6 +1,6 @@
 /** The form beside the file. It has no state of its own: every field reads the file and writes it. */
 import { type ReactNode, useId } from "react";
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "@/i18n/useTranslation";
 import { type Place, valueAt, withValue } from "@/pages/launch/file";
 
 interface WizardProps {

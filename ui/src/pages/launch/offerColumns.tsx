@@ -1,13 +1,13 @@
 import { useMemo } from "react";
-import { useTranslation } from "react-i18next";
 import type { OfferRow } from "@/api/schema";
-import { useFormat } from "@/format/useFormat";
+import { price } from "@/format/money";
+import { percent } from "@/format/number";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Age } from "@/parts/Age";
 import type { Column } from "@/table/column";
 
 export function useOfferColumns(): ReadonlyArray<Column<OfferRow>> {
   const { t } = useTranslation();
-  const { price, percent } = useFormat();
   return useMemo(() => {
     const unknown = <span className="quiet">–</span>;
     return [
@@ -102,5 +102,5 @@ export function useOfferColumns(): ReadonlyArray<Column<OfferRow>> {
         priority: 3,
       },
     ];
-  }, [t, price, percent]);
+  }, [t]);
 }

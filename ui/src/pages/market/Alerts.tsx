@@ -1,12 +1,12 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Bell, Trash2 } from "lucide-react";
 import { type FormEvent, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { actions } from "@/api/actions";
 import { type Market, queries } from "@/api/queries";
 import type { AlertRow } from "@/api/schema";
 import { useReadOnly } from "@/api/session";
-import { useFormat } from "@/format/useFormat";
+import { price } from "@/format/money";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Age } from "@/parts/Age";
 import { Button } from "@/parts/Button";
 import { Card } from "@/parts/layout";
@@ -94,7 +94,6 @@ export function Alerts({ market }: { readonly market: Market }) {
 
 function Alert({ row, remove }: { readonly row: AlertRow; readonly remove: () => void }) {
   const { t } = useTranslation();
-  const { price } = useFormat();
   const readOnly = useReadOnly();
   return (
     <li className="row between">

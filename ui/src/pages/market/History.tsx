@@ -1,8 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
-import { useTranslation } from "react-i18next";
 import { type Market, queries } from "@/api/queries";
 import { type Line, Lines } from "@/chart/Lines";
-import { useFormat } from "@/format/useFormat";
+import { price } from "@/format/money";
+import { useTranslation } from "@/i18n/useTranslation";
 import { aligned } from "@/pages/market/series";
 import { Age } from "@/parts/Age";
 import { Bones } from "@/parts/layout";
@@ -12,7 +12,6 @@ const COLOURS: ReadonlyArray<Line["colour"]> = ["accent", "busy", "warn", "bad"]
 
 export function History({ market }: { readonly market: Market }) {
   const { t } = useTranslation();
-  const { price } = useFormat();
   const { data, error } = useQuery(queries.history(market));
   if (error) return <ProblemNote error={error} />;
   if (!data) return <Bones lines={6} />;

@@ -2,9 +2,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { ChartLine } from "lucide-react";
 import { useDeferredValue, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { type Market as OneMarket, queries } from "@/api/queries";
 import type { OfferRow } from "@/api/schema";
+import { useTranslation } from "@/i18n/useTranslation";
 import { ANY_OFFER, OfferFilters } from "@/pages/launch/OfferFilters";
 import { useOfferColumns } from "@/pages/launch/offerColumns";
 import { Alerts } from "@/pages/market/Alerts";

@@ -1,8 +1,8 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { actions } from "@/api/actions";
 import { useReadOnly } from "@/api/session";
+import { useTranslation } from "@/i18n/useTranslation";
 import { TopicChoice } from "@/pages/notifications/TopicChoice";
 import type { Topic } from "@/pages/notifications/topic";
 import { Button } from "@/parts/Button";

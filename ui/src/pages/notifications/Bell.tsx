@@ -1,9 +1,9 @@
 /** The bell in the shell: how much one has not seen yet. */
-import { useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { Bell as Icon } from "lucide-react";
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { queries } from "@/api/queries";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Tip } from "@/parts/Button";
 import { paths } from "@/paths";
 
@@ -11,8 +11,8 @@ const MOST = 99;
 
 export function Bell() {
   const { t } = useTranslation();
-  const { data } = useQuery(queries.unread());
-  const unread = data?.unread ?? 0;
+  const { data } = useInfiniteQuery(queries.notifications(""));
+  const unread = data?.pages[0]?.unread ?? 0;
   const label = t("notifications.bell", { count: unread });
   return (
     <Tip text={label}>

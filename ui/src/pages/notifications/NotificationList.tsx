@@ -1,9 +1,9 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { BellOff } from "lucide-react";
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { queries } from "@/api/queries";
 import type { NotificationRow } from "@/api/schema";
+import { useTranslation } from "@/i18n/useTranslation";
 import { isSeverity, SEVERITIES, type Topic } from "@/pages/notifications/topic";
 import { Age } from "@/parts/Age";
 import { Badge } from "@/parts/Badge";

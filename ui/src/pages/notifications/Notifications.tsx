@@ -1,9 +1,9 @@
 /** What one is told, by topic, and where it is sent. */
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
 import { CheckCheck } from "lucide-react";
-import { useTranslation } from "react-i18next";
 import { actions } from "@/api/actions";
 import { queries } from "@/api/queries";
+import { useTranslation } from "@/i18n/useTranslation";
 import { NotificationList } from "@/pages/notifications/NotificationList";
 import { Targets } from "@/pages/notifications/Targets";
 import { isTopic, TOPICS, type Topic } from "@/pages/notifications/topic";
@@ -20,7 +20,7 @@ export function Notifications() {
   const { t } = useTranslation();
   const client = useQueryClient();
   const [tab, choose] = useAddress<TabId>("tab", "all");
-  const { data } = useQuery(queries.unread());
+  const data = useInfiniteQuery(queries.notifications("")).data?.pages[0];
   const newest = data?.rows[0]?.seq;
   const reading = useMutation({
     mutationFn: (seq: number) => actions.markRead(seq),

@@ -1,11 +1,11 @@
 /** Where notifications are sent: each with its own choice of topics, and a message to try it. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Send } from "lucide-react";
-import { useTranslation } from "react-i18next";
 import { actions } from "@/api/actions";
 import { queries } from "@/api/queries";
 import type { TargetRow } from "@/api/schema";
 import { useReadOnly } from "@/api/session";
+import { useTranslation } from "@/i18n/useTranslation";
 import { AddTarget } from "@/pages/notifications/AddTarget";
 import { TopicChoice } from "@/pages/notifications/TopicChoice";
 import { Age, Until } from "@/parts/Age";

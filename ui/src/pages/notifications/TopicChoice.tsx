@@ -1,4 +1,4 @@
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "@/i18n/useTranslation";
 import { TOPICS, type Topic, toggled } from "@/pages/notifications/topic";
 
 interface TopicChoiceProps {

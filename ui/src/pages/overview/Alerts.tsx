@@ -1,9 +1,9 @@
 /** What a person should look at: warnings and failures that were told last, and price alerts that fired. */
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { BellRing } from "lucide-react";
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { queries } from "@/api/queries";
+import { useTranslation } from "@/i18n/useTranslation";
 import { isSeverity, SEVERITIES } from "@/pages/notifications/topic";
 import { Age } from "@/parts/Age";
 import { Badge } from "@/parts/Badge";

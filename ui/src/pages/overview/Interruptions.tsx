@@ -1,8 +1,8 @@
 import { ShieldCheck } from "lucide-react";
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { RecoveryRow } from "@/api/schema";
 import { duration } from "@/format/time";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Age } from "@/parts/Age";
 import { Badge } from "@/parts/Badge";
 import { Bones, Card, Empty } from "@/parts/layout";

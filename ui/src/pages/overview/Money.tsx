@@ -1,11 +1,11 @@
 /** Spent beside on demand: running sums on the first day, a pair of bars a day afterwards. */
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense } from "react";
-import { useTranslation } from "react-i18next";
 import { queries } from "@/api/queries";
 import { Bars } from "@/chart/Bars";
 import { everyDay } from "@/chart/days";
-import { useFormat } from "@/format/useFormat";
+import { usd } from "@/format/money";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Bones, Card } from "@/parts/layout";
 import { ProblemNote } from "@/parts/Problem";
 
@@ -15,7 +15,6 @@ const Sums = lazy(async () => ({ default: (await import("@/pages/overview/Sums")
 
 export function Money() {
   const { t } = useTranslation();
-  const { usd } = useFormat();
   const { data, error } = useQuery(queries.cost("day"));
   const spent = (data?.rows ?? []).map((day) => ({ name: day.name, value: day.spent_usd, beside: day.on_demand_usd }));
   const firstDay = spent.length === 1;

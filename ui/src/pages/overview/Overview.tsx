@@ -1,11 +1,12 @@
 /** What matters at a glance: money, what runs, what is not safe yet, what was taken away and how fast it came back. */
 import { useQuery } from "@tanstack/react-query";
 import { Rocket } from "lucide-react";
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { queries } from "@/api/queries";
 import { bytes } from "@/format/bytes";
-import { useFormat } from "@/format/useFormat";
+import { price, usd } from "@/format/money";
+import { percent } from "@/format/number";
+import { useTranslation } from "@/i18n/useTranslation";
 import { isRoutine } from "@/live/routine";
 import { useTimeline } from "@/live/timeline";
 import { Alerts } from "@/pages/overview/Alerts";
@@ -24,7 +25,6 @@ const SERVICES_MS = 5_000;
 
 export function Overview() {
   const { t } = useTranslation();
-  const { usd, price, percent } = useFormat();
   const cost = useQuery(queries.cost("workload"));
   const jobs = useQuery(queries.workloads());
   const instances = useQuery(queries.instances());

@@ -1,8 +1,8 @@
 import { Cpu } from "lucide-react";
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { InstanceRow } from "@/api/schema";
-import { useFormat } from "@/format/useFormat";
+import { price } from "@/format/money";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Bones, Card, Empty } from "@/parts/layout";
 import { paths } from "@/paths";
 import { INSTANCE_GROUP } from "@/tone/life";
@@ -16,7 +16,6 @@ interface Region {
 
 export function Regions({ instances }: { readonly instances: readonly InstanceRow[] | undefined }) {
   const { t } = useTranslation();
-  const { price } = useFormat();
   const regions = byRegion(instances ?? []);
   const most = Math.max(1, ...regions.map((region) => region.healthy + region.interrupted));
   return (

@@ -1,9 +1,9 @@
 import { Boxes } from "lucide-react";
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { WorkloadRow } from "@/api/schema";
+import { usd } from "@/format/money";
 import { duration } from "@/format/time";
-import { useFormat } from "@/format/useFormat";
+import { useTranslation } from "@/i18n/useTranslation";
 import { shareDone } from "@/pages/jobs/columns";
 import { Age } from "@/parts/Age";
 import { JobBadge } from "@/parts/Badge";
@@ -15,7 +15,6 @@ const UNSAFE_LONG_S = 60;
 
 export function Running({ jobs }: { readonly jobs: readonly WorkloadRow[] | undefined }) {
   const { t } = useTranslation();
-  const { usd } = useFormat();
   return (
     <Card title={t("overview.running")} flush aside={<Link to={paths.jobs()}>{t("overview.all")}</Link>}>
       {jobs === undefined ? <Bones /> : null}

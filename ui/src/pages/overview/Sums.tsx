@@ -1,13 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
-import { useTranslation } from "react-i18next";
 import { queries } from "@/api/queries";
 import { Lines } from "@/chart/Lines";
-import { useFormat } from "@/format/useFormat";
+import { usd } from "@/format/money";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Bones } from "@/parts/layout";
 
 export function Sums() {
   const { t } = useTranslation();
-  const { usd } = useFormat();
   const { data } = useQuery(queries.costSeries());
   if (!data) return <Bones lines={6} />;
   const points = data.points;

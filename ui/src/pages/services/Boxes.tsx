@@ -1,9 +1,10 @@
 /** The instances as boxes with their replicas inside, each with its load. */
 import { Network } from "lucide-react";
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { ReplicaRow, ServiceDetail, ServiceInstanceRow } from "@/api/schema";
-import { useFormat } from "@/format/useFormat";
+import { price } from "@/format/money";
+import { percent } from "@/format/number";
+import { useTranslation } from "@/i18n/useTranslation";
 import { InstanceBadge } from "@/parts/Badge";
 import { Empty, Meter } from "@/parts/layout";
 import { paths } from "@/paths";
@@ -29,7 +30,6 @@ export function Boxes({ service }: { readonly service: ServiceDetail }) {
 
 function Box({ one }: { readonly one: ServiceInstanceRow }) {
   const { t } = useTranslation();
-  const { percent, price } = useFormat();
   const { instance, cpu } = one;
   return (
     <li className="box" aria-label={t("services.box", { id: instance.id })}>

@@ -1,11 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { Square } from "lucide-react";
-import { useTranslation } from "react-i18next";
 import { Link, useParams } from "react-router";
 import { actions } from "@/api/actions";
 import { queries } from "@/api/queries";
 import type { ServiceDetail } from "@/api/schema";
-import { useFormat } from "@/format/useFormat";
+import { usd } from "@/format/money";
+import { number } from "@/format/number";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Boxes } from "@/pages/services/Boxes";
 import { TestRequests } from "@/pages/services/TestRequests";
 import { Traffic } from "@/pages/services/Traffic";
@@ -37,7 +38,6 @@ export function Service() {
 
 function Shown({ service }: { readonly service: ServiceDetail }) {
   const { t } = useTranslation();
-  const { usd, number } = useFormat();
   const { row } = service;
   const events = useQuery(queries.about(row.name));
   const over = isServiceOver(row.state);

@@ -1,8 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { Network } from "lucide-react";
-import { useTranslation } from "react-i18next";
 import { queries } from "@/api/queries";
 import type { ServiceRow } from "@/api/schema";
+import { useTranslation } from "@/i18n/useTranslation";
 import { useServiceColumns } from "@/pages/services/columns";
 import { Bones, Empty, Page } from "@/parts/layout";
 import { ProblemNote, withCode } from "@/parts/Problem";

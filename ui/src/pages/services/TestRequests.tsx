@@ -2,11 +2,11 @@
 import { useMutation } from "@tanstack/react-query";
 import { Pause, Play, Send } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { actions } from "@/api/actions";
 import type { ServiceDetail, TrialReply } from "@/api/schema";
 import { useReadOnly } from "@/api/session";
-import { useFormat } from "@/format/useFormat";
+import { number } from "@/format/number";
+import { useTranslation } from "@/i18n/useTranslation";
 import { counted, isFailed } from "@/pages/services/trial";
 import { Button } from "@/parts/Button";
 import { Card, Meter } from "@/parts/layout";
@@ -18,7 +18,6 @@ const PAUSE_MS = 300;
 
 export function TestRequests({ service }: { readonly service: ServiceDetail }) {
   const { t } = useTranslation();
-  const { number } = useFormat();
   const { name, state } = service.row;
   const readOnly = useReadOnly();
   const [path, setPath] = useState("/");

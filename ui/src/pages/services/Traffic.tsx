@@ -1,13 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
-import { useTranslation } from "react-i18next";
 import { queries } from "@/api/queries";
 import { Lines } from "@/chart/Lines";
-import { useFormat } from "@/format/useFormat";
+import { number } from "@/format/number";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Bones, Card } from "@/parts/layout";
 
 export function Traffic({ name }: { readonly name: string }) {
   const { t } = useTranslation();
-  const { number } = useFormat();
   const { data } = useQuery(queries.traffic(name));
   if (!data) return <Bones lines={6} />;
   const at = data.map((point) => Date.parse(point.at));

@@ -1,15 +1,15 @@
 import { useMemo } from "react";
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { ServiceRow } from "@/api/schema";
-import { useFormat } from "@/format/useFormat";
+import { usd } from "@/format/money";
+import { number } from "@/format/number";
+import { useTranslation } from "@/i18n/useTranslation";
 import { ServiceBadge } from "@/parts/Badge";
 import { paths } from "@/paths";
 import type { Column } from "@/table/column";
 
 export function useServiceColumns(): ReadonlyArray<Column<ServiceRow>> {
   const { t } = useTranslation();
-  const { usd, number } = useFormat();
   return useMemo(() => {
     const figure = (value: number | null) => (value === null ? <span className="quiet">–</span> : number(value));
     return [
@@ -93,5 +93,5 @@ export function useServiceColumns(): ReadonlyArray<Column<ServiceRow>> {
         priority: 2,
       },
     ];
-  }, [t, usd, number]);
+  }, [t]);
 }

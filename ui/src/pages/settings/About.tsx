@@ -1,10 +1,10 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { RefreshCw } from "lucide-react";
-import { useTranslation } from "react-i18next";
 import { actions } from "@/api/actions";
 import { queries } from "@/api/queries";
 import { useReadOnly } from "@/api/session";
-import { useFormat } from "@/format/useFormat";
+import { number } from "@/format/number";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Age } from "@/parts/Age";
 import { Badge } from "@/parts/Badge";
 import { Button } from "@/parts/Button";
@@ -13,7 +13,6 @@ import { ProblemNote, withCode } from "@/parts/Problem";
 
 export function About() {
   const { t } = useTranslation();
-  const { number } = useFormat();
   const readOnly = useReadOnly();
   const health = useQuery(queries.health());
   const catalog = useQuery(queries.catalog());

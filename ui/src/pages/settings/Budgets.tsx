@@ -1,10 +1,10 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { actions } from "@/api/actions";
 import { queries } from "@/api/queries";
 import { useReadOnly } from "@/api/session";
-import { useFormat } from "@/format/useFormat";
+import { price, usd } from "@/format/money";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Button } from "@/parts/Button";
 import { Card, Empty, Meter } from "@/parts/layout";
 import { ProblemNote } from "@/parts/Problem";
@@ -15,7 +15,6 @@ const isPeriod = (scope: string): scope is Period => PERIODS.some((period) => pe
 
 export function Budgets() {
   const { t } = useTranslation();
-  const { usd, price } = useFormat();
   const client = useQueryClient();
   const readOnly = useReadOnly();
   const { data, error } = useQuery(queries.budgets());

@@ -1,17 +1,19 @@
 /** The clouds, whether each works, and the accounts there. Secrets go in and never come out. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useEffect, useRef, useState } from "react";
-import { useTranslation } from "react-i18next";
+import { Link } from "react-router";
 import { actions } from "@/api/actions";
 import { queries } from "@/api/queries";
 import type { AccountReport, AccountRow, CloudForm } from "@/api/schema";
 import { useReadOnly } from "@/api/session";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Age } from "@/parts/Age";
 import { Badge } from "@/parts/Badge";
 import { Button } from "@/parts/Button";
 import { Confirm } from "@/parts/Confirm";
 import { Bones, Card } from "@/parts/layout";
 import { ProblemNote } from "@/parts/Problem";
+import { paths } from "@/paths";
 
 export function Clouds() {
   const { t } = useTranslation();
@@ -31,6 +33,11 @@ export function Clouds() {
           }
         >
           <p className="hint">{cloud.message}</p>
+          {forms.data && !forms.data.some((form) => form.cloud === cloud.name) ? (
+            <p className="hint">
+              {t("settings.noAccountNeeded")} <Link to={paths.launch()}>{t("settings.launchThere")}</Link>
+            </p>
+          ) : null}
           {cloud.accounts.map((account) => (
             <Account key={account.name} account={account} replace={replace} />
           ))}

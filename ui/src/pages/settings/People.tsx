@@ -1,8 +1,8 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { actions } from "@/api/actions";
 import { queries } from "@/api/queries";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Age, Until } from "@/parts/Age";
 import { Button } from "@/parts/Button";
 import { Confirm } from "@/parts/Confirm";

@@ -1,5 +1,5 @@
-import { useTranslation } from "react-i18next";
 import { useMe } from "@/api/session";
+import { useTranslation } from "@/i18n/useTranslation";
 import { About } from "@/pages/settings/About";
 import { Budgets } from "@/pages/settings/Budgets";
 import { Clouds } from "@/pages/settings/Clouds";

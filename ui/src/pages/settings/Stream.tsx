@@ -1,13 +1,13 @@
 /** Where files go: the stream of new jobs, where each job's files lie, and another stream tried or moved to. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { actions } from "@/api/actions";
 import { queries } from "@/api/queries";
 import type { MigrationRow, StreamCheck } from "@/api/schema";
 import { useReadOnly } from "@/api/session";
 import { bytes } from "@/format/bytes";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Badge } from "@/parts/Badge";
 import { Button } from "@/parts/Button";
 import { Confirm } from "@/parts/Confirm";

@@ -1,9 +1,10 @@
 /** The policies beside each other: what each cost, and what it ran when. */
 import { useMemo } from "react";
-import { useTranslation } from "react-i18next";
 import type { JobPolicyResult, JobSimulation, TimeSpan } from "@/api/schema";
+import { usd } from "@/format/money";
+import { number, percent } from "@/format/number";
 import { duration } from "@/format/time";
-import { useFormat } from "@/format/useFormat";
+import { useTranslation } from "@/i18n/useTranslation";
 import { totals } from "@/pages/simulate/figures";
 import { PolicyName } from "@/pages/simulate/Policies";
 import { Badge } from "@/parts/Badge";
@@ -93,7 +94,6 @@ function Lane({ name, spans, until }: LaneProps) {
 
 function useColumns(result: JobSimulation): ReadonlyArray<Column<JobPolicyResult>> {
   const { t } = useTranslation();
-  const { usd, percent, number } = useFormat();
   return useMemo(() => {
     const none = <span className="quiet">–</span>;
     const cheapest = Math.min(...result.policies.filter((row) => row.late === 0).map((row) => row.cost_usd));
@@ -167,5 +167,5 @@ function useColumns(result: JobSimulation): ReadonlyArray<Column<JobPolicyResult
         align: "end",
       },
     ];
-  }, [t, usd, percent, number, result]);
+  }, [t, result]);
 }

@@ -1,9 +1,9 @@
 import { useMutation } from "@tanstack/react-query";
 import { Play } from "lucide-react";
 import { type FormEvent, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { actions } from "@/api/actions";
 import type { SimulateJobRequest } from "@/api/schema";
+import { useTranslation } from "@/i18n/useTranslation";
 import { Figure } from "@/pages/simulate/Figure";
 import { amount } from "@/pages/simulate/figures";
 import { JobResult } from "@/pages/simulate/JobResult";

@@ -1,10 +1,10 @@
 /** The policies beside each other, and the first of them over time with the reasons of its decisions. */
 import { useMemo } from "react";
-import { useTranslation } from "react-i18next";
 import type { ServicePolicyResult, ServiceSimulation } from "@/api/schema";
 import { Lines } from "@/chart/Lines";
+import { number, percent } from "@/format/number";
 import { duration } from "@/format/time";
-import { useFormat } from "@/format/useFormat";
+import { useTranslation } from "@/i18n/useTranslation";
 import { PolicyName } from "@/pages/simulate/Policies";
 import { Card, Stat } from "@/parts/layout";
 import type { Column } from "@/table/column";
@@ -21,7 +21,6 @@ export function ServiceResult({
   readonly capacity: number;
 }) {
   const { t } = useTranslation();
-  const { number } = useFormat();
   const columns = useColumns();
   const [first] = result.policies;
   const at = result.points.map((point) => point.t_s * 1000);
@@ -99,11 +98,8 @@ export function ServiceResult({
 }
 
 function useColumns(): ReadonlyArray<Column<ServicePolicyResult>> {
-  const { t, i18n } = useTranslation();
-  const { number } = useFormat();
-  const language = i18n.language;
+  const { t } = useTranslation();
   return useMemo(() => {
-    const share = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 2 });
     const figure = (id: keyof ServicePolicyResult & ("instance_hours" | "replica_hours" | "launches")) => ({
       id,
       label: t(`simulate.column.${id}`),
@@ -128,7 +124,7 @@ function useColumns(): ReadonlyArray<Column<ServicePolicyResult>> {
         id: "over_share",
         label: t("simulate.column.over"),
         value: (row) => row.over_share,
-        cell: (row) => share.format(row.over_share),
+        cell: (row) => percent(row.over_share, 2),
         width: "7rem",
         align: "end",
         priority: 2,
@@ -137,7 +133,7 @@ function useColumns(): ReadonlyArray<Column<ServicePolicyResult>> {
         id: "late_share",
         label: t("simulate.column.waited"),
         value: (row) => row.late_share,
-        cell: (row) => share.format(row.late_share),
+        cell: (row) => percent(row.late_share, 2),
         width: "7rem",
         align: "end",
       },
@@ -145,5 +141,5 @@ function useColumns(): ReadonlyArray<Column<ServicePolicyResult>> {
       { ...figure("replica_hours"), priority: 2 },
       { ...figure("launches"), priority: 2 },
     ];
-  }, [t, language, number]);
+  }, [t]);
 }

@@ -1,5 +1,5 @@
 /** What if: a job or a service on a recording, by the code that decides live, beside other policies. */
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "@/i18n/useTranslation";
 import { JobWhatIf } from "@/pages/simulate/JobWhatIf";
 import { ServiceWhatIf } from "@/pages/simulate/ServiceWhatIf";
 import { Page } from "@/parts/layout";

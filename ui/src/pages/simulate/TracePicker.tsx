@@ -2,11 +2,11 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { FlaskConical, Upload } from "lucide-react";
 import { useEffect, useRef } from "react";
-import { useTranslation } from "react-i18next";
 import { actions } from "@/api/actions";
 import { queries } from "@/api/queries";
 import { useReadOnly } from "@/api/session";
 import { bytes } from "@/format/bytes";
+import { useTranslation } from "@/i18n/useTranslation";
 import { exampleRequests, exampleSpot } from "@/pages/simulate/example";
 import { Button } from "@/parts/Button";
 import { Confirm } from "@/parts/Confirm";

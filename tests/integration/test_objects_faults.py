@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack
 from random import Random
 from subprocess import PIPE
@@ -188,3 +188,54 @@ async def test_looking_again_reads_the_last_entry_only(stream: Stream, monkeypat
     sequences.append(await writer.commit(b"the next"))
     assert [ref.sequence for ref in await reader.manifests()] == [*sequences[2:4], sequences[-1]]
     await writer.close()
+
+
+async def test_a_long_log_is_not_listed_to_open_it(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = await stream.open_writer("train", 1)
+    for number in range(12):  # past where names that count up would need another digit
+        last = await writer.commit(b"%d" % number)
+    seen: list[str] = []
+    names = Bucket.names
+
+    async def counted(bucket: Bucket, prefix: str) -> AsyncGenerator[str, None]:
+        async for name in names(bucket, prefix):
+            seen.append(name)
+            yield name
+
+    monkeypatch.setattr(Bucket, "names", counted)
+    newer = await stream.open_writer("train", 2)
+    assert len(seen) == 1
+    assert await newer.commit(b"newer") == last + 2
+    with pytest.raises(FencedError):
+        await writer.commit(b"too late")
+
+
+async def test_a_busy_writer_is_overtaken_without_listing_again(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy = await stream.open_writer("train", 1)
+    create, first = Bucket.create, Bucket.first
+    lists, commits = 0, 0
+
+    async def overtaken(bucket: Bucket, name: str, data: bytes) -> bool:
+        nonlocal commits
+        commits += 1
+        if commits <= 10:
+            monkeypatch.setattr(Bucket, "create", create)
+            await busy.commit(b"%d" % commits)
+            monkeypatch.setattr(Bucket, "create", overtaken)
+        return await create(bucket, name, data)
+
+    async def counted(bucket: Bucket, prefix: str) -> str | None:
+        nonlocal lists
+        lists += 1
+        return await first(bucket, prefix)
+
+    monkeypatch.setattr(Bucket, "create", overtaken)
+    monkeypatch.setattr(Bucket, "first", counted)
+    await stream.open_writer("train", 2)
+    monkeypatch.undo()
+    assert (lists, commits) == (1, 11)
+    with pytest.raises(FencedError):
+        await busy.commit(b"too late")
+    assert len(await (await stream.open_reader("train")).manifests()) == 10

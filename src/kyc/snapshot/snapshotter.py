@@ -10,6 +10,7 @@ from kyc.ports.clock import Clock
 from kyc.ports.stream import StreamWriter
 from kyc.snapshot.listing import Listing
 from kyc.snapshot.manifest import Head, encode
+from kyc.snapshot.mapped import Mapped
 from kyc.snapshot.memory import give_back
 from kyc.snapshot.pack import wasteful_packs
 from kyc.snapshot.publish import Publisher
@@ -48,6 +49,7 @@ class Snapshotter:
         self._unnamed: dict[ChunkId, ChunkRef] = {}  # in the stream, but in no manifest yet
         self._wasteful: frozenset[ChunkId] = frozenset()
         self._passes = 0
+        self._mapped = Mapped(options.rescan.total_seconds())
 
     async def take(self, *, flushed: bool, is_late: Callable[[], bool]) -> Commit:
         """Take a snapshot; once `is_late` says so, nothing more is read.
@@ -57,13 +59,15 @@ class Snapshotter:
         """
         started_s, taken_at = self._clock.monotonic_s(), self._clock.now()
         wasteful = frozenset[ChunkId]() if flushed else self._wasteful
-        before = Before(listing=self._listing, stored=self._unnamed, wasteful=wasteful)
+        mapped = await self._worker.do(lambda: self._mapped.begin(started_s, at_last=flushed))
+        before = Before(listing=self._listing, stored=self._unnamed, wasteful=wasteful, mapped=mapped)
         taking = await self._worker.do(lambda: SnapshotPass(self.source, self._tools, before, is_late=is_late))
         sent_bytes = await self._send(taking, limited=not flushed)
         sequence = self._parent
         if taking.changed or sequence is None:
             sequence = await self._commit(taking, taken_at)
         await self._settle(sequence, taking)
+        await self._worker.do(lambda: self._mapped.end(self._clock.monotonic_s()))
         return Commit(
             sequence=sequence,
             files=taking.files,

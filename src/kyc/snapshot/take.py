@@ -64,11 +64,15 @@ class Tools(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Before:
-    """What is known from earlier passes: the last listing, chunks put since, and packs whose files are packed anew."""
+    """What is known from earlier passes: the last listing, chunks put since, and packs whose files are packed anew.
+
+    `mapped` are inode numbers of files to read again even if they look the same.
+    """
 
     listing: Listing
     stored: Mapping[ChunkId, ChunkRef]
     wasteful: frozenset[ChunkId] = frozenset()
+    mapped: frozenset[int] = frozenset()
 
 
 def never() -> bool:
@@ -89,6 +93,7 @@ class SnapshotPass:
         self._source = source
         self._tools = tools
         self._wasteful = before.wasteful
+        self._mapped = before.mapped
         self._reader = FileReader(tools.cutter, is_late)
         self._packer = Packer(tools.keys)
         self._base = before.listing.entries()
@@ -194,6 +199,7 @@ class SnapshotPass:
             and earlier.size == found.stat.st_size
             and earlier.mtime_ns == found.stat.st_mtime_ns
             and not self._source.paranoid
+            and found.stat.st_ino not in self._mapped
             and not (earlier.digest and earlier.pieces[0].chunk in self._wasteful)
         )
 

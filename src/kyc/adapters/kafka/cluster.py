@@ -74,7 +74,7 @@ class Cluster:
 
     async def create(self, topic: str) -> None:
         """Make the topic if it is not there, and return when it can be used."""
-        new = NewTopic(topic, 1, self.address.replication, config=topic_settings())
+        new = NewTopic(topic, 1, self.address.replication, config=topic_settings(topic))
         made = self.admin.create_topics([new], request_timeout=self.address.timeout_s)
         await self._unless(KafkaError.TOPIC_ALREADY_EXISTS, made[topic], f"creating {topic}")
         await self.until(lambda: self.has(topic), f"creating {topic}")

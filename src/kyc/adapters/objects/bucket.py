@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from datetime import timedelta
 
 import obstore
@@ -68,12 +68,19 @@ class Bucket:
             return False
         return True
 
-    async def names(self, prefix: str) -> AsyncIterator[str]:
+    async def names(self, prefix: str) -> AsyncGenerator[str, None]:
         """Yield the names that begin with `prefix`, a folder's, in order."""
         with _translated(f"listing {prefix}"):
             async for page in obstore.list(self._store, prefix, chunk_size=_PAGE):
                 for found in page:
                     yield found["path"]
+
+    async def first(self, prefix: str) -> str | None:
+        """Return the first of the names that begin with `prefix`, a folder's; None without one."""
+        async with aclosing(self.names(prefix)) as names:
+            async for name in names:
+                return name
+        return None
 
     async def delete(self, names: Sequence[str]) -> None:
         """Remove these objects; what is not there is no error."""

@@ -3,7 +3,10 @@
     place            it is there
     c/CHUNK/TAG      a copy of a chunk; the tag, `epoch.number`, is `ChunkRef.location`
     b/TAG            the body of a large manifest
-    m/SEQUENCE       the log: opened epochs and manifests, numbered without a gap by whoever appends
+    m/NUMBER         the log: opened epochs and manifests, numbered without a gap by whoever appends
+
+The log's names count down from the highest number there is: a listing, which object stores give in the order of names
+only and a page at a time, then begins with the newest entry, however long the log has become.
 
 An entry of the log is written only if its name is not taken (If-None-Match: *), and only by one who knows the entry
 before it. So a writer who was overtaken finds its next number taken by the entry that fences it. For that to hold, the
@@ -21,6 +24,7 @@ from kyc.domain.errors import DamagedDataError, InvalidInputError
 INLINE_LIMIT_BYTES = 64 * 1024
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _DIGITS = 20
+_HIGHEST: int = 10**_DIGITS - 1
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True):
@@ -79,12 +83,12 @@ class Place:
         self.log = f"{workload}/m/"
 
     def entry(self, sequence: int) -> str:
-        """Return the name of an entry of the log; names sort as sequences do."""
-        return f"{self.log}{sequence:0{_DIGITS}}"
+        """Return the name of an entry of the log; names sort the other way round than sequences do."""
+        return f"{self.log}{_HIGHEST - sequence:0{_DIGITS}}"
 
     def sequence(self, name: str) -> int:
         """Return the sequence of an entry's name."""
-        return int(name.rpartition("/")[2])
+        return _HIGHEST - int(name.rpartition("/")[2])
 
     def copy(self, chunk: str, tag: str) -> str:
         """Return the name of a copy of a chunk."""

@@ -17,15 +17,21 @@ async def require(bucket: Bucket, place: Place) -> None:
 
 
 async def tail(bucket: Bucket, place: Place) -> tuple[int, Record | None]:
-    """Return (sequence, record) of the last entry; (0, None) without one."""
-    while True:
-        names = [name async for name in bucket.names(place.log)]
-        if not names:
-            return 0, None
+    """Return (sequence, record) of the last entry; (0, None) without one. It costs a page of a listing and a read."""
+    while (name := await bucket.first(place.log)) is not None:
         try:
-            return place.sequence(names[-1]), decode_record(await bucket.get(names[-1]))
+            return place.sequence(name), decode_record(await bucket.get(name))
         except NotFoundError:
             continue  # discarded since: then there is a later one
+    return 0, None
+
+
+async def after(bucket: Bucket, place: Place, sequence: int) -> tuple[int, Record | None]:
+    """Return the entry that follows one that was the last; if that is discarded by now, the last one."""
+    try:
+        return sequence + 1, decode_record(await bucket.get(place.entry(sequence + 1)))
+    except NotFoundError:
+        return await tail(bucket, place)
 
 
 async def entries(bucket: Bucket, place: Place, known: dict[str, Record]) -> list[tuple[int, Record]]:
@@ -43,7 +49,7 @@ async def entries(bucket: Bucket, place: Place, known: dict[str, Record]) -> lis
             known[name] = record
         return place.sequence(name), record
 
-    found = [name async for name in bucket.names(place.log)]
+    found = [name async for name in bucket.names(place.log)][::-1]
     for name in known.keys() - set(found):
         del known[name]
     read = await together((one(name) for name in found), at_once=_READS_AT_ONCE)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from kyc.adapters.objects.bucket import Bucket
 from kyc.adapters.objects.layout import INLINE_LIMIT_BYTES, Place, Record, decode_record, encode_record
-from kyc.adapters.objects.log import tail
+from kyc.adapters.objects.log import after, tail
 from kyc.domain.errors import FencedError, InvalidInputError, NotFoundError
 from kyc.domain.snapshot import ChunkId, ChunkRef
 from kyc.ports.stream import MAX_PAYLOAD_BYTES
@@ -32,8 +32,8 @@ class ObjectsWriter:
     async def open(self) -> None:
         """Open the epoch; FencedError if it, or a higher one, is open already."""
         record = Record(version=1, epoch=self.epoch, writer=self._name)
+        self._last, last = await tail(self._bucket, self._place)
         while True:
-            self._last, last = await tail(self._bucket, self._place)
             if last is not None and last.epoch >= self.epoch:
                 if last == record:
                     return
@@ -41,6 +41,8 @@ class ObjectsWriter:
             if await self._bucket.create(self._place.entry(self._last + 1), encode_record(record)):
                 self._last += 1
                 return
+            # Somebody was faster. To list again would take longer than a busy writer needs to be faster once more.
+            self._last, last = await after(self._bucket, self._place, self._last)
 
     async def put(self, chunk: ChunkId, payload: bytes) -> ChunkRef:
         """Store a copy under a name of its own."""

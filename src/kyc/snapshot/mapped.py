@@ -24,19 +24,19 @@ class Mapped:
         self._due_s = 0.0
         self._seen: frozenset[int] = frozenset()
         self._before: frozenset[int] = frozenset()
-        self._is_due = False
+        self.is_due = False  # whether the pass begun last reads them
 
     def begin(self, now_s: float, *, at_last: bool) -> frozenset[int]:
         """Look, before a pass; return the inodes that it should read, however they look."""
         self._before = mapped_inodes()
         self._seen |= self._before
-        self._is_due = at_last or now_s >= self._due_s
-        return self._seen if self._is_due else frozenset()
+        self.is_due = at_last or now_s >= self._due_s
+        return self._seen if self.is_due else frozenset()
 
     def end(self, now_s: float) -> None:
         """Look again, after the pass that `begin` began, if it is in the stream."""
-        self._seen = (self._before if self._is_due else self._seen) | mapped_inodes()
-        if self._is_due:
+        self._seen = (self._before if self.is_due else self._seen) | mapped_inodes()
+        if self.is_due:
             self._due_s = now_s + self._period_s
 
 

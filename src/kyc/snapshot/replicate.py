@@ -81,8 +81,8 @@ class Replicator:
 
     @property
     def flush_estimate_s(self) -> float:
-        """How long a flush would take now, by the speed measured so far."""
-        return self._overhead_s + self._dirt.bytes / self._bytes_per_s
+        """How long a flush would take now, by the speed measured so far; it reads what is mapped in any case."""
+        return self._overhead_s + (self._dirt.bytes + self._snapshotter.mapped_bytes) / self._bytes_per_s
 
     async def run(self) -> None:
         """Snapshot on change, every interval, until cancelled; raise FencedError, or what waiting cannot mend."""

@@ -50,6 +50,7 @@ class Snapshotter:
         self._wasteful: frozenset[ChunkId] = frozenset()
         self._passes = 0
         self._mapped = Mapped(options.rescan.total_seconds())
+        self.mapped_bytes = 0  # the size of the files that have to be read whether they look changed or not
 
     async def take(self, *, flushed: bool, is_late: Callable[[], bool]) -> Commit:
         """Take a snapshot; once `is_late` says so, nothing more is read.
@@ -67,6 +68,8 @@ class Snapshotter:
         if taking.changed or sequence is None:
             sequence = await self._commit(taking, taken_at)
         await self._settle(sequence, taking)
+        if self._mapped.is_due:
+            self.mapped_bytes = taking.mapped_bytes
         await self._worker.do(lambda: self._mapped.end(self._clock.monotonic_s()))
         return Commit(
             sequence=sequence,

@@ -87,7 +87,7 @@ class SnapshotPass:
     """
 
     def __init__(self, source: Source, tools: Tools, before: Before, *, is_late: Callable[[], bool] = never) -> None:
-        self.files = self.bytes = 0
+        self.files = self.bytes = self.mapped_bytes = 0
         self._missed = Missed()
         self.stored: dict[ChunkId, ChunkRef | None] = {**before.stored, **before.listing.chunks()}
         self._source = source
@@ -178,6 +178,8 @@ class SnapshotPass:
                 yield from self._take_file(found, earlier if is_file else None, signature)
 
     def _take_file(self, found: Found, earlier: Entry | None, signature: Signature) -> Outgoing:
+        if found.stat.st_ino in self._mapped:
+            self.mapped_bytes += found.stat.st_size
         try:
             if earlier is not None and self._is_unchanged(found, earlier, signature):
                 self._append(earlier, signature)

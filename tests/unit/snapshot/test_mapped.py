@@ -101,6 +101,19 @@ async def test_the_last_store_of_a_process_that_is_gone_is_flushed(lab: Lab, pla
     assert (await replicator.flush()).read_bytes == 0  # nobody has mapped it any more
 
 
+async def test_the_estimate_of_a_flush_counts_what_is_mapped(lab: Lab, place: Path, mapper: Mapper) -> None:
+    os.truncate(place, 2_000_000_000)  # nearly all of it a hole
+    replicator = await lab.replicator(root=place.parent)
+    mapper.store("ready")
+    await replicator.flush()
+    assert replicator.dirty_bytes == 0
+    assert replicator.flush_estimate_s > 30
+    mapper.kill()
+    await replicator.flush()
+    await replicator.flush()
+    assert replicator.flush_estimate_s < 30
+
+
 async def test_between_two_walks_a_mapped_file_is_not_read_again(lab: Lab, place: Path, mapper: Mapper) -> None:
     heard = Heard()
     options = ReplicationOptions(interval=timedelta(seconds=0.05), rescan=timedelta(hours=1))

@@ -3,7 +3,7 @@
     place            it is there
     c/CHUNK/TAG      a copy of a chunk; the tag, `epoch.number`, is `ChunkRef.location`
     b/TAG            the body of a large manifest
-    m/NUMBER         the log: opened epochs and manifests, numbered without a gap by whoever appends
+    l/NUMBER         the log: opened epochs and manifests, numbered without a gap by whoever appends
 
 The log's names count down from the highest number there is: a listing, which object stores give in the order of names
 only and a page at a time, then begins with the newest entry, however long the log has become.
@@ -80,7 +80,7 @@ class Place:
         self.workload = workload
         self.mark = f"{workload}/place"
         self.all = f"{workload}/"
-        self.log = f"{workload}/m/"
+        self.log = f"{workload}/l/"
 
     def entry(self, sequence: int) -> str:
         """Return the name of an entry of the log; names sort the other way round than sequences do."""

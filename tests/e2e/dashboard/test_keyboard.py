@@ -62,6 +62,7 @@ def submit_a_job(page: Page) -> None:
     page.keyboard.press("Control+A")
     page.keyboard.insert_text(JOB)
     expect(page.get_by_label("Name")).to_have_value("wait")
+    page.keyboard.press("Escape")  # closes the editor's suggestions, if they have come
     page.keyboard.press("Escape")  # lets Tab leave the editor, as the page says
     press(page, page.get_by_role("button", name="Submit the job"))
     expect(page.get_by_role("heading", name="wait Running")).to_be_visible()

@@ -44,7 +44,7 @@ _JOB = """name: train
 resources: {cpus: 1+, memory: 1+}
 run: |
   n=$(cat out/n 2>/dev/null || echo 0); mkdir -p out
-  while [ $n -lt 2000 ]; do n=$((n+1)); echo $n > out/n
+  while [ $n -lt 2000 ]; do n=$((n+1)); echo $n > out/new; mv out/new out/n
     printf "epoch %d/2000 loss 0.%03d\\n" $n $((7000/(n+8))); sleep 0.2
   done
 keep: [out/]

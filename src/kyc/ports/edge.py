@@ -14,6 +14,7 @@ from kyc.domain.service import Balance, Endpoint, EndpointState
 
 INSTANCE_DOMAIN = ".instance.kyc.internal"  # an instance's certificate is for its id below it
 ENTRANCE_PORTS = range(30_000, 32_000)  # where an instance lets the edge in; below those that Linux gives to clients
+ERRORS_IN_A_ROW = 5  # answers of 5xx, after which an endpoint is left alone for a moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,19 @@ class EdgeService:
     def is_up(self) -> bool:
         """Whether any endpoint takes requests; while none does, they wait."""
         return any(each.state is EndpointState.UP for each in self.endpoints)
+
+    @property
+    def retry_after_s(self) -> int:
+        """What a 503 says in Retry-After: as long as one may wait, between 1 and 30 s."""
+        return max(1, min(30, round(self.wait.total_seconds())))
+
+
+def can_spare_one(*, up: int, left_alone: int) -> bool:
+    """Whether one more endpoint that answers only 5xx may be left alone, of these `up`: half of them have to remain.
+
+    What all of them answer is the application's own matter.
+    """
+    return 2 * (left_alone + 1) <= up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kyc.domain.service import Balance, EndpointState
 from kyc.hosting.door import Pem
-from kyc.ports.edge import INSTANCE_DOMAIN, EdgeEndpoint, EdgeService
+from kyc.ports.edge import ERRORS_IN_A_ROW, INSTANCE_DOMAIN, EdgeEndpoint, EdgeService
 
 Json = Mapping[str, object]
 ROOM = "kyc.waiting-room"  # its cluster, and the filter that asks it; no service can have its name
@@ -219,10 +219,9 @@ def _room_filter(service: EdgeService) -> Json:
 
 def _nobody_there(service: EdgeService) -> Json:
     """Return what is added to the answer that no endpoint is up (for long enough), can be reached, or has room."""
-    again_s = max(1, min(30, round(service.wait.total_seconds())))
     return {
         "filter": {"response_flag_filter": {"flags": ["UH", "UF", "UO"]}},
-        "headers_to_add": [_header("Retry-After", str(again_s), "OVERWRITE_IF_EXISTS_OR_ADD")],
+        "headers_to_add": [_header("Retry-After", str(service.retry_after_s), "OVERWRITE_IF_EXISTS_OR_ADD")],
     }
 
 
@@ -311,7 +310,7 @@ _RETRIES = {  # spread over two seconds, in which a replica can be started again
 # A safety net: a replica that refuses connections, or answers nothing but 5xx, is left alone for two seconds and more.
 _OUTLIERS = {
     "split_external_local_origin_errors": True,
-    "consecutive_5xx": 5,
+    "consecutive_5xx": ERRORS_IN_A_ROW,
     "enforcing_consecutive_5xx": 100,
     "consecutive_local_origin_failure": 3,
     "enforcing_consecutive_local_origin_failure": 100,

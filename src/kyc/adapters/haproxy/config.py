@@ -84,8 +84,8 @@ def service_section(service: EdgeService, certificate: str | None) -> str:
     tls = f" ssl crt {certificate} alpn h2,http/1.1" if certificate else ""
     at = f"[{service.host}]" if ":" in service.host else service.host
     scheme = "https" if certificate else "http"
-    again_s = max(1, min(30, round(service.wait.total_seconds())))
-    refusal = f'status 503 content-type text/plain string "no replica can take it\\n" hdr Retry-After {again_s}'
+    again = f"hdr Retry-After {service.retry_after_s}"
+    refusal = f'status 503 content-type text/plain string "no replica can take it\\n" {again}'
     front = [
         f"frontend {name}",
         f"bind {at}:{service.port}{tls}",
@@ -115,16 +115,16 @@ def service_section(service: EdgeService, certificate: str | None) -> str:
             f"http-response set-header X-Kyc-Instance %[srv_name,field(1,:)] unless {{ srv_name {ROOM} }}",
             f"http-response set-header X-Kyc-Replica %[srv_name,field(2,:)] unless {{ srv_name {ROOM} }}",
         ]
-    return "\n\n".join("\n    ".join(part) for part in (front, _room(service, again_s), back)) + "\n"
+    return "\n\n".join("\n    ".join(part) for part in (front, _room(service), back)) + "\n"
 
 
-def _room(service: EdgeService, again_s: int) -> list[str]:
+def _room(service: EdgeService) -> list[str]:
     """Return where requests come, by the last server of their backend, that find no other: they wait, then try again.
 
     So does one whose only replica died over its retries. From a worker that ends all come here, in the next one.
     """
     name = service.name
-    waits = f"{name} {service.wait.total_seconds():.3f} {service.most_waiting} {again_s}"
+    waits = f"{name} {service.wait.total_seconds():.3f} {service.most_waiting} {service.retry_after_s}"
     return [
         f"frontend {name}:room",
         f"bind {_room_socket(service)} mode 600{' proto h2' if service.upstream_http2 else ''}",

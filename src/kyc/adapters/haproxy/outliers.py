@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-_ERRORS = 5  # in a row
-LEFT_ALONE_S = 1.0  # until HAProxy's next check of the server's port, at most
+from kyc.ports.edge import ERRORS_IN_A_ROW, can_spare_one
+
+_LEFT_ALONE_S = 1.0  # until HAProxy's next check of the server's port, at most
 
 
 @dataclass(slots=True)
@@ -28,12 +29,12 @@ class Outliers:
             self._errors.pop(key, None)
             return False
         self._errors[key] += 1
-        if self._errors[key] < _ERRORS or server not in up:
+        if self._errors[key] < ERRORS_IN_A_ROW or server not in up:
             return False
         self._left_alone = {each: until for each, until in self._left_alone.items() if until > now_s}
         absent = sum(1 for name, other in self._left_alone if name == service and other in up and other != server)
-        if 2 * (absent + 1) > len(up):
+        if not can_spare_one(up=len(up), left_alone=absent):
             return False
         del self._errors[key]
-        self._left_alone[key] = now_s + LEFT_ALONE_S
+        self._left_alone[key] = now_s + _LEFT_ALONE_S
         return True

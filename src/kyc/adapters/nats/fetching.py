@@ -78,8 +78,8 @@ def runs(wanted: Sequence[ChunkRef], *, limit: int) -> Iterator[list[ChunkRef]]:
     """Yield what is wanted as it lies in the stream, a list for what lies side by side, of `limit` bytes at most."""
     run: list[ChunkRef] = []
     size = 0
-    for ref in sorted(wanted, key=lambda ref: int(ref.location or 0)):
-        beside = bool(run) and int(ref.location or 0) == int(run[-1].location or 0) + 1
+    for ref in sorted(wanted, key=_number):
+        beside = bool(run) and _number(ref) == _number(run[-1]) + 1
         if run and (not beside or size + ref.stored_bytes > limit):
             yield run
             run, size = [], 0
@@ -87,6 +87,11 @@ def runs(wanted: Sequence[ChunkRef], *, limit: int) -> Iterator[list[ChunkRef]]:
         size += ref.stored_bytes
     if run:
         yield run
+
+
+def _number(ref: ChunkRef) -> int:
+    """Return the copy's number in the stream."""
+    return int(ref.location or 0)
 
 
 def _stored_bytes(run: Sequence[ChunkRef]) -> int:

@@ -8,11 +8,10 @@ from hashlib import blake2b
 from math import log
 
 from kyc.domain.service import Balance, EndpointState
-from kyc.ports.edge import EdgeEndpoint
+from kyc.ports.edge import ERRORS_IN_A_ROW, EdgeEndpoint, can_spare_one
 
 _EJECTED_S = 2.0
 _FAILURES = 3
-_ERRORS = 5
 
 
 @dataclass(slots=True, eq=False)
@@ -43,11 +42,11 @@ class Seat:
 
 def spare(seat: Seat, seats: Collection[Seat], now_s: float) -> None:
     """Leave it alone for two seconds if it answers nothing but 5xx, and half of those that are up remain."""
-    if seat.errors < _ERRORS:
+    if seat.errors < ERRORS_IN_A_ROW:
         return
     up = [each for each in seats if each.place.state is EndpointState.UP]
     absent = sum(1 for each in up if each.shunned_until_s > now_s and each is not seat)
-    if 2 * (absent + 1) <= len(up):
+    if can_spare_one(up=len(up), left_alone=absent):
         seat.errors = 0
         seat.shunned_until_s = now_s + _EJECTED_S
 

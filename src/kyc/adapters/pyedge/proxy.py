@@ -160,8 +160,8 @@ class Proxy:
         until_s = loop.time() + _SUCCESSOR_S
         while lost < _TRIES:
             if not self._with_room() and not await self._waited():
-                again_s = max(1, min(30, round(self.service.wait.total_seconds())))
-                return web.Response(status=503, text="no replica is ready\n", headers={"Retry-After": str(again_s)})
+                headers = {"Retry-After": str(self.service.retry_after_s)}
+                return web.Response(status=503, text="no replica is ready\n", headers=headers)
             now_s = loop.time()
             seat = choose(self._with_room(), self.service.balance, client=client, now_s=now_s, tried=tried)
             if seat is None or seat in tried:

@@ -19,7 +19,6 @@ import msgspec
 from kyc.domain.errors import DamagedDataError
 from kyc.domain.snapshot import ChunkId, ChunkRef, Manifest, SnapshotSummary
 from kyc.ports.stream import ManifestRef, StreamReader
-from kyc.snapshot.cipher import Buffer
 from kyc.snapshot.listing import VERSION, Listing, PageBlob, page_entries
 from kyc.snapshot.seal import MAX_PLAIN_BYTES, Keyring, Sealer
 
@@ -197,12 +196,7 @@ async def closing_chunks(chunks: AsyncIterator[Chunk]) -> AsyncIterator[AsyncIte
 
 def open_chunk(sealer: Sealer, keys: Keyring, chunk: ChunkId, payload: bytes) -> bytes:
     """Return a chunk's content; raise DamagedDataError if it is not exactly what was named."""
-    return bytes(open_chunk_here(sealer, keys, chunk, payload))
-
-
-def open_chunk_here(sealer: Sealer, keys: Keyring, chunk: ChunkId, payload: bytes) -> Buffer:
-    """Do as `open_chunk`, but what is returned is good only until the sealer's next call."""
-    plain = sealer.open_here(chunk, payload, limit=MAX_PLAIN_BYTES)
+    plain = sealer.open(chunk, payload, limit=MAX_PLAIN_BYTES)
     if keys.chunk_id(plain) != chunk:
         raise DamagedDataError(f"chunk {chunk} does not have the content that it is named by")
     return plain

@@ -12,7 +12,7 @@ from kyc.ports.stream import StreamWriter
 from kyc.snapshot.take import Sealed
 from kyc.snapshot.thread import Worker, next_batch
 
-_BATCH_BYTES = 2 * 1024 * 1024
+_BATCH_BYTES = 4 * 1024 * 1024
 
 
 class Publisher:

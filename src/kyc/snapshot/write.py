@@ -8,14 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kyc.domain.snapshot import ChunkId
-from kyc.snapshot.manifest import Head, open_chunk_here
+from kyc.snapshot.manifest import Head
 from kyc.snapshot.plan import RestorePlan
-from kyc.snapshot.seal import Keyring, Sealer
+from kyc.snapshot.seal import MAX_PLAIN_BYTES, Keyring, Sealer
 from kyc.snapshot.target import Target, Use
 from kyc.snapshot.thread import Worker
 from kyc.snapshot.tree import minding_space
 
-_BATCH_BYTES = 1024 * 1024
+_BATCH_BYTES = 4 * 1024 * 1024  # so seldom that waking threads costs nothing beside the work
 _MOST_LANES = 4
 
 Fetched = tuple[ChunkId, bytes, list[Use]]
@@ -42,7 +42,11 @@ class _Lane:
 
 
 class Writers:
-    """Writes chunks to a plan's files; `told` is called after each batch. At most one batch a thread is in memory."""
+    """Writes chunks to a plan's files; `told` is called after each batch. At most one batch a thread is in memory.
+
+    A chunk that can be opened is the one that was sealed under its name (`kyc.snapshot.seal`); that its content gives
+    the name once more is left to `kyc verify`.
+    """
 
     def __init__(self, plan: RestorePlan, keys: Keyring, head: Head, told: Callable[[Writers], None]) -> None:
         self.fetched_bytes = 0
@@ -107,7 +111,7 @@ class Writers:
         def write() -> None:
             with minding_space():
                 for chunk, payload, uses in batch:
-                    plain = open_chunk_here(lane.sealer, self._keys, chunk, payload)
+                    plain = lane.sealer.open_here(chunk, payload, limit=MAX_PLAIN_BYTES)
                     lane.target.write(chunk, plain, uses)
 
         await lane.worker.do(write)

@@ -9,7 +9,7 @@ from typing import Any
 
 from kyc.domain.snapshot import ChunkId, ChunkRef
 
-_IN_FLIGHT_BYTES = 8_000_000
+_IN_FLIGHT_BYTES = 16_000_000
 _IN_FLIGHT_RUNS = 64
 
 

@@ -20,7 +20,7 @@ from kyc.domain.errors import DamagedDataError, NotFoundError, UnreachableError
 from kyc.domain.snapshot import ChunkId, ChunkRef
 from kyc.ports.stream import ManifestRef
 
-_RUN_BYTES = 2_000_000
+_RUN_BYTES = 4_000_000
 _SENDS_RUNS = (2, 11)  # the first server that answers one direct get with several messages
 
 
@@ -71,7 +71,7 @@ class NatsReader:
         return payload
 
     async def chunks(self, wanted: Sequence[ChunkRef]) -> AsyncIterator[tuple[ChunkId, bytes]]:
-        """Yield each wanted chunk once, with at most 8 MB in flight."""
+        """Yield each wanted chunk once, with at most 16 MB in flight."""
         if not wanted:
             return
         in_runs = await self._link.server_version() >= _SENDS_RUNS

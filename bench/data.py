@@ -21,7 +21,7 @@ from pathlib import Path
 from bench.data_contender import Ours, Run, Tool, empty, tools
 from bench.data_figures import Result, Runs, figures, whole_s
 from bench.data_huge import huge
-from bench.data_streams import kafka_stream, nats_stream
+from bench.data_streams import folder_stream, kafka_stream, nats_stream
 from kyc import snapshot
 
 MIB = 1024 * 1024
@@ -30,8 +30,8 @@ ROUNDS = int(os.environ.get("KYC_BENCH_ROUNDS", "5"))
 SMALL_FILES = 20_000 * LARGE_MB // 1024
 OURS_DIFFERS = (
     "encrypted (AES-256-GCM), compressed where it helps; NATS syncs every 2 s, not before it acknowledges; "
-    "Kafka (one broker) leaves it to the kernel; the start of Python counts as the tools' own starts do, "
-    "with its modules compiled as pip compiles them"
+    "Kafka (one broker) leaves it to the kernel, the folder is synced at the commit; "
+    "the start of Python counts as the tools' own starts do, with its modules compiled as pip compiles them"
 )
 
 
@@ -46,12 +46,14 @@ def main() -> int:
         large, small, single = make_files(folder)
         nats = stack.enter_context(nats_stream(folder / "nats"))
         kafka = stack.enter_context(kafka_stream())
+        local = folder_stream(folder / "stream")
         there, missing = tools()
         tell_differences(there, missing)
         runs: Runs = defaultdict(list)
         for number in range(ROUNDS):
             print(f"round {number + 1}/{ROUNDS}", flush=True)
-            one_round(runs, nats, kafka, there, folder, (large, small))
+            streams = [nats, local] if kafka is None else [nats, local, kafka]
+            one_round(runs, streams, there, folder, (large, small))
         result = figures(runs, large_bytes=LARGE_MB * MIB) | deltas(nats, large, single) | weights(nats, small, large)
         if os.environ.get("KYC_BENCH_HUGE") == "1":
             result |= huge(nats, folder)
@@ -77,13 +79,11 @@ def make_files(folder: Path) -> tuple[Path, Path, Path]:
     return large, small, single
 
 
-def one_round(
-    runs: Runs, nats: Ours, kafka: Ours | None, there: list[Tool], folder: Path, roots: tuple[Path, Path]
-) -> None:
+def one_round(runs: Runs, streams: list[Ours], there: list[Tool], folder: Path, roots: tuple[Path, Path]) -> None:
     """Run everything once; who comes first changes from round to round."""
+    nats, *others = streams
     steps = [lambda: raw(runs, nats), lambda: ours(runs, nats, folder, roots)]
-    if kafka is not None:
-        steps.append(lambda: ours(runs, kafka, folder, roots[:1]))
+    steps += [lambda stream=stream: ours(runs, stream, folder, roots[:1]) for stream in others]  # type: ignore[misc]
     steps += [lambda tool=tool: theirs(runs, tool, folder, roots) for tool in there]  # type: ignore[misc]  # bound now
     first = len(runs["raw"]) % len(steps)
     for step in steps[first:] + steps[:first]:

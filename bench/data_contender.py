@@ -37,7 +37,7 @@ class Ours:
         name: str,
         access: Callable[[str], StreamAccess],
         forget: Callable[[str], None],
-        server_pid: Callable[[], int],
+        server_pid: Callable[[], int | None],
     ) -> None:
         self.name = name
         self._access = access
@@ -171,7 +171,9 @@ def empty(folder: Path) -> None:
     folder.rename(folder.with_name(f"{folder.name}-{time.monotonic_ns()}"))
 
 
-def cpu_of(pid: int) -> float:
-    """Return the CPU seconds that a process has used."""
+def cpu_of(pid: int | None) -> float:
+    """Return the CPU seconds that a process has used; 0 if there is none."""
+    if pid is None:
+        return 0
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

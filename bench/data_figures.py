@@ -20,6 +20,8 @@ _RATIOS = {
     "restore_vs_restic": ("restic restore large", "nats restore large", True),
     "small_snapshot_vs_restic": ("restic snapshot small", "nats snapshot small", True),
     "small_restore_vs_restic": ("restic restore small", "nats restore small", True),
+    "folder_snapshot_vs_restic": ("restic snapshot large", "folder snapshot large", True),
+    "folder_restore_vs_restic": ("restic restore large", "folder restore large", True),
     "kafka_vs_nats": ("nats snapshot large", "kafka snapshot large", False),
     "kafka_restore_vs_nats": ("nats restore large", "kafka restore large", False),
 }

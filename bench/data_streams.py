@@ -1,4 +1,4 @@
-"""The streams that `make bench-data` puts our engine on: the embedded NATS server, and Kafka where it can be had."""
+"""The streams `make bench-data` puts our engine on: the embedded NATS server, a folder, Kafka where it can be had."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.kafka import jars
 from tests.kafka.broker import Broker
 
-from bench.data_contender import Ours
+from bench.data_contender import Ours, empty
 from kyc.adapters.nats.host import NatsHost
 from kyc.adapters.system.clock import SystemClock
 from kyc.domain.snapshot import StreamAccess
@@ -36,10 +36,20 @@ def nats_stream(folder: Path) -> Iterator[Ours]:
             "nats",
             lambda name: asyncio.run(access(name)),
             lambda name: asyncio.run(forget(name)),
-            lambda: host.pid() or 0,
+            host.pid,
         )
     finally:
         asyncio.run(host.stop())
+
+
+def folder_stream(folder: Path) -> Ours:
+    """Put it into a folder: what a backup tool does with a local repository, no server between."""
+
+    def access(workload: str) -> StreamAccess:
+        (folder / workload).mkdir(parents=True)
+        return _access(f"file://{folder / workload}", workload)
+
+    return Ours("folder", access, lambda workload: empty(folder / workload), lambda: None)
 
 
 @contextmanager
@@ -51,19 +61,21 @@ def kafka_stream() -> Iterator[Ours | None]:
     broker = Broker()
     url = f"kafka://{broker.address}?prefix=bench"
 
-    def access(workload: str) -> StreamAccess:
-        given = StreamAccess(url=url, workload=workload)
-        asyncio.run(_create(connect(given), workload))
-        return given
-
     def forget(workload: str) -> None:
         asyncio.run(_delete(connect(StreamAccess(url=url, workload=workload)), workload))
 
     try:
         broker.start()
-        yield Ours("kafka", access, forget, lambda: broker.pid)
+        yield Ours("kafka", lambda workload: _access(url, workload), forget, lambda: broker.pid)
     finally:
         broker.close()
+
+
+def _access(url: str, workload: str) -> StreamAccess:
+    """Make a workload's place in a stream that needs no credential."""
+    access = StreamAccess(url=url, workload=workload)
+    asyncio.run(_create(connect(access), workload))
+    return access
 
 
 async def _create(stream: Stream, workload: str) -> None:

@@ -90,7 +90,9 @@ class Copier:
             for ref in await manifests.refs():
                 newest = await manifests.open(ref.sequence)
                 copied[_identity(newest.head)] = ref.sequence
-            return copied, {} if newest is None else (await manifests.listing(newest)).chunks()
+            if newest is None:
+                return copied, {}
+            return copied, await asyncio.to_thread((await manifests.listing(newest)).chunks)
         except DamagedDataError as error:
             raise ConflictError(
                 f"the other stream has snapshots of a {self.target.workload} that are not ours: {error}",
@@ -135,7 +137,7 @@ class Copier:
         known: dict[ChunkId, ChunkRef],
     ) -> None:
         """Put what the target lacks of a snapshot, with a bounded number of bytes on the way."""
-        needed = listing.chunks()
+        needed = await asyncio.to_thread(listing.chunks)
         missing = [ref for ref in needed.values() if ref.id not in known]
         total = sum(ref.stored_bytes for ref in needed.values())
         done = total - sum(ref.stored_bytes for ref in missing)

@@ -1,7 +1,11 @@
-"""A workload's snapshots for people: which there are, what changed between two, and whether they can be read back."""
+"""A workload's snapshots for people: which there are, what changed between two, and whether they can be read back.
+
+Lists are gone through in threads: they may have hundreds of thousands of files, and the master has others to answer.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -66,9 +70,14 @@ async def list_snapshots(reader: StreamReader, key: bytes, workload: str) -> lis
 async def diff(reader: StreamReader, key: bytes, workload: str, *, older: int, newer: int) -> Difference:
     """Return what changed between two snapshots; NotFoundError for one that is not there."""
     manifests = ManifestReader(reader, key, workload)
-    before = {entry.path: entry for entry, _ in (await _listing(manifests, older)).entries()}
+    old, new = await _listing(manifests, older), await _listing(manifests, newer)
+    return await asyncio.to_thread(_difference, old, new)
+
+
+def _difference(older: Listing, newer: Listing) -> Difference:
+    before = {entry.path: entry for entry, _ in older.entries()}
     added, changed = [], []
-    for entry, _ in (await _listing(manifests, newer)).entries():
+    for entry, _ in newer.entries():
         old = before.pop(entry.path, None)
         if old is None:
             added.append(entry.path)
@@ -107,13 +116,13 @@ async def verify_all(
     """Do as `verify` for several snapshots; a copy of a chunk that they share is read once."""
     manifests = ManifestReader(reader, key, workload)
     listings = {sequence: await _believable(manifests, sequence) for sequence in sequences}
-    waves = _waves(listing for listing in listings.values() if isinstance(listing, Listing))
+    waves = await asyncio.to_thread(_waves, [one for one in listings.values() if isinstance(one, Listing)])
     total, done, bad = sum(map(len, waves)), 0, dict[Copy, str]()
     for wave in waves:
         hear = None if on_progress is None else partial(_hear, on_progress, done, total)
         bad |= await _bad_chunks(manifests, reader, wave, hear)
         done += len(wave)
-    return [_verification(sequence, listing, bad) for sequence, listing in listings.items()]
+    return [await asyncio.to_thread(_verification, sequence, one, bad) for sequence, one in listings.items()]
 
 
 def _hear(on_progress: OnProgress, before: int, total: int, done: int, _: int) -> None:
@@ -128,12 +137,15 @@ async def _believable(manifests: ManifestReader, sequence: int) -> Listing | str
         return str(error)
     try:
         listing = await manifests.listing(opened)
-        scope = Scope(opened.head.kept, opened.head.ignored)
-        for _ in checked(listing.entries(), scope, listing.chunks()):
-            pass
+        await asyncio.to_thread(_check, listing, Scope(opened.head.kept, opened.head.ignored))
     except (DamagedDataError, NotFoundError) as error:
         return str(error)
     return listing
+
+
+def _check(listing: Listing, scope: Scope) -> None:
+    for _ in checked(listing.entries(), scope, listing.chunks()):
+        pass
 
 
 def _waves(listings: Iterable[Listing]) -> list[list[ChunkRef]]:

@@ -5,8 +5,8 @@
     await restorer.restore()    # again: fetches only what differs, as often as wanted
     Replicator(files, writer, clock=clock, base=restorer.base)
 
-Every chunk is authenticated; files are written beside and renamed; nothing outside of the root is touched; what the snapshot
-does not have is removed from its kept paths. A restore that was cut goes on where it was when it is called again.
+Every chunk is authenticated; files are written beside and renamed; nothing outside of the root is touched; what the
+snapshot does not have is removed from its kept paths. A restore that was cut goes on where it was when called again.
 """
 
 from __future__ import annotations

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import random
 import socket
+import threading
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from kyc.domain.errors import DamagedDataError, FencedError, InvalidInputError, NotFoundError, UnreachableError
+from kyc.domain.snapshot import Entry
 from kyc.planning.retention import Retention, Tier
 from kyc.ports.stream import MAX_PAYLOAD_BYTES
 from kyc.snapshot.gc import collect
 from kyc.snapshot.history import diff, list_snapshots, verify, verify_all
-from kyc.snapshot.listing import Listing
+from kyc.snapshot.listing import Listing, Signature
 from kyc.snapshot.manifest import ManifestReader
 from kyc.snapshot.restore import Progress
 from kyc.snapshot.scan import Scope
@@ -529,3 +532,24 @@ async def test_a_flush_in_time_or_an_error_that_says_what_is_not_safe(lab: Lab) 
     assert replicator.dirty_since is not None
     lab.stream.faults.unreachable = False
     assert (await replicator.flush(within_s=5)).missed == ()
+
+
+async def test_lists_of_files_are_gone_through_beside_the_event_loop(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    (lab.source / "a").write_text("one")
+    replicator = await lab.replicator()
+    old = await replicator.flush()
+    (lab.source / "a").write_text("another")
+    new = await replicator.flush()
+    threads: list[threading.Thread] = []
+    read = Listing.entries
+
+    def entries(listing: Listing) -> Iterator[tuple[Entry, Signature]]:
+        threads.append(threading.current_thread())
+        return read(listing)
+
+    monkeypatch.setattr(Listing, "entries", entries)
+    reader = await lab.stream.open_reader("train")
+    assert (await diff(reader, KEY, "train", older=old.sequence, newer=new.sequence)).changed == ("a",)
+    assert all(one.is_whole for one in await verify_all(reader, KEY, "train", [old.sequence, new.sequence]))
+    assert threads
+    assert threading.main_thread() not in threads

@@ -18,6 +18,7 @@ from kyc.control.intent import Intents
 from kyc.control.jobs import Jobs
 from kyc.control.loop import run_loop
 from kyc.control.observe import Observer
+from kyc.control.places import Places
 from kyc.control.pulse import Pulses
 from kyc.control.sweep import Sweeper
 from kyc.domain.deployment import Deployment
@@ -68,7 +69,12 @@ class SmallMaster:
         context = self.context
         observer = Observer(context, Pulses(context.clock), sweeper=Sweeper(context, grace=GRACE))
         async with Fleet(context, _user_data) as fleet:
-            ticks = {"jobs": Jobs(context).tick, "fleet": fleet.tick, "observe": observer.tick}
+            ticks = {
+                "places": Places(context).tick,
+                "jobs": Jobs(context).tick,
+                "fleet": fleet.tick,
+                "observe": observer.tick,
+            }
             loops = [
                 asyncio.create_task(run_loop(name, tick, signal=context.signal, period_s=0.5))
                 for name, tick in ticks.items()

@@ -179,3 +179,33 @@ async def test_an_orphan_is_found_and_removed() -> None:
         kinds = [event.kind for event in await world.events()]
         assert kinds == [EventKind.ORPHAN_FOUND, EventKind.ORPHAN_REMOVED]
         assert deployment.instance_ids
+
+
+async def test_a_stream_that_does_not_answer_holds_up_new_jobs_only_and_says_so() -> None:
+    world = World(steps_of_work=40)
+    async with world.running() as master:
+        begun = await master.intents.submit_job(spec("zeta"))
+        await world.run_for(8)
+        world.stream.down = True
+        new = await master.intents.submit_job(spec("alpha"))
+        await world.run_for(2)
+        await master.intents.interrupt((await world.working_instance()).id, 0)
+        begun = await world.run_until_over(begun.name)
+        assert begun.state is JobState.SUCCEEDED
+        waiting = await world.job(new.name)
+        assert (waiting.state, waiting.attempts) == (JobState.QUEUED, 0)
+        assert waiting.reason == "its place in the stream cannot be made: the stream does not answer"
+        (told,) = await world.events(EventKind.STREAM_TROUBLED)
+        assert (told.subject, told.data) == (new.name, {"next_step": "Look at its server."})
+        world.stream.down = False
+        assert (await world.run_until_over(new.name)).state is JobState.SUCCEEDED
+
+
+async def test_a_job_that_waits_for_a_stream_can_be_stopped() -> None:
+    world = World()
+    world.stream.down = True
+    async with world.running() as master:
+        job = await master.intents.submit_job(spec())
+        await world.run_for(2)
+        await master.intents.stop(job.name)
+        assert (await world.run_until_over(job.name, at_most_s=5)).state is JobState.STOPPED

@@ -24,6 +24,7 @@ from kyc.control.jobs import Jobs
 from kyc.control.link import Links
 from kyc.control.loop import Tick, run_loop
 from kyc.control.observe import Observer
+from kyc.control.places import Places
 from kyc.control.pulse import Pulses
 from kyc.control.repricing import Repricing
 from kyc.control.routing import Routing
@@ -72,6 +73,9 @@ class SimStreamHost:
 
     identity = "fake://"
 
+    def __init__(self) -> None:
+        self.down = False
+
     async def ensure(self) -> bool:
         return False
 
@@ -80,6 +84,8 @@ class SimStreamHost:
 
     async def create(self, workload: str) -> None:
         await asyncio.sleep(0)
+        if self.down:
+            raise UnreachableError("the stream does not answer", next_step="Look at its server.")
 
     async def close(self) -> None:
         return
@@ -264,12 +270,13 @@ class Master:
             clouds={"fake": world.cloud},
             catalogs=[world.catalog],
             provisioner=world.provisioner,
-            stream_host=SimStreamHost(),  # type: ignore[arg-type]  # only what control uses
+            stream_host=world.stream,  # type: ignore[arg-type]  # only what control uses
             secrets=SimSecrets(),
             master_url="http://master",
         )
         self.pulses = Pulses(world.clock)
         self.intents = Intents(self.context)
+        self.places = Places(self.context)
         self.jobs = Jobs(self.context)
         self.fleet = Fleet(self.context, _user_data)
         self.observer = Observer(self.context, self.pulses, sweeper=Sweeper(self.context))
@@ -284,7 +291,7 @@ class Master:
 
     def ticks(self) -> list[Tick]:
         """Every loop's tick, in the order of a change's way through them."""
-        before = (self.observer, self.repricing, self.budgets, self.deadlines, self.jobs)
+        before = (self.observer, self.repricing, self.budgets, self.deadlines, self.places, self.jobs)
         loops = (*before, self.routing, self.services, self.routing, self.fleet)
         return [loop.tick for loop in loops]
 
@@ -307,6 +314,7 @@ class World:
         self.catalog = FakeCatalog(offers(zones))
         self.provisioner = FakeProvisioner(self.clock, {"fake": self.cloud}, delay_s=0.4)
         self.log = Log()
+        self.stream = SimStreamHost()
         self.steps_of_work = steps_of_work
         self.prints_steps = False
         self.work_done: list[tuple[str, int, int]] = []

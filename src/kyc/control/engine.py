@@ -20,6 +20,7 @@ from kyc.control.loop import run_loop
 from kyc.control.move import Moves
 from kyc.control.notifications import Notifications
 from kyc.control.observe import Observer
+from kyc.control.places import Places
 from kyc.control.prices import Prices
 from kyc.control.pulse import Pulses
 from kyc.control.repricing import Repricing
@@ -94,6 +95,7 @@ class Engine:
         async with Fleet(self.context, self.user_data) as fleet, asyncio.TaskGroup() as loops:
             loops.create_task(run_loop("stream", keeper.tick, signal=doubt, period_s=1))
             loops.create_task(run_loop("deadlines", Deadlines(self.context).tick, signal=signal, period_s=1))
+            loops.create_task(run_loop("places", Places(self.context).tick, signal=signal, period_s=1))
             loops.create_task(run_loop("jobs", Jobs(self.context).tick, signal=signal, period_s=1))
             routing = self.services.routing
             loops.create_task(run_loop("hurry", routing.hurry, signal=routing.hurried, period_s=1))

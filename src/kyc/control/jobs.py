@@ -88,6 +88,8 @@ class Jobs:
         return True
 
     async def _place(self, view: JobView, step: _Step, action: Place) -> None:
+        if step.job.lacks_place:
+            return  # control.places makes it, or says why it cannot
         ahead = await self._ahead(view)
         ranking = await self.context.rank(step.job.spec.any_of, ahead, avoid=action.avoid)
         ranking = replace(ranking, best_first=[one for one in ranking.best_first if action.allows(one.offer)])
@@ -98,11 +100,8 @@ class Jobs:
         if refused:
             step.wait(refused)
             return
-        if step.job.attempts == 0:
-            await self._make_place_in_stream(step.job.name)
         rng = self.context.rng
         step.place(action, ranking, new_instance_id(rng), new_deployment_id(rng), self.context.payer)
-        step.begin_in(self.context.stream_host.identity)
 
     async def _ahead(self, view: JobView) -> WorkAhead:
         """What is left of the job, as far as it has shown."""
@@ -114,13 +113,6 @@ class Jobs:
                 max(0, seq - LOOKED_BACK), limit=LOOKED_BACK, wanted=wanted
             )
         return foresee_work(view, snapshots, data_at=self.context.data_at)
-
-    async def _make_place_in_stream(self, name: WorkloadName) -> None:
-        stream = await self.context.stream_host.stream(name)
-        try:
-            await stream.create(name)
-        finally:
-            await stream.close()
 
 
 class _Step:
@@ -181,11 +173,6 @@ class _Step:
         moved = job if job.state in _ON_ITS_WAY else job.to(JobState.PLACING)
         self._set_job(replace(moved, attempts=number, reason=action.reason))
         self._tell_placement(action, instance, attempt, ranking)
-
-    def begin_in(self, stream: str) -> None:
-        """Note where the job's snapshots will lie: they stay there, whatever the master's stream is later."""
-        if not self.job.stream:
-            self._set_job(replace(self.job, stream=stream))
 
     def _tell_placement(self, action: Place, instance: Instance, attempt: Attempt, ranking: Ranking) -> None:
         offer = instance.offer

@@ -111,6 +111,11 @@ class Job:
         return None if self.spec.deadline is None else self.requested_at + self.spec.deadline
 
     @property
+    def lacks_place(self) -> bool:
+        """Whether nothing was made for its snapshots in any stream yet."""
+        return self.attempts == 0 and not self.stream
+
+    @property
     def is_over(self) -> bool:
         """Whether it has ended, well or not."""
         return is_final(JOB_EDGES, self.state)

@@ -108,8 +108,14 @@ class FakeSnapshots:
 class FakeBook:
     """Streams of which only the names are told; nobody opens one here."""
 
-    def remember(self, url: str, token: str) -> str:
+    def identity_of(self, url: str) -> str:
         return url
+
+    def look_up(self, url: str, token: str) -> StreamAccess:
+        return StreamAccess(url=url, workload="", token=token)
+
+    def remember(self, url: str, token: str) -> None:
+        return
 
     async def at(self, identity: str) -> Stream:
         raise NotFoundError(f"{identity} is not known")

@@ -243,6 +243,15 @@ class TestStreams:
         assert [event.kind for event in events].count(EventKind.STREAM_MOVING) == 1
         assert "s3cret" not in str(events)
 
+    async def test_naming_the_stream_it_lies_in_calls_a_move_off(self, stand: Stand, client: httpx.AsyncClient) -> None:
+        await client.post("/jobs", json={"file": JOB})
+        read(await client.post("/stream/migrate", json={"url": "kafka://there"}), list[MigrationRow], 202)
+        for _ in range(2):
+            (row,) = read(await client.post("/stream/migrate", json={"url": "fake://"}), list[MigrationRow], 202)
+            assert (row.state, row.source, row.target) == ("stays", "fake://", "")
+        kinds = [event.kind for event in await stand.store.events_after(0, limit=100)]
+        assert kinds.count(EventKind.STREAM_STAYED) == 1
+
     async def test_an_unfit_stream_or_an_unknown_name_moves_nothing(self, client: httpx.AsyncClient) -> None:
         await client.post("/jobs", json={"file": JOB})
         told(await client.post("/stream/migrate", json={"url": "kafka://bad"}), 409)

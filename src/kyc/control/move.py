@@ -50,31 +50,43 @@ class Moves:
     _not_before_s: dict[WorkloadName, float] = field(default_factory=dict)
 
     async def ask(self, url: str, token: str, names: Sequence[WorkloadName]) -> list[Job]:
-        """Have these workloads (none named: all) moved. Raise NotFoundError, or ConflictError for an unfit stream."""
+        """Have these workloads (none named: all) moved; one that lies there stays, and a move of it is called off.
+
+        Raise NotFoundError for a name, ConflictError for a stream that is not fit for those that would move.
+        """
         known = {job.name: job for job in await self.context.store.jobs()}
         for name in names:
             if name not in known:
                 raise NotFoundError(f"no workload is called {name!r}", next_step="`kyc ps` lists them.")
-        findings = await self.check(StreamAccess(url=url, workload="", token=token))
+        wanted, to = names or list(known), self.book.identity_of(url)
+        if any(self.lies_in(known[name]) != to for name in wanted):
+            await self._require_fit(url, token)
+            self.book.remember(url, token)
+        asked = [await write_fresh(lambda n=name: self._ask(n, to)) for name in wanted]  # type: ignore[misc]
+        self.context.signal.notify()
+        return asked
+
+    async def _require_fit(self, url: str, token: str) -> None:
+        access = self.book.look_up(url, token)
+        findings = [] if access is None else await self.check(access)
         bad = [finding for finding in findings if finding.verdict is Verdict.BAD]
         if bad:
             raise ConflictError(
                 f"the stream cannot be relied on: {bad[0].text}",
                 next_step=bad[0].next_step or "`kyc stream check` says more.",
             )
-        to = self.book.remember(url, token)
-        asked = [await write_fresh(lambda n=name: self._ask(n, to)) for name in names or known]  # type: ignore[misc]
-        self.context.signal.notify()
-        return asked
 
     async def _ask(self, name: WorkloadName, to: str) -> Job:
         job = await self._job(name)
-        if self.lies_in(job) == to:
+        if (self.lies_in(job) if job.move is None else job.move.to) == to:
             return job
-        move = StreamMove(to=to, since=self.context.clock.now())
-        if job.move is not None and job.move.to == to:
-            return job
-        event = self._event(EventKind.STREAM_MOVING, job, "asked for", source=self.lies_in(job), target=to)
+        source = self.lies_in(job)
+        if source == to:
+            move = None
+            event = self._event(EventKind.STREAM_STAYED, job, "the move was called off", source=source)
+        else:
+            move = StreamMove(to=to, since=self.context.clock.now())
+            event = self._event(EventKind.STREAM_MOVING, job, "asked for", source=source, target=to)
         self._not_before_s.pop(name, None)
         await self.context.store.save(replace(job, move=move), events=[event])
         return replace(job, move=move, version=job.version + 1)
@@ -97,6 +109,8 @@ class Moves:
     async def _step(self, name: WorkloadName, move: StreamMove) -> None:
         try:
             job = await self._job(name)
+            if not _is_on(job, move):
+                return
             if move.holds or job.is_over:
                 if not await self.context.store.attempts(workload=name, live_only=True):
                     await self._finish(name, move)
@@ -129,7 +143,7 @@ class Moves:
             skipped=[f"{number}: {why}" for number, why in copied.skipped],
             took_s=took_s,
         )
-        await self._change(name, lambda job: replace(job, stream=move.to, move=None), event)
+        await self._change(name, move, lambda job: replace(job, stream=move.to, move=None), event)
         self.headway.pop(name, None)
 
     async def _copy(self, job: Job, move: StreamMove, *, fence: bool) -> Copied:
@@ -164,7 +178,14 @@ class Moves:
 
     async def _grant(self, name: WorkloadName) -> Job:
         """Grant the next epoch to this copy: each opening of the target needs a higher one."""
-        return await self._change(name, lambda job: replace(job, epoch=job.epoch + 1))
+
+        async def once() -> Job:
+            job = await self._job(name)
+            job = replace(job, epoch=job.epoch + 1)
+            await self.context.store.save(job)
+            return replace(job, version=job.version + 1)
+
+        return await write_fresh(once)
 
     async def _put_off(self, name: WorkloadName, move: StreamMove, error: KycError) -> None:
         """Let the work go on where it was, say once what is the matter, and try again later."""
@@ -176,24 +197,19 @@ class Moves:
     async def _set(
         self, name: WorkloadName, move: StreamMove, *events: Event, holds: bool = False, error: str = ""
     ) -> None:
-        """Store how the move stands, unless another was asked for meanwhile."""
+        """Store how the move stands."""
+        await self._change(name, move, lambda job: replace(job, move=replace(move, holds=holds, error=error)), *events)
 
-        def change(job: Job) -> Job:
-            if job.move is None or job.move.to != move.to:
-                return job
-            return replace(job, move=replace(job.move, holds=holds, error=error))
+    async def _change(self, name: WorkloadName, move: StreamMove, change: Callable[[Job], Job], *events: Event) -> None:
+        """Store a step of the move, unless it was called off meanwhile, or another was asked for."""
 
-        await self._change(name, change, *events)
+        async def once() -> None:
+            job = await self._job(name)
+            if _is_on(job, move):
+                await self.context.store.save(change(job), events=events)
 
-    async def _change(self, name: WorkloadName, change: Callable[[Job], Job], *events: Event) -> Job:
-        async def once() -> Job:
-            job = change(await self._job(name))
-            await self.context.store.save(job, events=events)
-            return replace(job, version=job.version + 1)
-
-        changed = await write_fresh(once)
+        await write_fresh(once)
         self.context.signal.notify()
-        return changed
 
     async def _job(self, name: WorkloadName) -> Job:
         job = await self.context.store.job(name)
@@ -203,3 +219,8 @@ class Moves:
 
     def _event(self, kind: EventKind, job: Job, reason: str, **data: object) -> Event:
         return Event(kind=kind, subject=job.name, at=self.context.clock.now(), data=data, reason=reason)
+
+
+def _is_on(job: Job, move: StreamMove) -> bool:
+    """Say whether this is the move that the job is on."""
+    return job.move is not None and (job.move.to, job.move.since) == (move.to, move.since)

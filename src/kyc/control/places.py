@@ -1,7 +1,7 @@
 """The places loop: each new job gets its place in the stream, before anything is bought for it.
 
-It has a loop of its own because a stream that does not answer may take half a minute to say so, and the other jobs, whose
-instances go away meanwhile, must not wait for it.
+It has a loop of its own because a stream that does not answer may take half a minute to say so, and the other jobs,
+whose instances go away meanwhile, must not wait for it.
 """
 
 from __future__ import annotations

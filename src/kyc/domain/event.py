@@ -80,6 +80,7 @@ class EventKind(StrEnum):
     STREAM_STARTED = "stream.started"
     STREAM_MOVING = "stream.moving"
     STREAM_MOVED = "stream.moved"
+    STREAM_STAYED = "stream.stayed"
     STREAM_TROUBLED = "stream.troubled"
     SNAPSHOT_FREED = "snapshot.freed"
     FLUSH_WARNED = "flush.warned"

@@ -46,6 +46,7 @@ from kyc.ports.catalog import SpotPrice, Taken
 from kyc.ports.clock import Clock
 from kyc.ports.provisioner import Provisioner
 from kyc.ports.store import Store
+from kyc.ports.stream import StreamBook
 from kyc.snapshot.history import Difference, OnProgress, Verification
 from kyc.wire.agent import Pulse
 from kyc.wire.api import DoctorRow
@@ -157,6 +158,9 @@ class Snapshots(Protocol):
 
 class Moves(Protocol):
     """Workloads on their way to another stream (control.move). `ask` raises NotFoundError and ConflictError."""
+
+    @property
+    def book(self) -> StreamBook: ...
 
     @property
     def headway(self) -> Mapping[WorkloadName, Headway]: ...

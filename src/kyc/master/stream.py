@@ -1,7 +1,7 @@
 """The streams of a master: the one that new workloads go to, and those that others' files lie in.
 
 A workload stays in the stream it began in, or was moved to, whatever `--stream` says at the next start. What a master
-has ever used is kept sealed in `streams.json`, so that it finds its way there again.
+has ever used is kept sealed in `streams.json`, so that it finds its way there again, also when no token is given then.
 """
 
 from __future__ import annotations
@@ -72,21 +72,35 @@ class Streams:
         self._known = self._read()
         if isinstance(default, NamedStream):
             self.remember(default.url, default.token)
+            self._default = self._hosts[default.identity]
 
     @property
     def identity(self) -> str:
         """Where new workloads go."""
         return self._default.identity
 
-    def remember(self, url: str, token: str) -> str:
+    def identity_of(self, url: str) -> str:
+        """Return the URL without who signs in."""
+        return shown(url)
+
+    def look_up(self, url: str, token: str) -> StreamAccess | None:
+        """Return the rights to everything there, with the token that is kept if none is given; None if embedded."""
+        if url == EMBEDDED:
+            return None
+        kept_url, kept_token = self._known.get(shown(url), ("", ""))
+        return StreamAccess(url=url, workload="", token=token or (kept_token if url == kept_url else ""))
+
+    def remember(self, url: str, token: str) -> None:
         """Keep a stream's address and credential; the newest of a stream counts."""
-        host = NamedStream(url, token)
+        access = self.look_up(url, token)
+        if access is None:
+            return
+        host = NamedStream(access.url, access.token)
         self._hosts[host.identity] = host
-        if self._known.get(host.identity) != (url, token):
-            self._known[host.identity] = url, token
+        if self._known.get(host.identity) != (access.url, access.token):
+            self._known[host.identity] = access.url, access.token
             sealed = self._secrets.seal(msgspec.json.encode(self._known), purpose=_PURPOSE)
             write_private(self._path, sealed.encode())
-        return host.identity
 
     async def at(self, identity: str) -> Stream:
         """Connect to a stream that is known."""

@@ -109,9 +109,15 @@ class StreamHost(Protocol):
 class StreamBook(Protocol):
     """The streams that this master has credentials for, by their identity: the URL without who signs in.
 
-    `remember` keeps a stream's URL and token, and returns its identity; `at` connects to one, or raises NotFoundError.
+    `look_up` returns the rights to everything in a stream, with the token kept for the URL if none is given; None for
+    the embedded one, which its identity names and which needs no credential. `remember` keeps a URL and its token. `at`
+    connects to one that is kept, or raises NotFoundError.
     """
 
-    def remember(self, url: str, token: str) -> str: ...
+    def identity_of(self, url: str) -> str: ...
+
+    def look_up(self, url: str, token: str) -> StreamAccess | None: ...
+
+    def remember(self, url: str, token: str) -> None: ...
 
     async def at(self, identity: str) -> Stream: ...

@@ -94,6 +94,7 @@ export const STALE: Record<EventKind, readonly Subject[]> = {
   "notification.failed": told,
   "stream.moving": streams,
   "stream.moved": streams,
+  "stream.stayed": streams,
   "stream.troubled": streams,
   "snapshot.freed": files,
   "flush.warned": work,

@@ -139,6 +139,7 @@ export const EVENT_TONE: Record<EventKind, Tone> = {
   "notification.failed": "warn",
   "stream.moving": "busy",
   "stream.moved": "good",
+  "stream.stayed": "quiet",
   "stream.troubled": "warn",
   "snapshot.freed": "quiet",
   "flush.warned": "warn",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from kyc.domain.errors import InvalidInputError
 from kyc.domain.finding import Verdict
 from kyc.domain.ids import WorkloadName
 from kyc.domain.job import Job
-from kyc.domain.snapshot import StreamAccess
 from kyc.master.auth import Served
 from kyc.master.services import Services
 from kyc.streams import check, shown
@@ -25,7 +25,11 @@ async def get_stream(served: Served) -> StreamState:
 @router.post("/check")
 async def check_stream(request: StreamRequest, served: Served) -> StreamCheck:
     """Try a stream out from here: reach it, write, read, fence, delete. Everything made for it is removed again."""
-    findings = await check(StreamAccess(url=request.url, workload="", token=request.token))
+    access = served.moves.book.look_up(request.url, request.token)
+    if access is None:
+        step = "`kyc stream migrate embedded` moves there."
+        raise InvalidInputError("the embedded stream needs no check", next_step=step)
+    findings = await check(access)
     return StreamCheck(
         url=shown(request.url),
         ok=not any(finding.verdict is Verdict.BAD for finding in findings),

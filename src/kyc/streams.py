@@ -133,8 +133,10 @@ def _agents(access: StreamAccess) -> Finding:
     if makes_own(access):
         text = "each agent gets a credential of its own, for its workload alone, which expires"
         return Finding(subject="agents", verdict=Verdict.GOOD, text=text)
-    text = "every agent gets this very credential: it cannot read other workloads' files, but could delete them"
-    step = _LESS.get(urlsplit(access.url).scheme, _LESS["objects"])
+    scheme = urlsplit(access.url).scheme
+    same = "every agent may write in the whole folder" if scheme == "file" else "every agent gets this very credential"
+    text = f"{same}: it cannot read other workloads' files, but could delete them"
+    step = _LESS.get(scheme, _LESS["objects"])
     return Finding(subject="agents", verdict=Verdict.WARNING, text=text, next_step=step)
 
 

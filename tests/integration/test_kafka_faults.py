@@ -342,4 +342,20 @@ async def test_a_wrong_password_is_a_credential_error_and_the_right_one_passes_t
         "topics": Verdict.GOOD,
         "limits": Verdict.GOOD,
         "replicas": Verdict.WARNING,
+        "remove": Verdict.GOOD,
     }
+
+
+async def test_a_check_says_that_nobody_answers_and_why() -> None:
+    (found,) = await check(StreamAccess(url="kafka://127.0.0.1:1?timeout=2", workload=""))
+    assert (found.subject, found.verdict) == ("reach", Verdict.BAD)
+    assert "Kafka does not answer" in found.text
+    assert "refused" in found.text
+    assert "look at the brokers" in found.next_step
+
+
+async def test_more_copies_than_brokers_are_told_as_that(broker: Broker, prefix: str) -> None:
+    url = f"kafka://{broker.address}?prefix={prefix}&replication=3"
+    findings = await check(StreamAccess(url=url, workload=""))
+    assert findings[-1].verdict is Verdict.BAD
+    assert "replication=1" in findings[-1].next_step

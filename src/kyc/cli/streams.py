@@ -81,7 +81,8 @@ def _migration(row: MigrationRow) -> list[Cell | str]:
 
 
 def _check(args: argparse.Namespace, out: Output) -> int:
-    found = _checked(_url(args), os.environ.get("KYC_STREAM_TOKEN", ""), out)
+    with status_line(out, "trying the stream out") as (above, _):
+        found = _checked(_url(args), os.environ.get("KYC_STREAM_TOKEN", ""), above)
     if out.json:
         out.document(found)
         return 0 if found.ok else 1

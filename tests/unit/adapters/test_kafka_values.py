@@ -6,12 +6,14 @@ import asyncio
 from random import Random
 
 import pytest
+from confluent_kafka.admin import AdminClient
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kyc.adapters.kafka.address import address_of
 from kyc.adapters.kafka.layout import place_of, runs_of
 from kyc.adapters.kafka.log import Runs
+from kyc.adapters.kafka.trouble import client_of
 from kyc.adapters.kafka.window import Window
 from kyc.domain.errors import InvalidInputError
 from kyc.domain.snapshot import ChunkId, ChunkRef, StreamAccess
@@ -63,6 +65,27 @@ def test_a_url_that_makes_no_sense_is_refused_without_showing_a_secret(url: str)
     with pytest.raises(InvalidInputError) as caught:
         address_of(access(url))
     assert "secret" not in str(caught.value) + caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("url", "token"),
+    [
+        ("kafka://me@one", ""),
+        ("kafka://one", "secret"),
+        ("kafka://one?username=me&security.protocol=SASL_PLAINTEXT", ""),
+    ],
+)
+def test_a_user_without_a_password_is_told_where_to_give_it(url: str, token: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        address_of(access(url, token))
+    assert "KYC_STREAM_TOKEN" in caught.value.next_step
+    assert "secret" not in str(caught.value) + caught.value.next_step
+
+
+def test_settings_that_librdkafka_refuses_are_an_error_of_ours() -> None:
+    address = address_of(access("kafka://one?security.protocol=SSL&ssl.ca.location=/not/there"))
+    with pytest.raises(InvalidInputError, match=r"ssl\.ca\.location"):
+        client_of(AdminClient, address.client(error_cb=print))  # type: ignore[arg-type]
 
 
 @given(st.sets(st.integers(0, 200)))

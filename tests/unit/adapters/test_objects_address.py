@@ -54,6 +54,7 @@ def test_every_kind_may_be_elsewhere() -> None:
         "s3://key:secret@bucket",
         "s3://bucket?acl=public",
         "gs://bucket?region=x",
+        "s3://bucket?endpoint=127.0.0.1:9000",
         "az://account",
     ],
 )
@@ -61,3 +62,11 @@ def test_a_url_that_makes_no_sense_is_refused_without_showing_a_secret(url: str)
     with pytest.raises(InvalidInputError) as caught:
         address_of(access(url))
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("token", ["secret", ":secret", "secret:"])
+def test_half_a_token_is_refused_before_it_is_used(token: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        address_of(access("s3://bucket", token))
+    assert "KEY:SECRET" in caught.value.next_step
+    assert "secret:" not in str(caught.value)

@@ -64,6 +64,7 @@ def test_checking_a_stream_by_the_master_or_without_one(
     (tmp_path / "file").touch()
     done = kyc("stream", "check", f"file://{tmp_path}/file", "--json")
     assert (done.code, done.json["ok"]) == (1, False)  # type: ignore[index]
+    assert "is not a folder" in done.out
     master: ScriptedMaster = request.getfixturevalue("master")
     row = api.FindingRow(subject="reach", verdict="bad", text="nobody there", next_step="start it")
     master.on("POST", "/stream/check", api.StreamCheck(url="kafka://there", ok=False, findings=[row]))

@@ -28,6 +28,9 @@ async def check_directory(root: Path) -> list[Finding]:
 
 
 def _look(root: Path) -> list[Finding]:
+    if root.exists() and not root.is_dir():
+        step = "Name a folder, or a place where one can be made."
+        return [Finding(subject="reach", verdict=Verdict.BAD, text=f"{root} is not a folder", next_step=step)]
     root.mkdir(parents=True, exist_ok=True)
     kind = _file_system(root)
     findings = [Finding(subject="reach", verdict=Verdict.GOOD, text=f"{root} is there, on {kind}")]
@@ -35,7 +38,7 @@ def _look(root: Path) -> list[Finding]:
         text = f"{kind} lies in memory: a restart of the machine loses everything"
         findings.append(Finding(subject="storage", verdict=Verdict.WARNING, text=text, next_step="Use a real disk."))
     left = shutil.disk_usage(root).free
-    text = f"{left} bytes are free"
+    text = f"{left / 1e6:,.0f} MB are free"
     if left < _ROOM_BYTES:
         step = "Make room, or use another disk."
         findings.append(Finding(subject="space", verdict=Verdict.WARNING, text=text, next_step=step))

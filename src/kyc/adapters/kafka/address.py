@@ -108,6 +108,11 @@ def _settings(options: Mapping[str, str], user: str, password: str) -> dict[str,
             raise InvalidInputError(
                 "the kafka:// URL asks for SASL, but names no user", next_step="Add username=… and give the password."
             )
+        if not password:
+            raise InvalidInputError(
+                "there is a user for the kafka:// URL, but no password",
+                next_step="Give it as KYC_STREAM_TOKEN; user:password there if the URL names no user.",
+            )
     return settings
 
 
@@ -126,4 +131,4 @@ def _number(value: str, option: str) -> float:
     try:
         return float(value)
     except ValueError:
-        raise InvalidInputError(f"{option} is not a number: {value!r}") from None
+        raise InvalidInputError(f"{option} is not a number: {value!r}", next_step=f"Write it as {option}=3.") from None

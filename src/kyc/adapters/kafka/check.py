@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 from confluent_kafka.admin import ConfigResource  # type: ignore[attr-defined]  # exported, but not by name
 
@@ -14,10 +15,13 @@ from kyc.adapters.kafka.stream import KafkaStream
 from kyc.domain.errors import KycError
 from kyc.domain.finding import Finding, Verdict
 
+_REACHED_WITHIN_S = 10.0
+
 
 async def check_cluster(address: Address) -> list[Finding]:
     """Look at the cluster, and at topics made for it that are removed again; what fails is a finding."""
-    cluster, stream = Cluster(address), KafkaStream(address)
+    quick = replace(address, timeout_s=min(address.timeout_s, _REACHED_WITHIN_S))
+    cluster, stream = Cluster(quick), KafkaStream(address)
     try:
         reached = await _attempt("reach", lambda: _reach(cluster))
         if reached[-1].verdict is Verdict.BAD:
@@ -35,7 +39,7 @@ async def _try_out(cluster: Cluster, stream: KafkaStream, probe: str) -> list[Fi
     try:
         findings += await _attempt("limits", lambda: _limits(cluster, Place(cluster.address.prefix, probe)))
     finally:
-        findings += await _attempt("topics", lambda: _delete(stream, probe))
+        findings += await _attempt("remove", lambda: _delete(stream, probe))
     return findings
 
 
@@ -50,7 +54,8 @@ async def _reach(cluster: Cluster) -> list[Finding]:
     brokers = await cluster.answer(
         cluster.admin.describe_cluster(request_timeout=cluster.address.timeout_s), "reaching it"
     )
-    text = f"{len(brokers.nodes)} broker(s) answer at {cluster.address.servers}"
+    answer = "1 broker answers" if len(brokers.nodes) == 1 else f"{len(brokers.nodes)} brokers answer"
+    text = f"{answer} at {cluster.address.servers}"
     return [_good("reach", text)]
 
 
@@ -61,7 +66,7 @@ async def _create(stream: KafkaStream, probe: str) -> list[Finding]:
 
 async def _delete(stream: KafkaStream, probe: str) -> list[Finding]:
     await stream.delete(probe)
-    return [_good("topics", "topics can be removed")]
+    return [_good("remove", "topics can be removed")]
 
 
 async def _limits(cluster: Cluster, place: Place) -> list[Finding]:
@@ -75,7 +80,8 @@ async def _limits(cluster: Cluster, place: Place) -> list[Finding]:
         findings.append(
             _bad("cleanup", "the cluster forces another cleanup.policy than compact on topics", "Allow it.")
         )
-    text = f"{replicas} replica(s), of which {in_sync} must have a write before it counts"
+    copies = "1 copy is" if replicas == 1 else f"{replicas} copies are"
+    text = f"{copies} kept, of which {in_sync} must have a write before it counts"
     if replicas == 1 or in_sync == 1:
         step = "For more than a trial: default.replication.factor=3 and min.insync.replicas=2."
         text += "; the loss of one machine can lose what it acknowledged"

@@ -19,7 +19,7 @@ from kyc.adapters.kafka.lane import Lane
 from kyc.adapters.kafka.layout import Place, topic_settings
 from kyc.adapters.kafka.log import Log, LogReader
 from kyc.adapters.kafka.sender import DeliveryError, Sender
-from kyc.adapters.kafka.trouble import NO_TOPIC, PURGED, Trouble, translate
+from kyc.adapters.kafka.trouble import NO_TOPIC, PURGED, Trouble, client_of, translate
 from kyc.domain.errors import KycError, NotFoundError, UnreachableError
 
 T = TypeVar("T")
@@ -154,7 +154,7 @@ class Cluster:
     def admin(self) -> AdminClient:
         """The administration's client: its calls return futures for `answer`."""
         if self._admin is None:
-            self._admin = AdminClient(self.address.client(error_cb=self._trouble))  # type: ignore[arg-type]
+            self._admin = client_of(AdminClient, self.address.client(error_cb=self._trouble))  # type: ignore[arg-type]
         return self._admin
 
     async def answer(self, future: Future[T], doing: str) -> T:
@@ -162,7 +162,7 @@ class Cluster:
         try:
             return await self._wait(future, doing)
         except KafkaException as failed:
-            raise translate(failed.args[0], doing) from failed
+            raise self._trouble.translate(failed.args[0], doing) from failed
 
     async def _wait(self, future: Future[T], doing: str) -> T:
         """Wait for the future; raise at once if the cluster refuses our credentials: librdkafka would try on."""
@@ -179,7 +179,7 @@ class Cluster:
             await self._wait(future, doing)
         except KafkaException as failed:
             if failed.args[0].code() != expected:
-                raise translate(failed.args[0], doing) from failed
+                raise self._trouble.translate(failed.args[0], doing) from failed
 
     async def _read(self, place: Place, call: Callable[[LogReader], T]) -> T:
         if self._lane is None:

@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from kyc.adapters.kafka.address import Address
 from kyc.adapters.kafka.layout import MAX_MESSAGE_BYTES, Place
-from kyc.adapters.kafka.trouble import FENCED, Trouble, translate
+from kyc.adapters.kafka.trouble import FENCED, Trouble, client_of, translate
 from kyc.domain.errors import KycError
 
 T = TypeVar("T")
@@ -55,7 +55,7 @@ class Ledger:
             queue_buffering_max_kbytes=16_384,
             error_cb=self._trouble,
         )
-        producer = Producer(settings)
+        producer = client_of(Producer, settings)
         doing = f"claiming the log of {self._place.workload}"
         deadline = time.monotonic() + self._address.timeout_s
         while True:

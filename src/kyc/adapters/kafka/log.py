@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from kyc.adapters.kafka.address import Address
 from kyc.adapters.kafka.layout import Committed, Discarded, Opened, Place, decode_record
-from kyc.adapters.kafka.trouble import Trouble, translate
+from kyc.adapters.kafka.trouble import Trouble, client_of, translate
 
 _POLL_S = 0.1
 
@@ -70,7 +70,7 @@ class LogReader:
             error_cb=self._trouble,
             **consumer_settings(address) | {"auto_offset_reset": "earliest"},
         )
-        self._consumer = Consumer(settings)
+        self._consumer = client_of(Consumer, settings)
         self._known: set[str] = set()
 
     def read(self, place: Place) -> Log:

@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from kyc.adapters.kafka.address import Address
 from kyc.adapters.kafka.log import consumer_settings
-from kyc.adapters.kafka.trouble import Trouble, translate
+from kyc.adapters.kafka.trouble import Trouble, client_of, translate
 
 _OUT_OF_RANGE = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}
 _POLL_S = 0.1
@@ -41,7 +41,7 @@ class Scan:
             error_cb=self._trouble,
             **consumer_settings(address),
         )
-        self._consumer: Consumer | None = Consumer(settings)
+        self._consumer: Consumer | None = client_of(Consumer, settings)
         if self._ahead:
             self._go_to(self._ahead[-1])
 

@@ -17,7 +17,7 @@ from confluent_kafka import KafkaError, Message, Producer
 
 from kyc.adapters.kafka.address import Address
 from kyc.adapters.kafka.layout import MAX_MESSAGE_BYTES
-from kyc.adapters.kafka.trouble import Trouble
+from kyc.adapters.kafka.trouble import Trouble, client_of
 from kyc.adapters.kafka.window import Window
 
 _IN_FLIGHT_BYTES = 16_000_000
@@ -40,7 +40,8 @@ class Sender:
     def __init__(self, address: Address) -> None:
         self.trouble = Trouble()
         self._stall_s = address.timeout_s
-        self._producer = Producer(
+        self._producer = client_of(
+            Producer,
             address.client(
                 acks="all",
                 retries=0,
@@ -50,7 +51,7 @@ class Sender:
                 message_timeout_ms=3_600_000,  # `_give_up_if_stalled` is sooner, but not while a slow link delivers
                 queue_buffering_max_kbytes=32_768,
                 error_cb=self.trouble,
-            )
+            ),
         )
         self._window = Window(_IN_FLIGHT_BYTES)
         self._loop = asyncio.get_running_loop()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from confluent_kafka import KafkaError
+from collections.abc import Callable
+from typing import TypeVar
+
+from confluent_kafka import KafkaError, KafkaException
 
 from kyc.domain.errors import (
     CredentialError,
@@ -14,10 +17,13 @@ from kyc.domain.errors import (
     UnreachableError,
 )
 
+T = TypeVar("T")
+
 FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}
 NO_TOPIC = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}
 PURGED = {KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT}
-_TRY_AGAIN = "It is tried again; if it goes on, look at the brokers."
+_TRY_AGAIN = "If it goes on, look at the brokers."
+_SILENT = {KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN}
 _SIGN_IN = {KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED, KafkaError._SSL}
 _RIGHTS = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -43,9 +49,24 @@ _MEANINGS: tuple[tuple[set[int], type[KycError], str], ...] = (
     (_RIGHTS, CredentialError, "Grant the user the rights that docs/streams.md lists."),
     (NO_TOPIC, NotFoundError, "If somebody deleted the topic, its snapshots are gone: start anew."),
     (FENCED, FencedError, "Another instance works on it now: stop."),
+    (
+        {KafkaError.INVALID_REPLICATION_FACTOR},
+        InvalidInputError,
+        "Ask for fewer copies (?replication=1), or add brokers.",
+    ),
     ({KafkaError.MSG_SIZE_TOO_LARGE}, InvalidInputError, "Raise max.message.bytes of the topic to 1048588."),
     ({KafkaError.KAFKA_STORAGE_ERROR}, OutOfSpaceError, "Look at the broker's disk: it is full or failing."),
 )
+
+
+def client_of(kind: Callable[[dict[str, object]], T], settings: dict[str, object]) -> T:
+    """Make one of librdkafka's clients; InvalidInputError if it refuses the settings: a file that is not there."""
+    try:
+        return kind(settings)
+    except KafkaException as failed:
+        raise InvalidInputError(
+            f"the kafka:// URL cannot be used: {failed.args[0].str()}", next_step="Look at its options."
+        ) from failed
 
 
 def translate(error: KafkaError, doing: str) -> KycError:
@@ -67,6 +88,10 @@ class Trouble:
         """Note an error that belongs to no call."""
         if self.refused is None:
             self.last = error
+
+    def translate(self, error: KafkaError, doing: str) -> KycError:
+        """Return our error for that of a call: where nobody answered, with what is known of the reason."""
+        return self.timed_out(doing) if error.code() in _SILENT else translate(error, doing)
 
     @property
     def refused(self) -> KafkaError | None:

@@ -49,7 +49,7 @@ def address_of(access: StreamAccess) -> Address:
     try:
         timeout_s = float(options.pop("timeout", "30"))
     except ValueError:
-        raise InvalidInputError("timeout is not a number of seconds") from None
+        raise InvalidInputError("timeout is not a number of seconds", next_step="Write it as timeout=30.") from None
     known = _OPTIONS[parts.scheme]
     for name in options:
         if name not in known:
@@ -57,6 +57,11 @@ def address_of(access: StreamAccess) -> Address:
                 f"{name} is not an option of a {parts.scheme}:// URL",
                 next_step=f"Known are {', '.join((*known, 'timeout'))}.",
             )
+    endpoint = options.get("endpoint", "https://")
+    if not endpoint.startswith(("http://", "https://")):
+        raise InvalidInputError(
+            f"the endpoint {endpoint!r} is not a URL", next_step=f"Write it as endpoint=https://{endpoint}."
+        )
     settings = {known[name]: value for name, value in options.items()}
     place = parts.netloc + parts.path.rstrip("/")
     if parts.scheme == "az":
@@ -82,4 +87,9 @@ def _credentials(scheme: str, token: str) -> dict[str, str]:
         return {"sas_key" if "sig=" in token else "account_key": token}
     key, _, rest = token.partition(":")
     secret, _, session = rest.partition(":")
+    if not key or not secret:
+        raise InvalidInputError(
+            "the token of an s3:// stream lacks the key or the secret",
+            next_step="Give KYC_STREAM_TOKEN as KEY:SECRET, or KEY:SECRET:SESSION.",
+        )
     return {"access_key_id": key, "secret_access_key": secret} | ({"session_token": session} if session else {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from datetime import timedelta
@@ -14,6 +15,12 @@ from kyc.adapters.objects.address import Address
 from kyc.domain.errors import CredentialError, InvalidInputError, NotFoundError, UnreachableError
 
 _PAGE = 1000
+_ROLES_COME_FROM = (
+    "://169.254.169.254",
+    "://metadata.google.internal",
+    "://metadata/",
+)  # the last resort for credentials
+_SILENT = re.compile(r"performing [A-Z]+ (?P<url>\S+) in .*error sending request", re.DOTALL)
 
 
 class Bucket:
@@ -108,10 +115,15 @@ def _translated(doing: str) -> Iterator[None]:
             next_step="Check the key and its rights: it must read, write, list and delete under the prefix.",
         ) from error
     except exceptions.BaseError as error:
-        raise UnreachableError(
-            f"{doing}: {_first_line(error)}", next_step="It is tried again; if it goes on, look at the object store."
-        ) from error
+        if any(host in str(error) for host in _ROLES_COME_FROM):
+            raise CredentialError(
+                f"{doing}: there are no credentials for the object store, and this machine has no role",
+                next_step="Give them as KYC_STREAM_TOKEN, or as the provider's own tools read them (docs/streams.md).",
+            ) from error
+        silent = _SILENT.search(str(error))
+        what = f"nobody answers at {silent['url']}" if silent else _first_line(error)
+        raise UnreachableError(f"{doing}: {what}", next_step="If it goes on, look at the object store.") from error
 
 
 def _first_line(error: exceptions.BaseError) -> str:
-    return str(error).partition("\n")[0][:300]
+    return str(error).partition("\n")[0].partition(": <?xml")[0][:300]

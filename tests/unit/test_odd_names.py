@@ -46,7 +46,7 @@ def files(folder: Path) -> list[tuple[str, Path]]:
 
 def test_a_snapshots_tar_comes_back(tmp_path: Path) -> None:
     fill(tmp_path / "a")
-    snapshots._pack(tmp_path / "a", tmp_path / "tar")
+    snapshots._pack(tmp_path / "a", tmp_path / "tar", 1)
     with (tmp_path / "tar").open("rb") as file:
         unpack(file, tmp_path / "b")
     assert seen(tmp_path / "a").keys() == seen(tmp_path / "b").keys()

@@ -96,7 +96,7 @@ def restore(args: argparse.Namespace, out: Output) -> int:
         out.document(
             {
                 "name": args.name,
-                "snapshot": args.snapshot,
+                "snapshot": args.snapshot if done.sequence is None else done.sequence,
                 "folder": str(done.folder),
                 "files": done.files,
                 "bytes": done.bytes,
@@ -109,5 +109,7 @@ def restore(args: argparse.Namespace, out: Output) -> int:
         out.note(f"warning: {name} was left out: it is neither a file, a folder nor a symbolic link in a safe place")
     for name in done.outward:
         out.note(f"warning: {name} is a symbolic link that points outside of {done.folder}")
-    out.line(f"{plural(done.files, 'file')}, {size(done.bytes)}, are in {done.folder}")
+    of = "" if done.sequence is None else f" of snapshot {done.sequence}"
+    verb = "is" if done.files == 1 else "are"
+    out.line(f"{plural(done.files, 'file')}, {size(done.bytes)}{of}, {verb} in {done.folder}")
     return 0

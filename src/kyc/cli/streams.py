@@ -8,7 +8,7 @@ import os
 
 from kyc.cli.live import status_line
 from kyc.cli.output import Cell, Output
-from kyc.cli.words import size
+from kyc.cli.words import plural, size
 from kyc.domain.errors import InvalidInputError, UnreachableError
 from kyc.sdk.client import Client
 from kyc.wire.api import FindingRow, MigrationRow, StreamCheck
@@ -29,20 +29,35 @@ def stream(args: argparse.Namespace, out: Output) -> int:
 
 def _migrate(args: argparse.Namespace, out: Output) -> int:
     """Move, and show how far it is until it is done; one that cannot go on now is left to the master."""
-    with Client() as client, status_line(out, "checking the stream") as (_, say):
-        token = os.environ.get("KYC_STREAM_TOKEN", "")
-        rows = client.migrate_streams(_url(args), token=token, names=args.names)
-        names = {row.name for row in rows}
+    with Client() as client:
+        rows = _ask(client, args, out)
         if not args.detach:
-            rows = client.follow_migrations(names, on_row=lambda row: say(_words(row)))
+            rows = _follow(client, {row.name for row in rows}, out)
     troubled = [row for row in rows if row.error]
     if out.json:
         out.document(rows)
         return 1 if troubled else 0
     _show(out, rows)
+    if there := [row for row in rows if row.state == "stays"]:
+        out.line(f"{there[0].source} has the files of {plural(len(there), 'workload')} now.")
     for row in troubled:
         out.note(f"{row.name} waits: {row.error}. The master tries again; `kyc stream list` shows how it stands.")
     return 1 if troubled else 0
+
+
+def _ask(client: Client, args: argparse.Namespace, out: Output) -> list[MigrationRow]:
+    with status_line(out, "trying the stream out"):
+        return client.migrate_streams(_url(args), token=os.environ.get("KYC_STREAM_TOKEN", ""), names=args.names)
+
+
+def _follow(client: Client, names: set[str], out: Output) -> list[MigrationRow]:
+    """Show how far they are; who has seen enough is told that they go on."""
+    try:
+        with status_line(out, "waiting for the master") as (_, say):
+            return client.follow_migrations(names, on_row=lambda row: say(_words(row)))
+    except KeyboardInterrupt:
+        out.note("The move goes on: `kyc stream list` shows how far it is.")
+        raise
 
 
 def _words(row: MigrationRow) -> str:

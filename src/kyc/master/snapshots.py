@@ -21,6 +21,7 @@ from kyc.ports.stream import StreamHost, StreamReader
 from kyc.snapshot.history import Difference, OnProgress, Verification, diff, list_snapshots, verify, verify_all
 from kyc.snapshot.restore import Restorer
 from kyc.snapshot.workload import WorkloadFiles
+from kyc.wire.archive import header_of
 
 _PIECE_BYTES = 256 * 1024
 
@@ -69,13 +70,14 @@ class Snapshots:
         with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
             files, packed = Path(folder) / "files", Path(folder) / "files.tar"
             await asyncio.to_thread(files.mkdir, mode=0o700)
-            await self._restore(job, files, sequence)
-            await asyncio.to_thread(_pack, files, packed)
+            number = await self._restore(job, files, sequence)
+            await asyncio.to_thread(_pack, files, packed, number)
             with packed.open("rb") as file:
                 while piece := await asyncio.to_thread(file.read, _PIECE_BYTES):
                     yield piece
 
-    async def _restore(self, job: Job, root: Path, sequence: int | None) -> None:
+    async def _restore(self, job: Job, root: Path, sequence: int | None) -> int:
+        """Bring a snapshot back, and return its number."""
         async with self._reader(job.name) as reader:
             files = WorkloadFiles(name=job.name, root=root, key=self._key(job), kept=job.spec.keep)
             restorer = Restorer(files, reader, clock=self.clock)
@@ -88,6 +90,7 @@ class Snapshots:
             raise NotFoundError(
                 f"{job.name} has no snapshot yet", next_step=f"`kyc snapshots {job.name}` lists them as they come."
             )
+        return restored.sequence
 
     @asynccontextmanager
     async def _reader(self, name: WorkloadName) -> AsyncIterator[StreamReader]:
@@ -130,7 +133,12 @@ async def _what_there_is(name: WorkloadName) -> AsyncIterator[None]:
         raise
 
 
-def _pack(folder: Path, target: Path) -> None:
-    with target.open("wb") as file, tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for entry in sorted(folder.iterdir()):
+def _pack(folder: Path, target: Path, sequence: int) -> None:
+    entries = sorted(folder.iterdir())
+    header = header_of(sequence) if entries else {}  # tarfile cannot read a header that nothing follows
+    with (
+        target.open("wb") as file,
+        tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT, pax_headers=header) as tar,
+    ):
+        for entry in entries:
             tar.add(entry, arcname=entry.name)

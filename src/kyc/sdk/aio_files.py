@@ -11,7 +11,7 @@ from typing import TypeVar
 from kyc.sdk import calls, longcall
 from kyc.sdk.async_transport import AsyncTransport
 from kyc.sdk.calls import Call
-from kyc.sdk.files import FOLLOW_S
+from kyc.sdk.files import COLLECT_S, FOLLOW_S
 from kyc.sdk.longcall import LongAnswer, OnProgress
 from kyc.sdk.resume import IDLE_S
 from kyc.sdk.transport import PIECE_BYTES
@@ -58,7 +58,7 @@ class AsyncFileCalls:
         target = await asyncio.to_thread(check_target, Path(to))
         with tempfile.TemporaryFile() as file:
             async with self._transport.open(
-                calls.snapshot_files(name, sequence), {"Accept": "application/x-tar"}, idle_s=IDLE_S
+                calls.snapshot_files(name, sequence), {"Accept": "application/x-tar"}, idle_s=COLLECT_S
             ) as answer:
                 async for piece in answer.aiter_bytes(PIECE_BYTES):
                     await asyncio.to_thread(file.write, piece)

@@ -17,7 +17,7 @@ from kyc.domain.errors import UnreachableError
 from kyc.sdk.calls import Call, failure
 from kyc.sdk.discovery import Address
 from kyc.sdk.resume import IDLE_S, Resume
-from kyc.sdk.transport import ANSWER_S, CONNECT_S, PIECE_BYTES, Locate, unreachable
+from kyc.sdk.transport import ANSWER_S, CONNECT_S, KEEP_ALIVE, PIECE_BYTES, Locate, unreachable
 
 T = TypeVar("T")
 
@@ -27,7 +27,8 @@ class AsyncTransport:
 
     def __init__(self, locate: Locate) -> None:
         self._locate = locate
-        self._http = httpx.AsyncClient(trust_env=False, follow_redirects=False)
+        network = httpx.AsyncHTTPTransport(trust_env=False, socket_options=KEEP_ALIVE)
+        self._http = httpx.AsyncClient(transport=network, trust_env=False, follow_redirects=False)
 
     async def close(self) -> None:
         """Close all connections."""

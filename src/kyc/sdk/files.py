@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FOLLOW_S = 0.5
+COLLECT_S = 24 * 3600.0  # the master has read the whole snapshot back before it sends the first byte
 
 
 class FileCalls:
@@ -64,7 +65,7 @@ class FileCalls:
 
         target = check_target(Path(to))
         call = calls.snapshot_files(name, sequence)
-        with self._transport.open(call, {"Accept": "application/x-tar"}, idle_s=IDLE_S) as opened:
+        with self._transport.open(call, {"Accept": "application/x-tar"}, idle_s=COLLECT_S) as opened:
             return unpack(cast(IO[bytes], opened), target)
 
     # --- streams -----------------------------------------------------------------------------------------------------

@@ -24,6 +24,14 @@ Body = bytes | IO[bytes] | None
 CONNECT_S = 5.0
 ANSWER_S = 60.0
 PIECE_BYTES = 1 << 16
+KEEP_ALIVE = [  # the system asks after a silent peer, and breaks off if it is gone: after about a minute
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    *(
+        (socket.IPPROTO_TCP, int(getattr(socket, name)), value)
+        for name, value in (("TCP_KEEPIDLE", 20), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 4))
+        if hasattr(socket, name)
+    ),
+]
 
 
 class Opened:
@@ -113,6 +121,8 @@ class Transport:
             assert connection.sock is not None
             opened_socket = connection.sock
             opened_socket.settimeout(idle_s)
+            for option in KEEP_ALIVE:
+                opened_socket.setsockopt(*option)
             response = connection.getresponse()
             error = failure(response.status, response.read()) if response.status >= 300 else None
         except (OSError, http.client.HTTPException) as broken:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from kyc.domain.errors import ConflictError, DamagedDataError, InvalidInputError, KycError, OutOfSpaceError
+from kyc.wire.archive import sequence_of
 from kyc.wire.text import legible
 
 
@@ -24,12 +25,14 @@ from kyc.wire.text import legible
 class Unpacked:
     """What came out: the folder, its regular files and their bytes, and by name the entries left out.
 
+    `sequence` is the snapshot's number, if the tar names one.
     `outward`: links that are there, and point outside of the folder.
     """
 
     folder: Path
     files: int
     bytes: int
+    sequence: int | None = None
     left_out: tuple[str, ...] = ()
     outward: tuple[str, ...] = ()
 
@@ -88,9 +91,17 @@ def _extract(source: IO[bytes], beside: Path, target: Path) -> Unpacked:
                 ) from error
             files += member.isreg()
             size += member.size if member.isreg() else 0
+        sequence = sequence_of(tar.pax_headers)
     made = [legible(member.name) for member in outward if _link_outward(member, beside)]
     left_out += [name for member in outward if (name := legible(member.name)) not in made]
-    return Unpacked(folder=target, files=files, bytes=size, left_out=tuple(left_out), outward=tuple(made))
+    return Unpacked(
+        folder=target,
+        files=files,
+        bytes=size,
+        sequence=sequence,
+        left_out=tuple(left_out),
+        outward=tuple(made),
+    )
 
 
 def _link_outward(member: tarfile.TarInfo, beside: Path) -> bool:

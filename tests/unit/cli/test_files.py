@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from kyc import Client
 from kyc.wire import api
 from tests.scripted_master import Answer, ScriptedMaster
 from tests.unit.cli.conftest import Kyc
@@ -72,7 +73,9 @@ def test_checking_a_stream_by_the_master_or_without_one(
     assert (done.code, "reach: start it" in done.err, "nobody there" in done.out) == (1, True, True)
 
 
-def test_moving_shows_where_it_stands_until_it_is_done(kyc: Kyc, master: ScriptedMaster) -> None:
+def test_moving_shows_where_it_stands_until_it_is_done(
+    kyc: Kyc, master: ScriptedMaster, monkeypatch: pytest.MonkeyPatch
+) -> None:
     copying = api.MigrationRow(
         name="train",
         state="copying",
@@ -87,10 +90,19 @@ def test_moving_shows_where_it_stands_until_it_is_done(kyc: Kyc, master: Scripte
     master.on("GET", "/stream/migrations", lambda _: next(answers))
     shown = kyc("stream", "migrate", "kafka://there", "train")
     assert (shown.code, shown.out.splitlines()[1].split()[:3]) == (0, ["train", "stays", "kafka://there"])
+    assert shown.out.splitlines()[-1] == "kafka://there has the files of 1 workload now."
     waits = replace(copying, error="nobody answers")
     master.on("GET", "/stream/migrations", [waits])
     shown = kyc("stream", "migrate", "kafka://there")
     assert (shown.code, "train waits: nobody answers" in shown.err) == (1, True)
+    assert "has the files" not in shown.out
+
+    def interrupted(*_: object, **__: object) -> object:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Client, "follow_migrations", interrupted)
+    shown = kyc("stream", "migrate", "kafka://there")
+    assert (shown.code, "The move goes on" in shown.err) == (130, True)
     shown = kyc("stream", "migrate", "kafka://there", "--detach", "--json")
     assert (shown.code, shown.json[0]["total_bytes"]) == (0, 2_000_000)  # type: ignore[index]
     assert "1.0 MB" in kyc("stream", "list").out

@@ -18,6 +18,7 @@ from kyc import Client
 from kyc.domain import errors
 from kyc.sdk import calls, flows
 from kyc.sdk.archive import pack
+from kyc.sdk.transport import Opened
 from kyc.wire import api
 from tests import rows
 from tests.scripted_master import TOKEN, Answer, Asked, ScriptedMaster, sse
@@ -305,6 +306,32 @@ def test_pages_of_logs_are_joined(master: ScriptedMaster, client: Client) -> Non
     master.on("GET", "/workloads/train/logs", page)
     assert list(client.all_logs("train")) == lines
     assert calls.PAGE == 1000
+
+
+class Patient:
+    """A transport that notes how long an answer may be awaited."""
+
+    def open(self, call: calls.Call[bytes], headers: dict[str, str], *, idle_s: float) -> Opened:
+        self.idle_s = idle_s
+        raise errors.UnreachableError("noted")
+
+    def close(self) -> None:
+        return
+
+
+def test_a_restore_waits_as_long_as_the_master_reads_back(client: Client, tmp_path: Path) -> None:
+    patient = Patient()
+    client._transport = patient  # type: ignore[assignment]
+    with pytest.raises(errors.UnreachableError, match="noted"):
+        client.restore("train", tmp_path / "out")
+    assert patient.idle_s > 3600
+
+
+def test_a_peer_that_vanished_is_found_out_by_the_system(master: ScriptedMaster, client: Client) -> None:
+    master.on("GET", "/workloads/train/snapshots/latest/files", b"x")
+    with client._transport.open(calls.snapshot_files("train", None), {}, idle_s=5) as opened:
+        assert opened._socket is not None
+        assert opened._socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
 
 
 def test_a_snapshot_is_restored_whole_or_not_at_all(master: ScriptedMaster, client: Client, tmp_path: Path) -> None:

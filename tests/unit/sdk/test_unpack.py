@@ -11,11 +11,12 @@ import pytest
 
 from kyc.domain.errors import ConflictError, DamagedDataError, InvalidInputError
 from kyc.sdk.unpack import unpack
+from kyc.wire.archive import header_of
 
 
-def tar_of(*members: tarfile.TarInfo) -> io.BytesIO:
+def tar_of(*members: tarfile.TarInfo, header: dict[str, str] | None = None) -> io.BytesIO:
     target = io.BytesIO()
-    with tarfile.open(fileobj=target, mode="w") as tar:
+    with tarfile.open(fileobj=target, mode="w", pax_headers=header) as tar:
         for member in members:
             tar.addfile(member, io.BytesIO(b"x" * member.size))
     target.seek(0)
@@ -88,3 +89,9 @@ def test_where_it_cannot_go(tmp_path: Path) -> None:
         unpack(tar_of(), tmp_path / "file" / "below")
     with pytest.raises(ConflictError):
         unpack(tar_of(), tmp_path / "full")
+
+
+def test_a_tar_says_which_snapshot_it_is(tmp_path: Path) -> None:
+    assert unpack(tar_of(member("a"), header=header_of(18)), tmp_path / "told").sequence == 18
+    assert unpack(tar_of(member("a"), header={"comment": "mine"}), tmp_path / "other").sequence is None
+    assert unpack(tar_of(member("a")), tmp_path / "silent").sequence is None

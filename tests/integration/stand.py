@@ -127,7 +127,7 @@ class FakeMaintenance:
     async def copy(self, source: Place, target: Place, *, name: str, epoch: int, on_copied: OnCopied) -> Copied:
         raise NotImplementedError
 
-    async def flaws(self, place: Place) -> list[str]:
+    async def sift(self, target: Place, *, name: str) -> list[str]:
         raise NotImplementedError
 
     async def free(self, place: Place, *, now: datetime) -> Freed:

@@ -36,13 +36,16 @@ class Book:
 
 
 class Maintenance:
-    """Copies in no time; `meanwhile` happens during the next copy."""
+    """Copies in no time; `meanwhile` happens during the next copy, `lost` is what reading it back misses."""
 
     def __init__(self) -> None:
+        self.lost: list[str] = []
+        self.copies = 0
         self.meanwhile: Callable[[], Awaitable[object]] | None = None
         self.is_full = False
 
     async def copy(self, source: Place, target: Place, **_: object) -> Copied:
+        self.copies += 1
         if self.is_full:
             raise OutOfSpaceError("the disk is full")
         if self.meanwhile is not None:
@@ -50,8 +53,9 @@ class Maintenance:
             await happens()
         return Copied(snapshots=1, sent_bytes=1, skipped=())
 
-    async def flaws(self, place: Place) -> list[str]:
-        return []
+    async def sift(self, target: Place, **_: object) -> list[str]:
+        lost, self.lost = self.lost, []
+        return lost
 
 
 async def _fit(_: StreamAccess) -> Sequence[Finding]:
@@ -131,3 +135,30 @@ async def test_a_move_to_elsewhere_takes_the_place_of_the_one_before() -> None:
         assert (job.state, job.stream) == (JobState.SUCCEEDED, "elsewhere://")
         (moved,) = await world.events(EventKind.STREAM_MOVED)
         assert moved.data["target"] == "elsewhere://"
+
+
+async def test_a_copy_that_is_not_whole_is_made_anew() -> None:
+    world = World(steps_of_work=40)
+    async with world.running() as master:
+        moves, maintenance = _moves(world, master)
+        job = await _begun(world, master)
+        maintenance.lost = ["snapshot 1: a: chunk 7 is not in the stream"]
+        await moves.ask(THERE, "", [job.name])
+        await _go(world, moves, 60)
+        (trouble,) = await world.events(EventKind.STREAM_TROUBLED)
+        assert "chunk 7 is not in the stream" in trouble.reason
+        assert (await world.run_until_over(job.name)).stream == THERE
+
+
+async def test_a_move_that_fails_rests_longer_each_time_and_not_at_all_when_asked_again() -> None:
+    world = World(steps_of_work=400)
+    async with world.running() as master:
+        moves, maintenance = _moves(world, master)
+        job = await _begun(world, master)
+        maintenance.is_full = True
+        await moves.ask(THERE, "", [job.name])
+        await _go(world, moves, 120)
+        assert maintenance.copies == 4, "at 0, 15, 45 and 105 s"
+        await moves.ask(THERE, "", [job.name])
+        await moves.tick()
+        assert maintenance.copies == 5

@@ -26,7 +26,7 @@ from kyc.ports.stream import StreamBook
 log = logging.getLogger(__name__)
 
 Check = Callable[[StreamAccess], Awaitable[Sequence[Finding]]]
-AGAIN_AFTER = timedelta(seconds=15)
+AGAIN_AFTER, LATEST_AGAIN = timedelta(seconds=15), timedelta(minutes=2)  # doubled at each failure
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,6 +38,14 @@ class Headway:
     total_bytes: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Pause:
+    """After so many failures in a row a move rests until then."""
+
+    failures: int = 0
+    until_s: float = 0
+
+
 @dataclass(slots=True)
 class Moves:
     """Moves workloads; `check` says whether a stream can be relied on."""
@@ -47,7 +55,7 @@ class Moves:
     maintenance: Maintenance
     check: Check
     headway: dict[WorkloadName, Headway] = field(default_factory=dict)
-    _not_before_s: dict[WorkloadName, float] = field(default_factory=dict)
+    _pauses: dict[WorkloadName, _Pause] = field(default_factory=dict)
 
     async def ask(self, url: str, token: str, names: Sequence[WorkloadName]) -> list[Job]:
         """Have these workloads (none named: all) moved; one that lies there stays, and a move of it is called off.
@@ -77,6 +85,7 @@ class Moves:
             )
 
     async def _ask(self, name: WorkloadName, to: str) -> Job:
+        self._pauses.pop(name, None)  # who asks again has mended something
         job = await self._job(name)
         if (self.lies_in(job) if job.move is None else job.move.to) == to:
             return job
@@ -87,7 +96,6 @@ class Moves:
         else:
             move = StreamMove(to=to, since=self.context.clock.now())
             event = self._event(EventKind.STREAM_MOVING, job, "asked for", source=source, target=to)
-        self._not_before_s.pop(name, None)
         await self.context.store.save(replace(job, move=move), events=[event])
         return replace(job, move=move, version=job.version + 1)
 
@@ -103,7 +111,8 @@ class Moves:
     async def tick(self) -> None:
         """Take every move a step further."""
         for job in await self.context.store.jobs():
-            if job.move is not None and self._not_before_s.get(job.name, 0.0) <= self.context.clock.monotonic_s():
+            pause = self._pauses.get(job.name, _Pause())
+            if job.move is not None and pause.until_s <= self.context.clock.monotonic_s():
                 await self._step(job.name, job.move)
 
     async def _step(self, name: WorkloadName, move: StreamMove) -> None:
@@ -127,11 +136,14 @@ class Moves:
         copied = await self._copy(job, move, fence=job.attempts > 0)
         target = await self.book.at(move.to)
         try:
-            flaws = await self.maintenance.flaws(self._place(job, target)) if copied.snapshots else []
+            flaws = await self.maintenance.sift(self._place(job, target), name=move.to) if copied.snapshots else []
         finally:
             await target.close()
         if flaws:
-            raise DamagedDataError(f"the copy in {move.to} is not whole: {flaws[0]}", next_step="Look at that stream.")
+            raise DamagedDataError(
+                f"the copy in {move.to} is not whole: {flaws[0]}",
+                next_step="What is not whole is copied anew. If it stays so, look at that stream.",
+            )
         took_s = round((self.context.clock.now() - move.since).total_seconds(), 3)
         event = self._event(
             EventKind.STREAM_MOVED,
@@ -145,6 +157,7 @@ class Moves:
         )
         await self._change(name, move, lambda job: replace(job, stream=move.to, move=None), event)
         self.headway.pop(name, None)
+        self._pauses.pop(name, None)
 
     async def _copy(self, job: Job, move: StreamMove, *, fence: bool) -> Copied:
         source, target = await self.book.at(self.lies_in(job)), await self.book.at(move.to)
@@ -189,7 +202,9 @@ class Moves:
 
     async def _put_off(self, name: WorkloadName, move: StreamMove, error: KycError) -> None:
         """Let the work go on where it was, say once what is the matter, and try again later."""
-        self._not_before_s[name] = self.context.clock.monotonic_s() + AGAIN_AFTER.total_seconds()
+        before = self._pauses.get(name, _Pause()).failures
+        wait = min(AGAIN_AFTER * 2 ** min(before, 10), LATEST_AGAIN)
+        self._pauses[name] = _Pause(before + 1, self.context.clock.monotonic_s() + wait.total_seconds())
         event = self._event(EventKind.STREAM_TROUBLED, await self._job(name), str(error), next_step=error.next_step)
         events = () if move.error == str(error) else (event,)
         await self._set(name, move, *events, error=str(error))

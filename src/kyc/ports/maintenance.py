@@ -49,12 +49,13 @@ class Maintenance(Protocol):
     way; it may be cut off at any time, and called again goes on where it was. It opens `epoch` in the target, which has
     to be higher at each call; `name` tells the target from others. `on_copied` hears (bytes, of so many) of the
     snapshot that is on its way. ConflictError if the target's place is another workload's.
-    `flaws` reads everything in the place back, and returns what is damaged or missing, in words.
+    `sift` reads everything in a target back, takes out of it the snapshots that are not whole, so that the next `copy`
+    brings them anew, and returns what was damaged or missing, in words.
     `free` deletes what the retention does not keep.
     """
 
     async def copy(self, source: Place, target: Place, *, name: str, epoch: int, on_copied: OnCopied) -> Copied: ...
 
-    async def flaws(self, place: Place) -> list[str]: ...
+    async def sift(self, target: Place, *, name: str) -> list[str]: ...
 
     async def free(self, place: Place, *, now: datetime) -> Freed: ...

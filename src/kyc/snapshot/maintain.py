@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,20 +27,26 @@ class Maintainer:
 
     async def copy(self, source: Place, target: Place, *, name: str, epoch: int, on_copied: OnCopied) -> Copied:
         """Bring what the target lacks into it; `name` tells this target from others."""
-        file = hashlib.sha256(f"{source.workload} {name}".encode()).hexdigest()[:32]
-        return await Copier(source, target, Notebook(self.folder / file), on_copied).copy(epoch=epoch)
+        return await Copier(source, target, self._notebook(target, name), on_copied).copy(epoch=epoch)
 
-    async def flaws(self, place: Place) -> list[str]:
-        """Read everything back; name what is wrong."""
-        reader = await place.stream.open_reader(place.workload)
+    async def sift(self, target: Place, *, name: str) -> list[str]:
+        """Read everything back; take out and name what is not whole, and forget what is believed to be there."""
+        reader = await target.stream.open_reader(target.workload)
         try:
             sequences = [ref.sequence for ref in await reader.manifests()]
-            found = await verify_all(reader, place.key, place.workload, sequences)
+            found = await verify_all(reader, target.key, target.workload, sequences)
         finally:
             await reader.close()
+        flawed = [one.sequence for one in found if not one.is_whole]
+        if flawed:
+            await target.stream.discard(target.workload, manifests=flawed, chunks=())
+            await asyncio.to_thread(self._notebook(target, name).forget)
         told = [f"snapshot {one.sequence}: {one.unreadable}" for one in found if one.unreadable]
         told += [f"snapshot {one.sequence}: {legible(path)}: {why}" for one in found for path, why in one.damaged]
         return told[:_MOST_NAMED]
+
+    def _notebook(self, target: Place, name: str) -> Notebook:
+        return Notebook(self.folder / hashlib.sha256(f"{target.workload} {name}".encode()).hexdigest()[:32])
 
     async def free(self, place: Place, *, now: datetime) -> Freed:
         """Delete what the retention does not keep."""

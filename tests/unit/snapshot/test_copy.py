@@ -12,9 +12,11 @@ import pytest
 from kyc.adapters.fake.stream import FakeStream
 from kyc.domain.errors import ConflictError, FencedError, UnreachableError
 from kyc.domain.snapshot import ChunkId, ChunkRef
+from kyc.planning.retention import Retention
 from kyc.ports.maintenance import Copied, Place
 from kyc.snapshot.copy import Copier, Notebook
 from kyc.snapshot.history import list_snapshots, verify
+from kyc.snapshot.maintain import Maintainer
 from kyc.snapshot.manifest import ManifestReader
 from kyc.snapshot.restore import Restorer
 from tests.unit.snapshot.lab import KEY, Lab
@@ -187,3 +189,23 @@ async def test_another_workloads_place_is_not_touched(lab: Lab) -> None:
     assert move.target.shelf.place("train").manifests == before
     with pytest.raises(FencedError):
         await move.copy()  # the epoch is taken
+
+
+async def test_what_a_target_lost_is_taken_out_and_comes_again(lab: Lab) -> None:
+    kept = await history(lab, seed=11)
+    target = Place(stream=FakeStream(), workload="train", key=KEY)
+    source = Place(stream=lab.stream, workload="train", key=KEY)
+    maintainer = Maintainer(lab.folder / "notes", Retention())
+
+    async def copied(epoch: int) -> Copied:
+        return await maintainer.copy(source, target, name="there", epoch=epoch, on_copied=lambda *_: None)
+
+    assert (await copied(1)).snapshots == len(kept)
+    assert await maintainer.sift(target, name="there") == []
+    shelf = target.stream.shelf.place("train")  # type: ignore[attr-defined]
+    shelf.chunks.pop(next(iter(shelf.chunks)))
+    before = len(shelf.manifests)
+    assert "is not in the stream" in (await maintainer.sift(target, name="there"))[0]
+    assert len(shelf.manifests) < before
+    assert (await copied(2)).snapshots == len(kept)
+    assert await maintainer.sift(target, name="there") == []

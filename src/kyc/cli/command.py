@@ -30,7 +30,11 @@ def _up(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", metavar="HOST", help="the address to listen at (default 127.0.0.1)")
     parser.add_argument("--port", metavar="PORT", help="the port, 0 for any free one (default 7070)")
     parser.add_argument("--public-url", metavar="URL", help="how agents of other machines reach this master")
-    parser.add_argument("--stream", metavar="URL", help="the stream for the files (default: an embedded NATS server)")
+    parser.add_argument(
+        "--stream",
+        metavar="URL",
+        help="the stream for the files, credential from KYC_STREAM_TOKEN (default: an embedded NATS server)",
+    )
     parser.add_argument("--state", metavar="URL", help="the database (default: SQLite in KYC_HOME)")
     parser.add_argument("--local-mode", metavar="MODE", help="the local cloud: process, or isolated (own networks)")
     parser.add_argument("--edge", metavar="KIND", help="what balances services: envoy, haproxy, python, or auto")
@@ -122,7 +126,8 @@ def _stream(parser: argparse.ArgumentParser) -> None:
         choices=("check", "migrate", "list"),
         help="check: can a stream be relied on; migrate: move workloads to it; list: where each workload's files are",
     )
-    parser.add_argument("url", metavar="URL", nargs="?", help="kafka://…, nats://…, s3://…, gs://…, az://…, file:///…")
+    urls = "kafka://…, nats://…, s3://…, gs://…, az://…, file:///…; migrate: or embedded, the master's own"
+    parser.add_argument("url", metavar="URL", nargs="?", help=f"{urls}. The credential comes from KYC_STREAM_TOKEN")
     parser.add_argument("names", metavar="NAME", nargs="*", help="migrate: only these workloads (default: all)")
     parser.add_argument("-d", "--detach", action="store_true", help="migrate: do not wait for its end")
 

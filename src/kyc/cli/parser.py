@@ -12,7 +12,7 @@ _INTRO = "Runs work on cheap spot instances and never loses its files."
 _ENDING = """\
 Every command that shows something takes --json. `kyc COMMAND --help` says more.
 
-Environment: KYC_HOME (default ~/.kyc), KYC_URL and KYC_TOKEN for a master elsewhere, NO_COLOR.
+Environment: KYC_HOME (default ~/.kyc), KYC_URL and KYC_TOKEN for a master elsewhere, KYC_STREAM_TOKEN, NO_COLOR.
 Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 not allowed, 5 unreachable master."""
 
 

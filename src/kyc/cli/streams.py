@@ -24,7 +24,7 @@ def stream(args: argparse.Namespace, out: Output) -> int:
         case "migrate":
             return _migrate(args, out)
         case _:
-            return _list(out)
+            return _list(args, out)
 
 
 def _migrate(args: argparse.Namespace, out: Output) -> int:
@@ -65,7 +65,9 @@ def _words(row: MigrationRow) -> str:
     return f"{row.name} {row.state}{share}"
 
 
-def _list(out: Output) -> int:
+def _list(args: argparse.Namespace, out: Output) -> int:
+    if args.url:
+        raise InvalidInputError("`kyc stream list` takes no URL", next_step="It shows every workload: leave it out.")
     with Client() as client:
         rows = client.migrations()
     if out.json:

@@ -29,6 +29,7 @@ _WARNING = {
     EventKind.JOB_MIGRATING,
     EventKind.REPLICA_UNREADY,
     EventKind.AGENT_TROUBLED,
+    EventKind.STREAM_TROUBLED,
     EventKind.BUDGET_WARNED,
     EventKind.BUDGET_HELD,
     EventKind.JOB_STEERED,
@@ -235,6 +236,21 @@ def _edge(data: Data) -> str:
     return f"{data.get('up')} up, {data.get('draining')} draining{late}: {told}"
 
 
+def _moving(data: Data) -> str:
+    return f"from {data.get('source')} to {data.get('target')}"
+
+
+def _moved(data: Data) -> str:
+    skipped = data.get("skipped")
+    left = f"; SKIPPED: {', '.join(map(str, skipped))}" if isinstance(skipped, list) and skipped else ""
+    told = plural(int(_amount(data, "snapshots")), "snapshot")
+    return f"{told} {_moving(data)} in {span(_amount(data, 'took_s'))}{left}"
+
+
+def _stayed(data: Data) -> str:
+    return f"in {data.get('source')}"
+
+
 def _weighed(data: Data) -> str:
     """Return which instance; both sides stand in the reason."""
     return str(data.get("instance", ""))
@@ -305,6 +321,10 @@ _FACTS: Mapping[str, Callable[[Data], str]] = {
     EventKind.JOB_FAILED: _ended,
     EventKind.JOB_STOPPED: _ended,
     EventKind.AGENT_TROUBLED: _troubled,
+    EventKind.STREAM_MOVING: _moving,
+    EventKind.STREAM_MOVED: _moved,
+    EventKind.STREAM_STAYED: _stayed,
+    EventKind.STREAM_TROUBLED: _failed,
     EventKind.REPLICA_REQUESTED: _replica,
     EventKind.REPLICA_STARTED: _replica,
     EventKind.REPLICA_PULLING: _pulling,

@@ -89,11 +89,11 @@ class FileCalls:
     def follow_migrations(
         self, names: Collection[str], *, on_row: Callable[[api.MigrationRow], None] | None = None
     ) -> list[api.MigrationRow]:
-        """Return these workloads' rows once none is on its way, or once one says what it waits for."""
+        """Return these workloads' rows once each has arrived, or says what it waits for."""
         while True:
             rows = [row for row in self.migrations() if row.name in names]
-            moving = [row for row in rows if row.state != "stays"]
-            if not moving or any(row.error for row in rows):
+            moving = [row for row in rows if row.state != "stays" and not row.error]
+            if not moving:
                 return rows
             if on_row is not None:
                 on_row(max(moving, key=lambda row: row.copied_bytes))

@@ -51,6 +51,7 @@ def test_version(kyc: Kyc) -> None:
         (["interrupt", "i-1", "--notice", "soon"], "soon"),
         (["interrupt", "i-1", "--notice", "-1"], "below zero"),
         (["restore", "x"], "--to"),
+        (["stream", "list", "kafka://there"], "takes no URL"),
         (["terminate"], ""),
         (["completion", "elvish"], "elvish"),
         (["offers", "--spot", "--on-demand"], "not allowed with"),

@@ -40,6 +40,13 @@ from tests.rows import AT, event
             "#5: 1 file, 3.4 MB, 120 kB sent in 0.1 s, epoch 2; MISSED: a",
         ),
         (event(1, "restore.completed", sequence=None), "there was nothing to restore"),
+        (event(1, "stream.moving", source="embedded", target="s3://b/p"), "from embedded to s3://b/p"),
+        (
+            event(1, "stream.moved", source="a", target="b", snapshots=5, skipped=["3: gone"], took_s=6.1),
+            "5 snapshots from a to b in 6.1 s; SKIPPED: 3: gone",
+        ),
+        (event(1, "stream.stayed", source="embedded"), "in embedded"),
+        (event(1, "stream.troubled", next_step="Look."), "next: Look."),
         (
             event(1, "restore.completed", sequence=5, files=2, bytes=10, fetched_bytes=5, took_s=0.2),
             "2 files, 10 B of snapshot #5, 5 B fetched in 0.2 s",

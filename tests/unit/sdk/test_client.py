@@ -16,7 +16,7 @@ import pytest
 
 from kyc import Client
 from kyc.domain import errors
-from kyc.sdk import calls, flows
+from kyc.sdk import calls, files, flows
 from kyc.sdk.archive import pack
 from kyc.sdk.transport import Opened
 from kyc.wire import api
@@ -306,6 +306,18 @@ def test_pages_of_logs_are_joined(master: ScriptedMaster, client: Client) -> Non
     master.on("GET", "/workloads/train/logs", page)
     assert list(client.all_logs("train")) == lines
     assert calls.PAGE == 1000
+
+
+def test_moves_are_followed_until_each_has_arrived_or_waits(
+    master: ScriptedMaster, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "FOLLOW_S", 0)
+    waits = api.MigrationRow(name="a", state="copying", source="here", target="there", error="it is full")
+    goes = api.MigrationRow(name="b", state="copying", source="here", target="there")
+    there = api.MigrationRow(name="b", state="stays", source="there")
+    answers = iter([[waits, goes], [waits, there]])
+    master.on("GET", "/stream/migrations", lambda _: next(answers))
+    assert client.follow_migrations({"a", "b"}) == [waits, there]
 
 
 class Patient:

@@ -63,6 +63,7 @@ class Replicator:
         self._named: set[str] = set()
         self._bytes_per_s = _FIRST_GUESS_BYTES_PER_S
         self._overhead_s = 0.1
+        self._walk_s = 0.1
 
     @property
     def dirty_bytes(self) -> int:
@@ -95,7 +96,7 @@ class Replicator:
                     due_s = self._clock.monotonic_s() + self._options.rescan.total_seconds()
                     await self._try_once()
                 # A walk that takes long is not made all the time.
-                await self._pause(max(self._interval.total_seconds(), min(4 * self._overhead_s, _LONGEST_WAIT_S)))
+                await self._pause(max(self._interval.total_seconds(), min(4 * self._walk_s, _LONGEST_WAIT_S)))
         finally:
             await self._watcher.close()
 
@@ -178,6 +179,7 @@ class Replicator:
             self._bytes_per_s += _LEARN * (speed - self._bytes_per_s)
         else:
             self._overhead_s += _LEARN * (commit.took_s - self._overhead_s)
+            self._walk_s += _LEARN * (commit.busy_s - self._walk_s)
 
     def _is_late(self) -> bool:
         return self._read_until_s is not None and self._clock.monotonic_s() >= self._read_until_s

@@ -59,6 +59,7 @@ class Snapshotter:
         got through.
         """
         started_s, taken_at = self._clock.monotonic_s(), self._clock.now()
+        busy_before_s = self._worker.busy_s
         wasteful = frozenset[ChunkId]() if flushed else self._wasteful
         mapped = await self._worker.do(lambda: self._mapped.begin(started_s, at_last=flushed))
         before = Before(listing=self._listing, stored=self._unnamed, wasteful=wasteful, mapped=mapped)
@@ -80,6 +81,7 @@ class Snapshotter:
             missed=tuple(taking.missed),
             flushed=flushed,
             read_bytes=taking.read_bytes,
+            busy_s=self._worker.busy_s - busy_before_s,
             special=tuple(taking.special),
         )
 

@@ -13,9 +13,10 @@ _BATCH_S = 0.1
 
 
 class Worker:
-    """One thread, started at the first call. `close` it when nothing runs in it any more."""
+    """One thread, started at the first call. `close` it when nothing runs in it any more. `busy_s`: how long it ran."""
 
     def __init__(self, name: str) -> None:
+        self.busy_s = 0.0
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
 
     async def do(self, call: Callable[[], T], *, on_cancel: Callable[[], None] | None = None) -> T:
@@ -23,7 +24,7 @@ class Worker:
 
         `on_cancel` may tell the call to hurry.
         """
-        running = asyncio.get_running_loop().run_in_executor(self._pool, call)
+        running = asyncio.get_running_loop().run_in_executor(self._pool, self._timed, call)
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
@@ -31,6 +32,13 @@ class Worker:
                 on_cancel()
             await asyncio.wait([running])
             raise
+
+    def _timed(self, call: Callable[[], T]) -> T:
+        began_s = time.monotonic()
+        try:
+            return call()
+        finally:
+            self.busy_s += time.monotonic() - began_s
 
     def close(self) -> None:
         """End the thread."""

@@ -49,7 +49,8 @@ class Commit:
     """A snapshot that is in the stream. `flushed`: it was asked for as the last one.
 
     A flush that finds nothing changed names the snapshot before, with `sent_bytes` 0. `rpo_s` is how long the oldest
-    change in it had been unsafe, `dirty_bytes` what changed again while it was taken. `special` are pipes, sockets and
+    change in it had been unsafe, `dirty_bytes` what changed again while it was taken, `busy_s` what of `took_s` was not
+    waiting for the stream. `special` are pipes, sockets and
     devices, with the reason why they are not in it: each is told once, and none makes anything unsafe.
     """
 
@@ -61,6 +62,7 @@ class Commit:
     missed: tuple[str, ...]
     flushed: bool
     read_bytes: int = 0
+    busy_s: float = 0
     rpo_s: float = 0
     dirty_bytes: int = 0
     special: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from kyc.adapters.system.clock import SystemClock
 from kyc.domain.errors import FencedError, KycError, UnreachableError
 from kyc.snapshot.replicate import Replicator
 from kyc.snapshot.scan import Scope
@@ -235,3 +236,37 @@ async def test_watching_begins_with_a_sign_of_life_and_names_what_is_in_scope(tm
             heard |= await anext(watching)
     await watching.aclose()  # type: ignore[attr-defined]  # it is a generator
     assert heard <= {"keep", "keep/a"}
+
+
+class LeapingClock(SystemClock):
+    """The system's clock, set forward by `leap_s`."""
+
+    leap_s = 0.0
+
+    def monotonic_s(self) -> float:
+        return super().monotonic_s() + self.leap_s
+
+
+async def test_after_a_wait_for_the_stream_it_is_as_quick_as_before(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = LeapingClock()
+    lab.clock = clock
+    heard = Heard()
+    options = ReplicationOptions(interval=timedelta(seconds=0.05), rescan=timedelta(hours=1))
+    writer = await lab.stream.open_writer("train", 1)
+    commit = writer.commit
+
+    async def slow_commit(manifest: bytes) -> int:
+        if manifest and len(heard.commits) == 1:
+            clock.leap_s += 120  # a server that was away for two minutes
+        return await commit(manifest)
+
+    monkeypatch.setattr(writer, "commit", slow_commit)
+    replicator = Replicator(lab.files(lab.source), writer, clock=clock, options=options, tell=heard.tell())
+    try:
+        async with running(replicator):
+            for number in range(1, 4):
+                (lab.source / str(number)).write_text("x")
+                await heard.until(lambda number=number: number in {one.files for one in heard.commits[-1:]})  # type: ignore[misc]
+        assert max(one.took_s for one in heard.commits) > 100
+    finally:
+        replicator.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kyc.domain.errors import QuotaError
 from kyc.domain.event import EventKind
+from kyc.domain.instance import InstanceState
 from kyc.domain.job import AttemptState, JobState
 from tests.simulation.world import World, spec
 
@@ -81,6 +82,22 @@ async def test_a_cut_off_attempt_is_replaced_and_fenced() -> None:
         assert job.state is JobState.SUCCEEDED
         assert job.attempts == 2
         assert world.log.steps[job.name] == 60
+
+
+async def test_access_that_cannot_be_granted_now_costs_time_and_nothing_else() -> None:
+    world = World()
+    async with world.running() as master:
+        master.context.stream_host.away = True  # type: ignore[attr-defined]
+        job = await master.intents.submit_job(spec())
+        await world.run_for(60)
+        [agent] = world.agents.values()
+        instance = await world.store.instance(agent.instance_id)
+        assert instance is not None
+        assert instance.state is InstanceState.READY
+        assert agent.assignment is None
+        master.context.stream_host.away = False  # type: ignore[attr-defined]
+        job = await world.run_until_over(job.name)
+        assert (job.state, job.attempts) == (JobState.SUCCEEDED, 1)
 
 
 async def test_an_empty_pool_is_passed_over() -> None:

@@ -69,9 +69,10 @@ class Log:
 
 
 class SimStreamHost:
-    """Hands out access; the log itself is the world's."""
+    """Hands out access, unless it is `away`; the log itself is the world's."""
 
     identity = "fake://"
+    away = False
 
     def __init__(self) -> None:
         self.down = False
@@ -94,6 +95,8 @@ class SimStreamHost:
         return
 
     async def access(self, workload: str) -> StreamAccess:
+        if self.away:
+            raise UnreachableError("away")
         return StreamAccess(url="fake://", workload=workload)
 
     async def stop(self) -> None:

@@ -25,7 +25,7 @@ from kyc.control.pulse import Pulses
 from kyc.control.replicafact import ReplicaChanges, read_replica_fact, read_replica_trouble
 from kyc.control.routing import Routing
 from kyc.control.trust import Passport
-from kyc.domain.errors import UnreachableError
+from kyc.domain.errors import KycError, UnreachableError
 from kyc.domain.event import Event, EventKind
 from kyc.domain.ids import AttemptId, InstanceId, ReplicaId
 from kyc.domain.instance import Instance, InstanceState
@@ -114,7 +114,12 @@ class Links:
         sent: tuple[object, ...] | None = None
         while True:
             mark = self.context.signal.mark
-            assignment = await self._assignment(instance.id, grants)
+            try:
+                assignment = await self._assignment(instance.id, grants)
+            except KycError as error:  # its access cannot be granted now; what the agent was told last still holds
+                log.warning("not_granted", extra={"instance": instance.id, "why": str(error)})
+                await self.context.signal.wait(mark, timeout_s=_REFRESH_S)
+                continue
             replicas = await self._orders.of(instance.id, stale_s=_REFRESH_S)
             identity = passport.identity() if replicas else None
             if (assignment, replicas, identity) != sent:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from typing import TypeVar
+from weakref import WeakSet
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, but not by name
@@ -29,7 +30,11 @@ _LOOK_S = 0.2
 
 
 class Cluster:
-    """A connection with one credential, made at its first use; `close` ends its threads."""
+    """A connection with one credential at a time, made at its first use; `close` ends its threads.
+
+    After `renew` each client is made anew when it is next needed: one that stays signed in with a user who is removed
+    one day would be refused. What is under way ends on the old one.
+    """
 
     def __init__(self, address: Address) -> None:
         self.address = address
@@ -38,13 +43,23 @@ class Cluster:
         self._lane: Lane | None = None
         self._log_reader: LogReader | None = None
         self._sender: Sender | None = None
+        self._leaving: WeakSet[Sender] = WeakSet()  # those that end by themselves
 
-    @property
-    def sender(self) -> Sender:
-        """The sender of chunks."""
+    async def send(self, topic: str, key: bytes, value: bytes | None) -> int:
+        """Append a record outside of a transaction, and return its offset; raises as `Sender.send` does."""
         if self._sender is None:
             self._sender = Sender(self.address)
-        return self._sender
+        return await self._sender.send(topic, key, value)
+
+    def renew(self, address: Address) -> None:
+        """Go on with another credential."""
+        if address == self.address:
+            return
+        self.address, self._admin = address, None
+        if self._sender is not None:
+            self._sender.retire()
+            self._leaving.add(self._sender)
+            self._sender = None
 
     async def log(self, place: Place) -> Log:
         """Read the workload's log."""
@@ -113,7 +128,7 @@ class Cluster:
 
     async def append(self, place: Place, topic: str, records: Sequence[tuple[bytes, bytes | None]]) -> list[int]:
         """Append records outside of a transaction, and return their offsets."""
-        waiting = [asyncio.ensure_future(self.sender.send(topic, key, value)) for key, value in records]
+        waiting = [asyncio.ensure_future(self.send(topic, key, value)) for key, value in records]
         try:
             return await asyncio.gather(*waiting)
         except DeliveryError as failed:
@@ -127,7 +142,7 @@ class Cluster:
         """Return our error for a record that was not acknowledged."""
         doing = f"storing chunks of {place.workload}"
         if failed.error.code() in NO_TOPIC | PURGED:
-            return await self.explained(self.sender.trouble.timed_out(doing), place)
+            return await self.explained(failed.trouble.timed_out(doing), place)
         return translate(failed.error, doing)
 
     async def explained(self, error: KycError, place: Place) -> KycError:
@@ -144,8 +159,8 @@ class Cluster:
 
     async def close(self) -> None:
         """Hang up."""
-        if self._sender is not None:
-            await self._sender.close()
+        for sender in [*self._leaving, *([] if self._sender is None else [self._sender])]:
+            await sender.close()
         if self._lane is not None:
             await self._lane.close(self._close_log)
         self._sender = self._lane = self._admin = None
@@ -160,23 +175,24 @@ class Cluster:
     async def answer(self, future: Future[T], doing: str) -> T:
         """Wait for an answer to the admin client, and translate what went wrong."""
         try:
-            return await self._wait(future, doing)
+            return await self.wait(future, doing)
         except KafkaException as failed:
             raise self._trouble.translate(failed.args[0], doing) from failed
 
-    async def _wait(self, future: Future[T], doing: str) -> T:
-        """Wait for the future; raise at once if the cluster refuses our credentials: librdkafka would try on."""
+    async def wait(self, future: Future[T], doing: str) -> T:
+        """Wait for an answer; KafkaException for what went wrong, CredentialError at once if we may not sign in."""
+        admin = self.admin  # held: a renewal lets go of it
         waiting = asyncio.wrap_future(future)
         waiting.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # also if nobody waits any more
         while not (await asyncio.wait({waiting}, timeout=_LOOK_S))[0]:
-            self.admin.poll(0)  # serves `_trouble`
+            admin.poll(0)  # serves `_trouble`
             if self._trouble.refused is not None:
                 raise self._trouble.timed_out(doing)
         return waiting.result()
 
     async def _unless(self, expected: int, future: Future[None], doing: str) -> None:
         try:
-            await self._wait(future, doing)
+            await self.wait(future, doing)
         except KafkaException as failed:
             if failed.args[0].code() != expected:
                 raise self._trouble.translate(failed.args[0], doing) from failed
@@ -190,6 +206,8 @@ class Cluster:
             raise await self.explained(error, place) from error
 
     def _read_now(self, call: Callable[[LogReader], T]) -> T:
+        if self._log_reader is not None and self._log_reader.address != self.address:
+            self._close_log()
         if self._log_reader is None:
             self._log_reader = LogReader(self.address)
         try:

@@ -73,6 +73,12 @@ class Ledger:
                     raise self._trouble.timed_out(doing) from failed
         self._producer = producer
 
+    def sign_in(self, address: Address) -> None:
+        """Use another credential from the next claim on, which this calls for; nothing to do for the same."""
+        if address != self._address:
+            self._address = address
+            self.release()
+
     def begin(self) -> None:
         """Begin a transaction."""
         self._attempt(lambda producer: producer.begin_transaction(), "beginning a snapshot")

@@ -61,6 +61,7 @@ class LogReader:
     """A consumer that reads logs, one at a time. Every method blocks; they are for one thread."""
 
     def __init__(self, address: Address) -> None:
+        self.address = address
         self._trouble = Trouble()
         self._timeout_s = address.timeout_s
         settings = address.client(

@@ -27,18 +27,19 @@ _Report = tuple["asyncio.Future[int]", int, "KafkaError | None", int]  # whose, 
 
 
 class DeliveryError(Exception):
-    """The broker did not acknowledge the record; it may be stored all the same."""
+    """The broker did not acknowledge the record; it may be stored all the same. `trouble` is the connection's."""
 
-    def __init__(self, error: KafkaError) -> None:
+    def __init__(self, error: KafkaError, trouble: Trouble) -> None:
         super().__init__(error.str())
         self.error = error
+        self.trouble = trouble
 
 
 class Sender:
-    """A producer without transactions, of one event loop. `trouble` says why it cannot connect, if it cannot."""
+    """A producer without transactions, of one event loop."""
 
     def __init__(self, address: Address) -> None:
-        self.trouble = Trouble()
+        self._trouble = Trouble()
         self._stall_s = address.timeout_s
         self._producer = client_of(
             Producer,
@@ -50,7 +51,7 @@ class Sender:
                 message_max_bytes=MAX_MESSAGE_BYTES,
                 message_timeout_ms=3_600_000,  # `_give_up_if_stalled` is sooner, but not while a slow link delivers
                 queue_buffering_max_kbytes=32_768,
-                error_cb=self.trouble,
+                error_cb=self._trouble,
             ),
         )
         self._window = Window(_IN_FLIGHT_BYTES)
@@ -58,6 +59,8 @@ class Sender:
         self._reports: list[_Report] = []  # the thread's
         self._progress_at = time.monotonic()  # the thread's
         self._woken = Event()
+        self._using = 0
+        self._retired = False
         self._stopping = False
         self._thread = Thread(target=self._serve, name="kyc-kafka-sender")
         self._thread.start()
@@ -67,6 +70,14 @@ class Sender:
 
         Raises DeliveryError; with a code of `PURGED` if nothing at all was acknowledged for the address's timeout.
         """
+        self._using += 1
+        try:
+            return await self._send(topic, key, value)
+        finally:
+            self._using -= 1
+            self._end_if_retired()
+
+    async def _send(self, topic: str, key: bytes, value: bytes | None) -> int:
         size = len(value or b"") + _OVERHEAD_BYTES
         await self._window.enter(size)
         report: asyncio.Future[int] = self._loop.create_future()
@@ -77,6 +88,16 @@ class Sender:
             raise
         self._woken.set()
         return await report
+
+    def retire(self) -> None:
+        """Have it end by itself once all who send now have their answers; nobody may send any more."""
+        self._retired = True
+        self._end_if_retired()
+
+    def _end_if_retired(self) -> None:
+        if self._retired and not self._using:
+            self._stopping = True
+            self._woken.set()
 
     async def close(self) -> None:
         """End the thread; what is not acknowledged by now fails."""
@@ -105,7 +126,7 @@ class Sender:
         self._reports.append((report, size, error, -1 if offset is None else offset))
 
     def _give_up_if_stalled(self) -> None:
-        if self.trouble.refused is None and time.monotonic() - self._progress_at < self._stall_s:
+        if self._trouble.refused is None and time.monotonic() - self._progress_at < self._stall_s:
             return
         self._producer.purge()
         self._producer.poll(_POLL_S)
@@ -125,4 +146,4 @@ class Sender:
             if error is None:
                 report.set_result(offset)
             else:
-                report.set_exception(DeliveryError(error))
+                report.set_exception(DeliveryError(error, self._trouble))

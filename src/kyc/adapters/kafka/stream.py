@@ -63,8 +63,8 @@ class KafkaStream:
         await discard(self._cluster, place, manifests, chunks)
 
     def renew(self, access: StreamAccess) -> None:
-        """Have clients made from now on sign in with another credential; those that there are keep theirs."""
-        self._cluster.address = address_of(access)
+        """Sign in with another credential from the next call on; those under way finish on the one they have."""
+        self._cluster.renew(address_of(access))
 
     async def close(self) -> None:
         """Hang up."""

@@ -13,6 +13,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -94,7 +95,7 @@ class KafkaWriter:
             tag = self._next_tag()
             key = chunk_key(chunk, tag)
             try:
-                offset = await self._cluster.sender.send(self._place.chunk_topic, key, payload)
+                offset = await self._cluster.send(self._place.chunk_topic, key, payload)
                 return ChunkRef(id=chunk, stored_bytes=len(payload), location=location_of(offset, tag))
             except asyncio.CancelledError:
                 self._abandoned.add(key)
@@ -111,6 +112,7 @@ class KafkaWriter:
         digest = hashlib.blake2b(payload, digest_size=16).digest()
         deadline = time.monotonic() + self._cluster.address.timeout_s
         async with self._committing:
+            await self._lane.run(partial(self._ledger.sign_in, self._cluster.address))
             while True:
                 try:
                     done = await self._settle(digest)

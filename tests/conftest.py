@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.azure.blobs import close_shared_server as close_blobs
-from tests.kafka.shared import close_shared_broker
+from tests.kafka.shared import close_shared_brokers
 from tests.objects.server import close_shared_server
 from tests.postgres.server import close_shared_server as close_postgres
 
@@ -24,7 +24,7 @@ os.environ["KYC_KEYRING"] = "off"
 @pytest.fixture(scope="session", autouse=True)
 def _shared_servers_end() -> Iterator[None]:
     yield
-    close_shared_broker()
+    close_shared_brokers()
     close_shared_server()
     close_postgres()
     close_blobs()

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit, urlunsplit
 
-from kyc.domain.errors import InvalidInputError
+from kyc.domain.errors import InvalidInputError, KycError
 from kyc.domain.finding import Finding, Verdict
 from kyc.domain.snapshot import StreamAccess
 from kyc.ports.stream import Stream
@@ -19,7 +19,7 @@ SCHEMES = ("nats", "tls", "kafka", "s3", "gs", "az", "file")
 _LESS = {  # how workloads that may not trust each other are kept apart where agents share a credential
     "nats": "Give an account's seed (SA…) as the token, of a server in operator mode: agents then get their own.",
     "tls": "Give an account's seed (SA…) as the token, of a server in operator mode: agents then get their own.",
-    "kafka": "Give each group of workloads a master, with a prefix and a user of its own, and ACLs on the prefix.",
+    "kafka": "Or give each group of workloads a master, with a prefix and a user of its own, and ACLs on the prefix.",
     "file": "Give each group of workloads a folder of its own, and its instances that folder only.",
     "objects": "Give each group of workloads a master and a policy on its prefix, and keep versions of objects.",
 }
@@ -66,23 +66,28 @@ def _unknown(url: str) -> InvalidInputError:
     )
 
 
-def narrow(access: StreamAccess, workload: str, *, now: datetime) -> StreamAccess:
+async def narrow(access: StreamAccess, workload: str, *, now: datetime) -> StreamAccess:
     """Return what an agent of one workload gets of a master's access: less than that where the back end can.
 
-    A NATS account's seed makes a credential for the workload alone, for a week. Anything else is handed on as it is.
+    A NATS account's seed, and a Kafka user that may make others, make a credential for the workload alone, for a week.
+    Anything else is handed on as it is. Raises UnreachableError and CredentialError, of Kafka.
     """
-    if not makes_own(access):
+    issued, lasts_s = int(now.timestamp()), int(_NARROWED_LASTS.total_seconds())
+    if urlsplit(access.url).scheme == "kafka":
+        from kyc.adapters.kafka.open import narrow as narrow_kafka  # noqa: PLC0415
+
+        return await narrow_kafka(access, workload, issued=issued, lasts_s=lasts_s)
+    if not _signs_users(access):
         return replace(access, workload=workload)
     from kyc.adapters.nats.nkey import Key  # noqa: PLC0415
     from kyc.adapters.nats.user import agent_token  # noqa: PLC0415
 
-    issued, lasts_s = int(now.timestamp()), int(_NARROWED_LASTS.total_seconds())
     token = agent_token(Key.from_seed(access.token), workload, issued=issued, expires=issued + lasts_s)
     return replace(access, workload=workload, token=token, lasts_s=lasts_s)
 
 
-def makes_own(access: StreamAccess) -> bool:
-    """Say whether this access can make a credential of its own for each workload."""
+def _signs_users(access: StreamAccess) -> bool:
+    """Say whether this access can sign credentials for a NATS server that takes them."""
     return urlsplit(access.url).scheme in {"nats", "tls"} and access.token.startswith("SA")
 
 
@@ -96,7 +101,7 @@ async def check(access: StreamAccess) -> list[Finding]:
     stream = connect(access)
     findings = await _check_own(access)
     if any(finding.verdict is not Verdict.BAD for finding in findings):
-        findings.append(_agents(access))
+        findings.append(await _agents(access))
     if not any(finding.verdict is Verdict.BAD for finding in findings):
         try:
             findings += await try_out(stream, f"check-{secrets.token_hex(4)}")
@@ -128,16 +133,32 @@ async def _check_own(access: StreamAccess) -> list[Finding]:
             return await check_server(address_of(access))
 
 
-def _agents(access: StreamAccess) -> Finding:
+async def _agents(access: StreamAccess) -> Finding:
     """Say what an agent would hold."""
-    if makes_own(access):
+    try:
+        shared = await _why_shared(access)
+    except KycError as error:
+        return Finding(subject="agents", verdict=Verdict.BAD, text=str(error), next_step=error.next_step)
+    if shared is None:
         text = "each agent gets a credential of its own, for its workload alone, which expires"
         return Finding(subject="agents", verdict=Verdict.GOOD, text=text)
-    scheme = urlsplit(access.url).scheme
-    same = "every agent may write in the whole folder" if scheme == "file" else "every agent gets this very credential"
+    folder = urlsplit(access.url).scheme == "file"
+    same = "every agent may write in the whole folder" if folder else "every agent gets this very credential"
     text = f"{same}: it cannot read other workloads' files, but could delete them"
+    why, step = shared
+    return Finding(subject="agents", verdict=Verdict.WARNING, text=text + (why and f" ({why})"), next_step=step)
+
+
+async def _why_shared(access: StreamAccess) -> tuple[str, str] | None:
+    """Say why agents would share this access, if more is known than what it is, and what to do; None if they do not."""
+    scheme = urlsplit(access.url).scheme
     step = _LESS.get(scheme, _LESS["objects"])
-    return Finding(subject="agents", verdict=Verdict.WARNING, text=text, next_step=step)
+    if scheme == "kafka":
+        from kyc.adapters.kafka.open import why_shared  # noqa: PLC0415
+
+        reason = await why_shared(access)
+        return None if reason is None else (str(reason), f"{reason.next_step} {step}")
+    return None if _signs_users(access) else ("", step)
 
 
 def shown(url: str) -> str:

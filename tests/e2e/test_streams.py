@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.conftest import Kyc, living
 from tests.kafka.shared import fresh_prefix as fresh_topics
-from tests.kafka.shared import shared_broker
+from tests.kafka.shared import shared_broker, shared_guarded_broker
 from tests.needs import need
 from tests.objects.server import fresh_prefix as fresh_folder
 from tests.objects.server import shared_server
@@ -37,12 +37,18 @@ def on_kafka(_: Path) -> tuple[str, str]:
     return f"kafka://{shared_broker().address}?prefix={fresh_topics()}", ""
 
 
+def on_kafka_as_users_of_their_own(_: Path) -> tuple[str, str]:
+    need("kafka")
+    access = shared_guarded_broker().access("kyc", f"&agents=own&prefix=kyc-{fresh_topics()}")
+    return access.url, access.token
+
+
 def in_a_bucket(_: Path) -> tuple[str, str]:
     need("objects")
     return shared_server().url(fresh_folder()), shared_server().token
 
 
-@pytest.fixture(params=[in_a_folder, on_kafka, in_a_bucket])
+@pytest.fixture(params=[in_a_folder, on_kafka, on_kafka_as_users_of_their_own, in_a_bucket])
 def kyc(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kyc]:
     need("terraform")
     place: Callable[[Path], tuple[str, str]] = request.param

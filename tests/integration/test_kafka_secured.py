@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -16,7 +17,7 @@ from kyc.domain.snapshot import StreamAccess
 from kyc.snapshot.replicate import Replicator
 from kyc.snapshot.restore import Restorer
 from kyc.snapshot.workload import WorkloadFiles
-from kyc.streams import check, connect
+from kyc.streams import check, connect, narrow
 from tests.kafka.broker import Broker
 from tests.kafka.certificate import Authority
 from tests.needs import need
@@ -57,7 +58,10 @@ def url_of(broker: Broker, authority: Authority, user: str = "kyc") -> str:
 async def test_files_go_there_and_come_back(broker: Broker, authority: Authority, tmp_path: Path) -> None:
     access = StreamAccess(url=url_of(broker, authority), workload="train", token="right")
     findings = await check(access)
-    assert {one.subject for one in findings if one.verdict is not Verdict.GOOD} == {"replicas", "agents"}
+    warnings = {one.subject: one.text for one in findings if one.verdict is not Verdict.GOOD}
+    assert set(warnings) == {"replicas", "agents"}
+    assert "no authorizer" in warnings["agents"]
+    assert (await narrow(access, "train", now=datetime.now(UTC))).token == access.token
     source = tmp_path / "source"
     source.mkdir()
     (source / "data").write_bytes(bytes(range(256)) * 10_000)

@@ -107,6 +107,12 @@ class Broker:
         """Return how many bytes the topic's partition has on the disk."""
         return sum(path.stat().st_size for path in (self.folder / "data" / f"{topic}-0").glob("*.log"))
 
+    def ask(self, tool: str, *arguments: str) -> str:
+        """Run one of Kafka's own tools, and return all that it says, be it of a failure."""
+        command = _tool(tool, *arguments)
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=_START_S, cwd=self.folder)
+        return done.stdout + done.stderr
+
     def _lines(self, client_listener: str) -> tuple[str, ...]:
         here, controller = f"127.0.0.1:{self.port}", f"127.0.0.1:{self._controller_port}"
         there = f"127.0.0.1:{self._advertised_port}"
@@ -147,8 +153,11 @@ class Broker:
         return ("java", *flags, "-cp", f"{libs()}/*")
 
     def _java(self, *arguments: str) -> None:
-        command = ("java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{libs()}/*", *arguments)
-        subprocess.run(command, check=True, capture_output=True, timeout=_START_S, cwd=self.folder)
+        subprocess.run(_tool(*arguments), check=True, capture_output=True, timeout=_START_S, cwd=self.folder)
+
+
+def _tool(*arguments: str) -> tuple[str, ...]:
+    return ("java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{libs()}/*", *arguments)
 
 
 def _free_ports(count: int) -> list[int]:

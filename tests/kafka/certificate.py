@@ -36,10 +36,10 @@ class Authority:
         ).decode()
         return (
             "ssl.keystore.type=PEM",
-            f"ssl.keystore.certificate.chain={_one_line(chain)}",
-            f"ssl.keystore.key={_one_line(private)}",
+            f"ssl.keystore.certificate.chain={one_line(chain)}",
+            f"ssl.keystore.key={one_line(private)}",
             "ssl.truststore.type=PEM",  # at its start a broker tries whether it would believe itself
-            f"ssl.truststore.certificates={_one_line(self.pem)}",
+            f"ssl.truststore.certificates={one_line(self.pem)}",
         )
 
 
@@ -56,5 +56,6 @@ def _unsigned(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivat
     )
 
 
-def _one_line(pem: str) -> str:
+def one_line(pem: str) -> str:
+    """Return it as a line of a broker's or a client's settings."""
     return pem.strip().replace("\n", "\\n")

@@ -1,4 +1,4 @@
-"""The one broker that all tests of a session share; each takes a prefix of its own for its topics."""
+"""The brokers that all tests of a session share; each takes a prefix of its own for its topics."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from functools import cache
 from itertools import count
 
 from tests.kafka.broker import Broker
+from tests.kafka.guarded import GuardedBroker
 
 _numbers = count(1)
 
@@ -18,10 +19,17 @@ def shared_broker() -> Broker:
     return broker
 
 
-def close_shared_broker() -> None:
-    """End the broker, if one was started."""
-    if shared_broker.cache_info().currsize:
-        shared_broker().close()
+@cache
+def shared_guarded_broker() -> GuardedBroker:
+    """Return the session's broker that asks who one is and what one may, started at the first call."""
+    return GuardedBroker()
+
+
+def close_shared_brokers() -> None:
+    """End those that were started."""
+    for shared in (shared_broker, shared_guarded_broker):
+        if shared.cache_info().currsize:
+            shared().close()
 
 
 def fresh_prefix() -> str:

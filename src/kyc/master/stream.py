@@ -7,7 +7,8 @@ has ever used is kept sealed in `streams.json`, so that it finds its way there a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -25,6 +26,7 @@ from kyc.ports.stream import Stream, StreamHost
 from kyc.streams import connect, narrow, shown
 
 _PURPOSE = "streams"
+_SHARED_FOR = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class NamedStream:
     url: str
     token: str = field(default="", repr=False)
     clock: Clock = field(default_factory=SystemClock, repr=False)
+    _granted: dict[str, tuple[StreamAccess, datetime]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def identity(self) -> str:
@@ -49,9 +52,17 @@ class NamedStream:
         return connect(StreamAccess(url=self.url, workload="", token=self.token))
 
     async def access(self, workload: str) -> StreamAccess:
-        """Grant a workload's part."""
-        whole = StreamAccess(url=self.url, workload="", token=self.token)
-        return narrow(whole, workload, now=self.clock.now())
+        """Grant a workload's part. What expires is the same for all who ask within a day: Kafka has to make a user."""
+        now = self.clock.now()
+        for name in [name for name, (_, at) in self._granted.items() if now - at > _SHARED_FOR]:
+            del self._granted[name]
+        access, at = self._granted.get(workload, (None, now))
+        if access is None:
+            access = await narrow(StreamAccess(url=self.url, workload="", token=self.token), workload, now=now)
+        if access.lasts_s is None:
+            return access
+        self._granted[workload] = access, at
+        return replace(access, lasts_s=access.lasts_s - (now - at).total_seconds())
 
     async def stop(self) -> None:
         """Leave it running: it is not ours."""

@@ -10,10 +10,11 @@ from confluent_kafka.admin import AdminClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kyc.adapters.kafka.address import address_of
+from kyc.adapters.kafka.address import address_of, signed_in
 from kyc.adapters.kafka.layout import place_of, runs_of
 from kyc.adapters.kafka.log import Runs
 from kyc.adapters.kafka.trouble import client_of
+from kyc.adapters.kafka.user import User, user_of
 from kyc.adapters.kafka.window import Window
 from kyc.domain.errors import InvalidInputError
 from kyc.domain.snapshot import ChunkId, ChunkRef, StreamAccess
@@ -48,6 +49,54 @@ def test_the_password_comes_from_the_url_or_the_token_and_is_not_shown(url: str,
 
 
 @pytest.mark.parametrize(
+    ("url", "token"),
+    [
+        ("kafka://me:p%40ss@one:1,two:2?ssl.ca.pem=a%2Bb%0Ac", ""),
+        ("kafka://one:1,two:2?username=me&ssl.ca.pem=a%2Bb%0Ac", "p@ss"),
+        ("kafka://one:1,two:2?ssl.ca.pem=a%2Bb%0Ac", "me:p@ss"),
+    ],
+)
+def test_an_agents_access_has_its_own_sign_in_and_nothing_of_the_masters(url: str, token: str) -> None:
+    own = signed_in(access(url, token), "kyc.train.1.2", "secret")
+    assert "me" not in own.url
+    assert "p@ss" not in repr(own)
+    address = address_of(own)
+    assert address == address_of(access(url, token)).signed_in_as("kyc.train.1.2", "secret")
+    assert address.servers == "one:1,two:2"
+    assert address.settings["ssl.ca.pem"] == "a+b\nc"
+    assert address.group == "kyc.train.1.2"
+
+
+def test_only_an_agents_own_user_has_a_group_of_its_own() -> None:
+    assert address_of(access("kafka://one")).group == "kyc"
+    assert address_of(access("kafka://kyc@one", "p@ss")).group == "kyc"
+
+
+def test_an_agents_user_is_known_by_its_name_under_its_own_prefix_only() -> None:
+    user = user_of("User:kyc.team.train_1-a.1764380000.0a1b2c", "kyc.team")
+    assert user == User(name="kyc.team.train_1-a.1764380000.0a1b2c", workload="train_1-a", expires=1764380000)
+    for other in ("User:kyc.team", "User:kyc", "User:kyc.team.train", "User:kyc.team.train.1.ab.c", "User:*"):
+        assert user_of(other, "kyc.team") is None
+    for prefix in ("kyc", "kyc.tea", "kyc.te.m"):
+        assert user_of("User:kyc.team.train.1.ab", prefix) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "mechanism"),
+    [
+        ("kafka://one", None),
+        ("kafka://me@one?security.protocol=SSL&sasl.mechanism=SCRAM-SHA-512", None),
+        ("kafka://me@one?sasl.mechanism=PLAIN", None),
+        ("kafka://me@one", "SCRAM-SHA-512"),
+        ("kafka://me@one?security.protocol=SASL_PLAINTEXT&sasl.mechanism=SCRAM-SHA-256", "SCRAM-SHA-256"),
+        ("kafka://me@one?security.protocol=SSL", None),
+    ],
+)
+def test_which_scram_a_listener_is_known_to_take(url: str, mechanism: str | None) -> None:
+    assert address_of(access(url, "p@ss" if "@" in url else "")).scram == mechanism
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "http://one",
@@ -56,6 +105,7 @@ def test_the_password_comes_from_the_url_or_the_token_and_is_not_shown(url: str,
         "kafka://one?acks=0",
         "kafka://one?prefix=a/b",
         "kafka://one?replication=many",
+        "kafka://one?agents=none",
         "kafka://one?security.protocol=TLS",
         "kafka://one?security.protocol=SASL_SSL",
         "kafka://me:secret@one?sasl.mechanism=GSSAPI",

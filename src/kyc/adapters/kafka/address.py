@@ -1,7 +1,8 @@
 """Where a Kafka cluster is and how to sign in, read from `kafka://[user[:password]@]host[:port][,host…][?option=value…]`.
 
 Options: `prefix` of the topics (kyc), `replication` of new topics (the cluster's default), `timeout` in seconds (30),
-`username`, and those of librdkafka that `_PASSED_ON` names. The password comes from the URL or, better, from the token.
+`username`, `agents` (whether they get users of their own: auto), and those of librdkafka that `_PASSED_ON` names. The
+password comes from the URL or, better, from the token.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, unquote, urlsplit
+from dataclasses import dataclass, field, replace
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from kyc.domain.errors import InvalidInputError
 from kyc.domain.snapshot import StreamAccess
@@ -28,19 +29,41 @@ _PASSED_ON = (
     "ssl.certificate.location",
     "ssl.key.location",
 )
-_OURS = ("prefix", "replication", "timeout", "username")
+_OURS = ("prefix", "replication", "timeout", "username", "agents")
+_AGENTS = ("auto", "own", "shared")
 _SILENT = logging.Logger("librdkafka", logging.CRITICAL + 1)  # what matters comes back as an error of the call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """A cluster, our topics in it, and librdkafka's settings to reach it. `replication` -1 is the cluster's default."""
+    """A cluster, our topics in it, and librdkafka's settings to reach it. `replication` -1 is the cluster's default.
+
+    `agents` get users of their `own`, share ours (`shared`), or get their own where the cluster can make them (`auto`).
+    """
 
     servers: str
     prefix: str = "kyc"
     replication: int = -1
     timeout_s: float = 30
+    agents: str = "auto"
     settings: Mapping[str, str] = field(default_factory=dict, repr=False)  # holds the password
+
+    @property
+    def scram(self) -> str | None:
+        """The SCRAM mechanism that we sign in with, so that the listener is known to take it; None without one."""
+        mechanism = self.settings.get("sasl.mechanism", "")
+        signs_in = self.settings.get("security.protocol", "").startswith("SASL")
+        return mechanism if signs_in and mechanism.startswith("SCRAM") else None
+
+    @property
+    def group(self) -> str:
+        """The consumer group that librdkafka asks for, and that is never joined: of its own for an agent's own user."""
+        user = self.settings.get("sasl.username", "")
+        return user if user.startswith(f"{self.prefix}.") else self.prefix
+
+    def signed_in_as(self, user: str, password: str) -> Address:
+        """Return the same cluster with somebody else's sign-in."""
+        return replace(self, settings={**self.settings, "sasl.username": user, "sasl.password": password})
 
     def client(self, *, error_cb: object, **more: object) -> dict[str, object]:
         """Return a librdkafka configuration: what every client of ours has, and `more` with '_' read as '.'."""
@@ -83,8 +106,18 @@ def address_of(access: StreamAccess) -> Address:
         prefix=_matching(options.get("prefix", "kyc"), _PREFIX, "prefix"),
         replication=int(_number(options.get("replication", "-1"), "replication")),
         timeout_s=_number(options.get("timeout", "30"), "timeout"),
+        agents=_one_of(options.get("agents", "auto"), _AGENTS, "agents"),
         settings=_settings(options, user, password),
     )
+
+
+def signed_in(access: StreamAccess, user: str, password: str) -> StreamAccess:
+    """Return the access with somebody else's sign-in, whichever way it names the user."""
+    parts = urlsplit(access.url)
+    options = [(name, value) for name, value in parse_qsl(parts.query) if name != "username"]
+    hosts = parts.netloc.rpartition("@")[2]
+    url = urlunsplit(parts._replace(netloc=hosts, query=urlencode(options, quote_via=quote)))
+    return replace(access, url=url, token=f"{user}:{password}")
 
 
 def _server(host: str) -> str:
@@ -116,9 +149,10 @@ def _settings(options: Mapping[str, str], user: str, password: str) -> dict[str,
     return settings
 
 
-def _one_of(value: str, allowed: tuple[str, ...], option: str) -> None:
+def _one_of(value: str, allowed: tuple[str, ...], option: str) -> str:
     if value not in allowed:
         raise InvalidInputError(f"{option} cannot be {value}", next_step=f"Use one of {', '.join(allowed)}.")
+    return value
 
 
 def _matching(value: str, pattern: re.Pattern[str], option: str) -> str:

@@ -138,7 +138,7 @@ class LogReader:
 def consumer_settings(address: Address) -> dict[str, object]:
     """Return what every consumer of ours has: it reads what it is told to, joins no group and commits nothing."""
     return {
-        "group_id": address.prefix,  # librdkafka asks for one; it is never joined
+        "group_id": address.group,
         "enable_auto_commit": False,
         "enable_auto_offset_store": False,
         "allow_auto_create_topics": False,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 
 from kyc.adapters.kafka.address import Address, address_of
 from kyc.adapters.kafka.cluster import Cluster
 from kyc.adapters.kafka.garbage import discard
 from kyc.adapters.kafka.layout import Place
 from kyc.adapters.kafka.reader import KafkaReader
+from kyc.adapters.kafka.user import CannotGrantError, Users
 from kyc.adapters.kafka.writer import KafkaWriter
 from kyc.domain.errors import UnreachableError
 from kyc.domain.snapshot import ChunkRef, StreamAccess
@@ -28,7 +30,9 @@ class KafkaStream:
             await self._cluster.create(topic)
 
     async def delete(self, workload: str) -> None:
-        """Remove both, the log first: what is half deleted is not there."""
+        """Remove its agents' users, then both topics, the log first: what is half deleted is not there."""
+        with suppress(CannotGrantError):  # then none was made
+            await Users(self._cluster).remove(lambda user: user.workload == workload)
         for topic in reversed(self._place(workload).topics):
             await self._cluster.delete(topic)
 

@@ -54,6 +54,7 @@ _MEANINGS: tuple[tuple[set[int], type[KycError], str], ...] = (
         InvalidInputError,
         "Ask for fewer copies (?replication=1), or add brokers.",
     ),
+    ({KafkaError.RESOURCE_NOT_FOUND}, NotFoundError, ""),
     ({KafkaError.MSG_SIZE_TOO_LARGE}, InvalidInputError, "Raise max.message.bytes of the topic to 1048588."),
     ({KafkaError.KAFKA_STORAGE_ERROR}, OutOfSpaceError, "Look at the broker's disk: it is full or failing."),
 )

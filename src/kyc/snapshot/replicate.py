@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from kyc.domain.errors import OutOfSpaceError, UnreachableError
 from kyc.ports.clock import Clock
@@ -31,6 +33,7 @@ _LONGEST_WAIT_S = 60.0
 _FIRST_GUESS_BYTES_PER_S = 50e6
 _LEARN_FROM_BYTES = 4_000_000
 _LEARN = 0.3
+_THROTTLED = 0.5  # of the rate allowed: who sends more than that was held back by it
 
 
 class Replicator:
@@ -53,6 +56,7 @@ class Replicator:
         self._snapshotter = Snapshotter(workload, writer, clock, self._options, base)
         self._interval = self._options.interval
         self._hurried = asyncio.Event()
+        self._flushing = asyncio.Event()
         self._taking = asyncio.Lock()
         self._read_until_s: float | None = None
         self._dirt = Dirt()
@@ -60,6 +64,7 @@ class Replicator:
         source = self._snapshotter.source
         self._watcher = Watcher(source.root, source.scope, self._dirt, clock)
         self._last = base.sequence if base else None
+        self._all_is_unsafe = base is None  # and nobody has said yet how much that is
         self._named: set[str] = set()
         self._bytes_per_s = _FIRST_GUESS_BYTES_PER_S
         self._overhead_s = 0.1
@@ -89,6 +94,9 @@ class Replicator:
         """Snapshot on change, every interval, until cancelled; raise FencedError, or what waiting cannot mend."""
         try:
             due_s = self._clock.monotonic_s()
+            if self._all_is_unsafe:
+                self._all_is_unsafe = False
+                self._dirt.suspect(self._clock.now(), unnamed_bytes=await self._snapshotter.size())
             while True:
                 self._watcher.keep()
                 if self._is_due(due_s):
@@ -114,6 +122,7 @@ class Replicator:
         deadline_s = None if within_s is None else self._clock.monotonic_s() + within_s
         if deadline_s is not None and within_s is not None:
             self._read_until_s = deadline_s - min(5.0, max(0.3, 0.2 * within_s))
+        self._flushing.set()
         while True:
             try:
                 async with asyncio.timeout(None if deadline_s is None else deadline_s - self._clock.monotonic_s()):
@@ -138,20 +147,15 @@ class Replicator:
         return bool(self._dirt) or not self._watcher.watches or self._hurried.is_set() or late
 
     async def _pause(self, wait_s: float) -> None:
-        waiting = {
-            asyncio.ensure_future(self._clock.sleep_s(wait_s)),
-            asyncio.ensure_future(self._hurried.wait()),
-        }
-        try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for one in waiting:
-                one.cancel()
-            await asyncio.gather(*waiting, return_exceptions=True)
+        await _first_of(self._clock.sleep_s(wait_s), self._hurried.wait())
 
     async def _try_once(self) -> None:
         try:
-            await self._snapshot(flushed=False)
+            if self._options.bytes_per_s:
+                # Its rate would hold up the flush, which has none and goes on from what got through.
+                await _first_of(self._snapshot(flushed=False), self._flushing.wait())
+            else:
+                await self._snapshot(flushed=False)
         except (UnreachableError, OutOfSpaceError) as error:
             log.warning("snapshot_not_taken", extra={"workload": self._name, "error": str(error)})
             await self._tell.trouble(error)
@@ -174,6 +178,8 @@ class Replicator:
         return commit
 
     def _learn(self, commit: Commit) -> None:
+        if not commit.flushed and commit.sent_bytes > _THROTTLED * self._options.bytes_per_s * commit.took_s > 0:
+            return  # it was as fast as it was allowed to be: a flush is faster
         if commit.read_bytes >= _LEARN_FROM_BYTES:
             speed = commit.read_bytes / max(commit.took_s, 1e-3)
             self._bytes_per_s += _LEARN * (speed - self._bytes_per_s)
@@ -183,3 +189,15 @@ class Replicator:
 
     def _is_late(self) -> bool:
         return self._read_until_s is not None and self._clock.monotonic_s() >= self._read_until_s
+
+
+async def _first_of(*runners: Coroutine[Any, Any, object]) -> None:
+    """Run all until one ends, and cancel the others; raise what that one raises."""
+    tasks = [asyncio.ensure_future(runner) for runner in runners]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        next(task for task in tasks if task.done()).result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -100,6 +100,12 @@ def walk(root: str, scope: Scope, missed: Missed) -> Iterator[Found]:
             yield from _way(root, top, scope, missed, seen)
 
 
+def size_of(root: str, scope: Scope) -> int:
+    """Return how many bytes the files in the scope have."""
+    found = walk(root, scope, Missed())
+    return sum(one.stat.st_size for one in found if one.kind is EntryKind.FILE)
+
+
 def _way(root: str, top: str, scope: Scope, missed: Missed, seen: dict[str, EntryKind]) -> Iterator[Found]:
     """Yield the folders that lead to a kept path, unless they were yielded before, then the path and its content."""
     names = top.split("/")

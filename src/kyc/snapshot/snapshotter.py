@@ -14,7 +14,7 @@ from kyc.snapshot.mapped import Mapped
 from kyc.snapshot.memory import give_back
 from kyc.snapshot.pack import wasteful_packs
 from kyc.snapshot.publish import Publisher
-from kyc.snapshot.scan import Scope
+from kyc.snapshot.scan import Scope, size_of
 from kyc.snapshot.take import Before, SnapshotPass, Source, Tools
 from kyc.snapshot.thread import Worker
 from kyc.snapshot.workload import Base, Commit, ReplicationOptions, WorkloadFiles
@@ -84,6 +84,10 @@ class Snapshotter:
             busy_s=self._worker.busy_s - busy_before_s,
             special=tuple(taking.special),
         )
+
+    async def size(self) -> int:
+        """Return how many bytes there are to be kept."""
+        return await self._worker.do(lambda: size_of(self.source.root, self.source.scope))
 
     def close(self) -> None:
         """End the thread."""

@@ -33,13 +33,14 @@ class Dirt:
     def __init__(self) -> None:
         self._paths: dict[str, int] = {}
         self._taken: dict[str, int] = {}
+        self._unnamed_bytes = self._taken_unnamed_bytes = 0  # of more files than are named here
         self._since: datetime | None = None
         self._taken_since: datetime | None = None
 
     @property
     def bytes(self) -> int:
         """How many bytes the changed files have; more than that never needs sending."""
-        return sum((self._taken | self._paths).values())
+        return sum((self._taken | self._paths).values()) + self._unnamed_bytes + self._taken_unnamed_bytes
 
     @property
     def since(self) -> datetime | None:
@@ -57,23 +58,29 @@ class Dirt:
     def add(self, root: str, paths: Iterable[str], now: datetime) -> None:
         """Note that these changed."""
         for path in paths:
+            size = _size(f"{root}/{path}")
             if len(self._paths) < _NAMED_LIMIT or path in self._paths:
-                self._paths[path] = _size(f"{root}/{path}")
-                self._since = self._since or now
+                self._paths[path] = size
+            else:
+                self._unnamed_bytes += size  # rather twice than not at all
+            self._since = self._since or now
 
-    def suspect(self, now: datetime) -> None:
-        """Note that something may have changed that nobody told."""
+    def suspect(self, now: datetime, *, unnamed_bytes: int = 0) -> None:
+        """Note that something may have changed that nobody told: files of so many bytes, as far as is known."""
+        self._unnamed_bytes += unnamed_bytes
         self._since = self._since or now
 
     def take(self) -> None:
         """A pass begins: what comes from now on is not its own."""
         self._taken = self._taken | self._paths
+        self._taken_unnamed_bytes += self._unnamed_bytes
         self._taken_since = self._taken_since or self._since
-        self._paths, self._since = {}, None
+        self._paths, self._unnamed_bytes, self._since = {}, 0, None
 
     def settle(self, root: str, missed: Iterable[str], began: datetime) -> None:
         """The pass is in the stream, all but these."""
         self._taken = {path: _size(f"{root}/{path}") for path in missed}
+        self._taken_unnamed_bytes = 0
         self._taken_since = self._taken_since or began if self._taken else None
 
 

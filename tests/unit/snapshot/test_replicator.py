@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,10 +15,12 @@ from kyc.adapters.system.clock import SystemClock
 from kyc.domain.errors import FencedError, KycError, UnreachableError
 from kyc.snapshot.replicate import Replicator
 from kyc.snapshot.scan import Scope
-from kyc.snapshot.watch import changes
+from kyc.snapshot.watch import Dirt, changes
 from kyc.snapshot.workload import Commit, ReplicationOptions, Tell
 from tests.unit.snapshot.lab import Lab
 from tests.unit.snapshot.trees import seen
+
+RESTFUL = ReplicationOptions(interval=timedelta(seconds=0.05), rescan=timedelta(hours=1))
 
 
 class Heard:
@@ -92,6 +94,45 @@ async def test_what_is_not_safe_is_told_while_the_stream_is_away(lab: Lab) -> No
         assert replicator.flush_estimate_s > 0
         lab.stream.faults.unreachable = False
         await heard.until(lambda: heard.commits[-1].files == 1 and replicator.dirty_since is None)
+
+
+async def test_before_the_first_snapshot_everything_is_unsafe(lab: Lab) -> None:
+    """What was there before anybody watched: a notice may come while it is sent for the first time."""
+    (lab.source / "workdir").mkdir()
+    (lab.source / "workdir" / "model").write_bytes(os.urandom(3_000_000))
+    os.truncate(lab.source / "workdir" / "model", 5_000_000_000)  # the rest is a hole
+    heard = Heard()
+    replicator = await lab.replicator(tell=heard.tell(), options=RESTFUL)
+    lab.stream.faults.unreachable = True
+    async with running(replicator):
+        for attempt in range(1, 3):  # it grows no further when it is tried again
+            await heard.until(lambda attempt=attempt: len(heard.troubles) >= attempt)  # type: ignore[misc]
+            assert replicator.dirty_bytes == 5_000_000_000
+        assert replicator.flush_estimate_s > 60
+        lab.stream.faults.unreachable = False
+        await heard.until(lambda: len(heard.commits) == 1 and replicator.dirty_since is None)
+        assert replicator.dirty_bytes == 0
+    base = await lab.restorer()
+    await base.restore()
+    second = await lab.replicator(2, root=lab.folder / "copy", base=base.base, options=RESTFUL)
+    async with running(second):
+        await heard.until(lambda: second.dirty_since is None)
+        assert second.dirty_bytes == 0
+
+
+def test_more_files_than_can_be_named_count_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kyc.snapshot.watch._NAMED_LIMIT", 2)
+    dirt, now = Dirt(), datetime(2026, 1, 1, tzinfo=UTC)
+    names = [f"f{number}" for number in range(5)]
+    for name in names:
+        (tmp_path / name).write_bytes(bytes(1000))
+    dirt.add(str(tmp_path), names, now)
+    assert (dirt.bytes, len(dirt.paths)) == (5000, 2)
+    dirt.take()
+    assert dirt.bytes == 5000  # a pass at work has not yet made them safe
+    dirt.add(str(tmp_path), names[:1], now)
+    dirt.settle(str(tmp_path), [], now)
+    assert (dirt.bytes, dirt.paths) == (1000, ["f0"])
 
 
 async def test_a_fenced_replicator_ends_at_its_next_commit(lab: Lab) -> None:
@@ -221,6 +262,37 @@ async def test_the_rate_is_kept_but_for_the_flush(lab: Lab) -> None:
     assert heard.commits[0].took_s >= 1.5
     (lab.source / "a").write_bytes(os.urandom(3_000_000))
     assert (await replicator.flush()).took_s < heard.commits[0].took_s
+
+
+async def test_a_flush_does_not_wait_for_a_snapshot_that_keeps_to_its_rate(lab: Lab) -> None:
+    """A notice comes in the middle of one that would take minutes."""
+    (lab.source / "a").write_bytes(os.urandom(10_000_000))
+    replicator = await lab.replicator(options=ReplicationOptions(bytes_per_s=300_000))
+    async with running(replicator):
+        async with asyncio.timeout(20):
+            while not lab.place.chunks:
+                await asyncio.sleep(0.01)
+            commit = await replicator.flush(within_s=15)
+        assert (commit.files, commit.missed) == (1, ())
+        assert len(lab.place.chunks) == lab.place.copies, "what got through was sent again"
+    await (await lab.restorer()).restore()
+    assert seen(lab.folder / "copy") == seen(lab.source)
+
+
+async def test_the_estimate_of_a_flush_knows_no_rate(lab: Lab) -> None:
+    heard = Heard()
+    options = ReplicationOptions(interval=timedelta(seconds=0.05), bytes_per_s=4_000_000)
+    replicator = await lab.replicator(tell=heard.tell(), options=options)
+    (lab.source / "a").write_bytes(os.urandom(6_000_000))
+    async with running(replicator):
+        await heard.until(lambda: heard.commits[-1:] != [] and heard.commits[-1].files == 1)
+        assert heard.commits[-1].took_s > 0.4
+        before = replicator.flush_estimate_s
+        lab.stream.faults.unreachable = True
+        with (lab.source / "b").open("wb") as file:
+            file.truncate(500_000_000)
+        await heard.until(lambda: replicator.dirty_bytes >= 500_000_000)
+        assert replicator.flush_estimate_s - before == pytest.approx(10, rel=0.01)  # by the first guess, 50 MB/s
 
 
 async def test_watching_begins_with_a_sign_of_life_and_names_what_is_in_scope(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kyc.domain.errors import FencedError, InvalidInputError, NotFoundError
+from kyc.domain.errors import FencedError, InvalidInputError, NotFoundError, UnreachableError
 from kyc.domain.finding import Verdict
 from kyc.domain.snapshot import ChunkId, ChunkRef
 from kyc.ports.stream import MAX_PAYLOAD_BYTES, Stream, StreamReader
@@ -103,6 +103,30 @@ async def test_delete_removes_everything(stream: Stream) -> None:
     with pytest.raises(NotFoundError):
         await stream.open_reader("train")
     await stream.create("train")
+    assert await (await stream.open_reader("train")).manifests() == []
+    await stream.open_writer("train", 1)
+
+
+async def test_a_place_deleted_under_who_uses_it_is_said_so(stream: Stream, connect: Connect) -> None:
+    here = await connect()
+    writer = await here.open_writer("train", 1)
+    ref = await writer.put(chunk_id(b"a"), b"a")
+    sequence = await writer.commit(b"first")
+    reader = await here.open_reader("train")
+    late = await writer.put(chunk_id(b"late"), b"late")
+    await stream.delete("train")
+    for attempt in (
+        lambda: writer.commit(b"second"),
+        lambda: writer.commit(b"third"),
+        reader.manifests,
+        lambda: reader.manifest(sequence),
+        lambda: read(reader, [ref, late]),
+        lambda: here.discard("train", manifests=[sequence], chunks=[ref]),
+    ):
+        with pytest.raises((NotFoundError, UnreachableError)) as caught:
+            await attempt()
+        assert isinstance(caught.value, NotFoundError) or "deleted" in caught.value.next_step
+    await stream.create("train")  # and none of it is in the way of a new beginning
     assert await (await stream.open_reader("train")).manifests() == []
     await stream.open_writer("train", 1)
 

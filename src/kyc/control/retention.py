@@ -52,15 +52,16 @@ class Retention:
             freed = await self.maintenance.free(place, now=context.clock.now())
         finally:
             await stream.close()
-        if not freed.snapshots:
+        if not freed.snapshots and not freed.chunks:
             return
+        why = "newer ones are kept, and a thinning history" if freed.snapshots else "left behind by an instance"
         data = {"snapshots": freed.snapshots, "chunks": freed.chunks, "stored_bytes": freed.stored_bytes}
         event = Event(
             kind=EventKind.SNAPSHOT_FREED,
             subject=job.name,
             at=context.clock.now(),
             data=data,
-            reason="newer ones are kept, and a thinning history",
+            reason=why,
         )
         await context.store.save(events=[event])
         context.signal.notify()

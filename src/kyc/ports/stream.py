@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from kyc.domain.snapshot import ChunkId, ChunkRef, StreamAccess
 
+Copy = tuple[ChunkId, str]  # a chunk and the location of one copy of it
 MAX_PAYLOAD_BYTES = 1_000_000  # below the default limits of Kafka (1,048,588) and NATS (1,048,576)
 
 
@@ -56,6 +57,17 @@ class StreamReader(Protocol):
     def chunks(self, wanted: Sequence[ChunkRef]) -> AsyncIterator[tuple[ChunkId, bytes]]: ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class CopyReader(StreamReader, Protocol):
+    """A StreamReader of a stream that keeps every copy of a chunk until it is discarded, and not just the newest.
+
+    `strays` yields the copies that were put in epochs lower than `before` and are not among `named`: what a killed
+    writer left, what was put again. Once a snapshot of the epoch `before` is committed nobody can name them any more.
+    """
+
+    def strays(self, named: Collection[Copy], *, before: int) -> AsyncIterator[ChunkRef]: ...
 
 
 class Stream(Protocol):

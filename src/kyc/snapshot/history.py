@@ -12,7 +12,7 @@ from functools import partial
 
 from kyc.domain.errors import DamagedDataError, NotFoundError
 from kyc.domain.snapshot import ChunkId, ChunkRef, Entry, EntryKind, SnapshotSummary
-from kyc.ports.stream import StreamReader
+from kyc.ports.stream import Copy, StreamReader
 from kyc.snapshot.check import checked
 from kyc.snapshot.compare import has_same_bytes
 from kyc.snapshot.listing import Listing
@@ -20,7 +20,6 @@ from kyc.snapshot.manifest import ManifestReader, closing_chunks, open_chunk
 from kyc.snapshot.scan import Scope
 
 OnProgress = Callable[[int, int], None]
-Copy = tuple[ChunkId, str]  # a chunk and its location
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -24,6 +24,7 @@ class Maintainer:
 
     folder: Path
     retention: Retention
+    _swept: dict[str, int] = field(default_factory=dict)  # by workload: the epoch below which there are no strays
 
     async def copy(self, source: Place, target: Place, *, name: str, epoch: int, on_copied: OnCopied) -> Copied:
         """Bring what the target lacks into it; `name` tells this target from others."""
@@ -50,5 +51,7 @@ class Maintainer:
 
     async def free(self, place: Place, *, now: datetime) -> Freed:
         """Delete what the retention does not keep."""
-        gone = await collect(place.stream, place.workload, place.key, self.retention, now=now)
+        swept = self._swept.get(place.workload, 0)
+        gone = await collect(place.stream, place.workload, place.key, self.retention, now=now, swept=swept)
+        self._swept[place.workload] = gone.swept
         return Freed(snapshots=len(gone.snapshots), chunks=gone.chunks, stored_bytes=gone.stored_bytes)

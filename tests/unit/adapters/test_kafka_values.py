@@ -142,6 +142,14 @@ def test_settings_that_librdkafka_refuses_are_an_error_of_ours() -> None:
 def test_runs_hold_what_they_were_made_of(offsets: set[int]) -> None:
     runs = Runs(list(runs_of(offsets)))
     assert {number for number in range(-1, 203) if number in runs} == offsets
+    for number in range(203):
+        assert runs.after(number) == next(free for free in range(number, 205) if free not in offsets)
+
+
+def test_runs_may_overlap() -> None:
+    runs = Runs([(9, 3), (0, 5), (1, 2), (5, 1)])
+    assert [runs.after(number) for number in (0, 4, 6, 9, 12)] == [6, 6, 6, 12, 12]
+    assert [number in runs for number in (0, 4, 6, 9, 12)] == [True, True, False, True, False]
 
 
 @pytest.mark.parametrize("location", ["", "nonsense", "/1.1", "-5/1.1", "7"])

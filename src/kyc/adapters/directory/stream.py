@@ -15,7 +15,7 @@ import re
 import secrets
 import shutil
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -23,12 +23,13 @@ from urllib.parse import unquote, urlsplit
 from kyc.adapters.directory.chunks import Chunks
 from kyc.adapters.directory.files import Disk
 from kyc.adapters.directory.log import MANIFEST, OPENED, Log, Record, missing
-from kyc.domain.errors import FencedError, InvalidInputError, NotFoundError
+from kyc.domain.errors import DamagedDataError, FencedError, InvalidInputError, NotFoundError
 from kyc.domain.snapshot import ChunkId, ChunkRef, StreamAccess
-from kyc.ports.stream import MAX_PAYLOAD_BYTES, ManifestRef
+from kyc.ports.stream import MAX_PAYLOAD_BYTES, Copy, ManifestRef
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _READ_AT_ONCE = 8
+_FORCED_AT_ONCE = 64
 
 
 class DirectoryWriter:
@@ -61,20 +62,13 @@ class DirectoryWriter:
         """Store a copy."""
         if len(payload) > MAX_PAYLOAD_BYTES:
             raise InvalidInputError(f"a payload of {len(payload)} bytes is over the limit of {MAX_PAYLOAD_BYTES}")
-        ref = await self._disk.do(partial(self._chunks.put, chunk, payload))
+        ref = await self._disk.do(partial(self._chunks.put, chunk, payload, epoch=self.epoch))
         self._unsettled.append(ref)
         return ref
 
     async def commit(self, payload: bytes) -> int:
         """Force the chunks to the disk, then append the manifest, unless somebody opened a higher epoch."""
-        refs, self._unsettled = self._unsettled, []
-        try:
-            await self._disk.do(partial(self._chunks.settle, refs))
-        except NotFoundError:
-            raise missing(self._log.folder.parent.name) from None
-        except BaseException:
-            self._unsettled = refs + self._unsettled
-            raise
+        await self._settle(self._unsettled[:])
         digest = hashlib.blake2b(payload, digest_size=16).digest()
         record = Record(1, MANIFEST, self.epoch, self._name, digest, payload)
         was_unsure, self._unsure = self._unsure, digest
@@ -87,6 +81,13 @@ class DirectoryWriter:
 
     async def close(self) -> None:
         """Nothing is held: the epoch stays open until a higher one is."""
+
+    async def _settle(self, refs: list[ChunkRef]) -> None:
+        """Force these chunks, the first that were put, to the disk; the disk's limit of time is for each portion."""
+        for start in range(0, len(refs), _FORCED_AT_ONCE):
+            await self._disk.do(partial(self._chunks.settle, refs[start : start + _FORCED_AT_ONCE]))
+        await self._disk.do(partial(self._chunks.settle_names, refs))
+        del self._unsettled[: len(refs)]
 
     def _append(self, record: Record) -> bool:
         if self._log.read(self._last) is None:
@@ -114,7 +115,7 @@ class DirectoryWriter:
 
 
 class DirectoryReader:
-    """A StreamReader in a directory."""
+    """A CopyReader in a directory."""
 
     def __init__(self, disk: Disk, place: Path) -> None:
         self._disk = disk
@@ -151,22 +152,30 @@ class DirectoryReader:
                 task.cancel()
             await asyncio.gather(*(task for _, task in reading), return_exceptions=True)
 
+    async def strays(self, named: Collection[Copy], *, before: int) -> AsyncIterator[ChunkRef]:
+        """Yield the copies of lower epochs that are not named."""
+        for folder in await self._disk.do(self._chunks.folders):
+            for ref in await self._disk.do(partial(self._chunks.copies, folder, before=before)):
+                if (ref.id, ref.location) not in named:
+                    yield ref
+
     async def close(self) -> None:
         """Nothing is held."""
 
     def _list(self) -> list[ManifestRef]:
-        refs: dict[int, ManifestRef | None] = {}
-        for number in self._log.numbers():
-            known = self._seen.get(number)
-            if number in self._seen and known is None:
-                refs[number] = None
-                continue
+        none = {number for number, ref in self._seen.items() if ref is None}
+        self._seen = {number: None if number in none else self._look(number) for number in self._log.numbers()}
+        return [ref for ref in self._seen.values() if ref is not None]
+
+    def _look(self, number: int) -> ManifestRef | None:
+        """Return a manifest's record; a damaged one may be one: whoever reads it is told, and takes another."""
+        try:
             record = self._log.read(number)
-            refs[number] = None
-            if record is not None and record.kind == MANIFEST:
-                refs[number] = ManifestRef(sequence=number, epoch=record.epoch, stored_bytes=len(record.body))
-        self._seen = refs
-        return [ref for ref in refs.values() if ref is not None]
+        except DamagedDataError:
+            return ManifestRef(sequence=number, epoch=0, stored_bytes=0)
+        if record is None or record.kind != MANIFEST:
+            return None
+        return ManifestRef(sequence=number, epoch=record.epoch, stored_bytes=len(record.body))
 
 
 class DirectoryStream:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -42,19 +42,29 @@ class Log:
 
     def discarded(self) -> Runs:
         """Return which offsets of the chunks were discarded."""
-        return Runs([run for discard in self.discards.values() for run in discard.runs])
+        return Runs(run for discard in self.discards.values() for run in discard.runs)
 
 
 class Runs:
-    """A set of numbers, as runs (first, count)."""
+    """A set of numbers, as runs (first, count), which may overlap."""
 
-    def __init__(self, runs: list[tuple[int, int]]) -> None:
-        self._runs = sorted(runs)
-        self._starts = [start for start, _ in self._runs]
+    def __init__(self, runs: Iterable[tuple[int, int]]) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        for start, count in sorted(runs):
+            if self._ends and start <= self._ends[-1]:
+                self._ends[-1] = max(self._ends[-1], start + count)
+            else:
+                self._starts.append(start)
+                self._ends.append(start + count)
 
     def __contains__(self, number: int) -> bool:
+        return self.after(number) != number
+
+    def after(self, number: int) -> int:
+        """Return the first number from this one on that is not in the set."""
         at = bisect_right(self._starts, number) - 1
-        return at >= 0 and number < sum(self._runs[at])
+        return max(number, self._ends[at]) if at >= 0 else number
 
 
 class LogReader:

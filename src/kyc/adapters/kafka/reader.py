@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import aclosing
 
 from kyc.adapters.kafka.cluster import Cluster
 from kyc.adapters.kafka.lane import Lane
-from kyc.adapters.kafka.layout import Place, place_of
+from kyc.adapters.kafka.layout import Place, place_of, runs_of
+from kyc.adapters.kafka.log import Runs
 from kyc.adapters.kafka.scan import Scan
+from kyc.adapters.kafka.stray import StraySearch
 from kyc.domain.errors import DamagedDataError, NotFoundError
 from kyc.domain.snapshot import ChunkId, ChunkRef
-from kyc.ports.stream import ManifestRef
+from kyc.ports.stream import Copy, ManifestRef
 
 
 class KafkaReader:
-    """A StreamReader on Kafka. It joins no consumer group: what is read depends on nothing that the broker keeps."""
+    """A CopyReader on Kafka. It joins no consumer group: what is read depends on nothing that the broker keeps."""
 
     def __init__(self, cluster: Cluster, place: Place) -> None:
         self._cluster = cluster
@@ -59,6 +61,22 @@ class KafkaReader:
         async with aclosing(self._scan(places)) as records:
             async for key, value in records:
                 yield ids[key], value
+
+    async def strays(self, named: Collection[Copy], *, before: int) -> AsyncIterator[ChunkRef]:
+        """Yield the copies of lower epochs that are not named, nor a manifest's parts, nor waiting to be compacted."""
+        log = await self._cluster.log(self._place)
+        offsets = {place_of(ChunkRef(id=chunk, stored_bytes=0, location=location))[0] for chunk, location in named}
+        offsets |= {part.offset for _, manifest in log.manifests.values() for part in manifest.parts}
+        known = Runs((*runs_of(offsets), *(run for note in log.discards.values() for run in note.runs)))
+        search = StraySearch(self._cluster.address, self._place.chunk_topic, known)
+        lane = Lane("kyc-kafka-strays")
+        try:
+            while not search.done:
+                for ref, epoch in await lane.run(search.next):
+                    if epoch < before:
+                        yield ref
+        finally:
+            await lane.close(search.close)
 
     async def close(self) -> None:
         """Nothing is held: the connection is the stream's."""

@@ -77,10 +77,16 @@ class Bucket:
 
     async def names(self, prefix: str) -> AsyncGenerator[str, None]:
         """Yield the names that begin with `prefix`, a folder's, in order."""
+        async with aclosing(self.sizes(prefix)) as found:
+            async for name, _ in found:
+                yield name
+
+    async def sizes(self, prefix: str) -> AsyncGenerator[tuple[str, int], None]:
+        """Do as `names`, each with its object's size."""
         with _translated(f"listing {prefix}"):
             async for page in obstore.list(self._store, prefix, chunk_size=_PAGE):
                 for found in page:
-                    yield found["path"]
+                    yield found["path"], found["size"]
 
     async def first(self, prefix: str) -> str | None:
         """Return the first of the names that begin with `prefix`, a folder's; None without one."""

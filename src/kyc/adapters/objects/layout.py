@@ -20,6 +20,7 @@ import re
 import msgspec
 
 from kyc.domain.errors import DamagedDataError, InvalidInputError
+from kyc.domain.snapshot import ChunkId, ChunkRef
 
 INLINE_LIMIT_BYTES = 64 * 1024
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -80,6 +81,7 @@ class Place:
         self.workload = workload
         self.mark = f"{workload}/place"
         self.all = f"{workload}/"
+        self.chunks = f"{workload}/c/"
         self.log = f"{workload}/l/"
 
     def entry(self, sequence: int) -> str:
@@ -92,7 +94,12 @@ class Place:
 
     def copy(self, chunk: str, tag: str) -> str:
         """Return the name of a copy of a chunk."""
-        return f"{self.workload}/c/{chunk}/{tag or '-'}"
+        return f"{self.chunks}{chunk}/{tag or '-'}"
+
+    def copy_of(self, name: str, size: int) -> tuple[ChunkRef, int]:
+        """Return the copy that an object's name is of, and the epoch that it was put in."""
+        chunk, _, tag = name.removeprefix(self.chunks).partition("/")
+        return ChunkRef(id=ChunkId(chunk), stored_bytes=size, location=tag), int(tag.partition(".")[0])
 
     def body(self, tag: str) -> str:
         """Return the name of a large manifest's body."""

@@ -5,21 +5,22 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import aclosing
 
 from kyc.adapters.objects.bucket import Bucket
 from kyc.adapters.objects.layout import Place, Record, decode_record
 from kyc.adapters.objects.log import entries, require
 from kyc.domain.errors import DamagedDataError, NotFoundError
 from kyc.domain.snapshot import ChunkId, ChunkRef
-from kyc.ports.stream import ManifestRef
+from kyc.ports.stream import Copy, ManifestRef
 
 _IN_FLIGHT_BYTES = 16_000_000
 _IN_FLIGHT_CHUNKS = 32
 
 
 class ObjectsReader:
-    """A StreamReader in a bucket."""
+    """A CopyReader in a bucket."""
 
     def __init__(self, bucket: Bucket, place: Place) -> None:
         self._bucket = bucket
@@ -28,9 +29,12 @@ class ObjectsReader:
 
     async def manifests(self) -> list[ManifestRef]:
         """List the committed manifests, oldest first."""
+        log = await entries(self._bucket, self._place, self._known)
+        if not log:  # it was not made yet, or was deleted
+            await require(self._bucket, self._place)
         return [
             ManifestRef(sequence=sequence, epoch=record.epoch, stored_bytes=record.size)
-            for sequence, record in await entries(self._bucket, self._place, self._known)
+            for sequence, record in log
             if record.is_manifest
         ]
 
@@ -68,6 +72,14 @@ class ObjectsReader:
             for task in asked:
                 task.cancel()
             await asyncio.gather(*asked, return_exceptions=True)
+
+    async def strays(self, named: Collection[Copy], *, before: int) -> AsyncIterator[ChunkRef]:
+        """Yield the copies of lower epochs that are not named."""
+        async with aclosing(self._bucket.sizes(self._place.chunks)) as found:
+            async for name, size in found:
+                ref, epoch = self._place.copy_of(name, size)
+                if epoch < before and (ref.id, ref.location) not in named:
+                    yield ref
 
     async def close(self) -> None:
         """Nothing is held."""

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from kyc.adapters.objects.bucket import Bucket
 from kyc.adapters.objects.layout import INLINE_LIMIT_BYTES, Place, Record, decode_record, encode_record
-from kyc.adapters.objects.log import after, tail
+from kyc.adapters.objects.log import after, require, tail
 from kyc.domain.errors import FencedError, InvalidInputError, NotFoundError
 from kyc.domain.snapshot import ChunkId, ChunkRef
 from kyc.ports.stream import MAX_PAYLOAD_BYTES
@@ -87,8 +87,17 @@ class ObjectsWriter:
             done = await self._catch_up(record)
             if done is not None:
                 return done
+        await self._still_there(self._place.entry(self._last + 1))
         self._last += 1
         return self._last
+
+    async def _still_there(self, entry: str) -> None:
+        """Raise NotFoundError, and take the entry back, if the place was deleted: nobody would ever find it there."""
+        try:
+            await require(self._bucket, self._place)
+        except NotFoundError:
+            await self._bucket.delete([entry])
+            raise
 
     async def _catch_up(self, unsure: Record) -> int | None:
         """Learn the log's last entry, and return its sequence if it is `unsure`; FencedError for a higher epoch."""

@@ -215,8 +215,9 @@ async def test_a_kill_that_hits_a_chunk_a_manifest_or_a_restore_leaves_nothing_t
     let_commit(process)
     await word(process, "safe")
     known = seen(source)  # what the newest snapshot holds
+    victims = rng.sample(["agent", "server", "both"], 3)
     for turn, moment in enumerate(("put", "commit", "begun")):
-        victim = "agent" if durable.name == "directory" else rng.choice(["agent", "server"])
+        victim = "agent" if durable.name == "directory" else victims[turn]
         # A commit of an agent that was killed may get there late, from buffers on the way: the source as it was then.
         copy, allowed = tmp_path / f"copy{turn}", [known, seen(source)]
         if moment != "begun":
@@ -226,13 +227,17 @@ async def test_a_kill_that_hits_a_chunk_a_manifest_or_a_restore_leaves_nothing_t
             agent(durable, "restore", copy, 0) if moment == "begun" else agent(durable, "snapshot", source, turn + 2)
         )
         await half_done(process, moment, network, durable, rng)
-        if victim == "agent":
+        if victim in {"agent", "both"}:
             process.kill()
+            if victim == "both":
+                durable.kill()
             network.mend()
             assert process.stdout is not None
             told = await process.stdout.read()
             assert durable.name == "directory" or b"safe" not in told, f"{moment} was over before the kill"
             allowed.append(seen(source))  # the commit may have got there although nobody was told
+            if victim == "both":
+                await asyncio.to_thread(durable.start)
         else:
             durable.kill()
             network.mend()

@@ -1,12 +1,13 @@
-"""Where a bucket is and how to sign in."""
+"""Where a bucket is and how to sign in, and what the names in it tell."""
 
 from __future__ import annotations
 
 import pytest
 
 from kyc.adapters.objects.address import address_of
+from kyc.adapters.objects.layout import Place
 from kyc.domain.errors import InvalidInputError
-from kyc.domain.snapshot import StreamAccess
+from kyc.domain.snapshot import ChunkId, ChunkRef, StreamAccess
 
 
 def access(url: str, token: str = "") -> StreamAccess:
@@ -70,3 +71,13 @@ def test_half_a_token_is_refused_before_it_is_used(token: str) -> None:
         address_of(access("s3://bucket", token))
     assert "KEY:SECRET" in caught.value.next_step
     assert "secret:" not in str(caught.value)
+
+
+def test_a_copys_name_tells_its_place_and_epoch_and_a_strangers_nothing() -> None:
+    place = Place("train")
+    assert place.copy_of(place.copy("ab", "3.17"), 9) == (
+        ChunkRef(id=ChunkId("ab"), stored_bytes=9, location="3.17"),
+        3,
+    )
+    for name in (place.copy("ab", ""), "train/c/readme.txt", "train/c/"):
+        assert place.copy_of(name, 9) is None

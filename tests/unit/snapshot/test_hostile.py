@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kyc.adapters.directory.log import Log
-from kyc.adapters.nats.layout import decode_record
+from kyc.adapters.kafka import layout as kafka
+from kyc.adapters.nats import layout as nats
+from kyc.adapters.objects import layout as objects
 from kyc.domain.errors import DamagedDataError
 from kyc.domain.snapshot import ChunkId, ChunkRef, Entry, EntryKind, Piece
 from kyc.snapshot.check import checked
@@ -51,18 +54,21 @@ async def plant(lab: Lab, entries: Sequence[Entry], *, kept: tuple[str, ...] = (
     builder = ListingBuilder()
     pages = [built for item in entries for built in builder.add(item, NO_SIGNATURE, refs)] + builder.finish()
     blobs = [PageBlob.of(KEYS.chunk_id(page.plain), page.plain, page.entries) for page in pages]
-    head = Head(
+    await writer.commit(encode(head_of(len(entries), kept), Listing(blobs), SEALER))
+
+
+def head_of(files: int, kept: tuple[str, ...] = (".",)) -> Head:
+    return Head(
         workload="train",
         epoch=1,
         parent=None,
         taken_at=datetime(2026, 1, 1, tzinfo=UTC),
         kept=kept,
         ignored=(),
-        files=len(entries),
+        files=files,
         bytes=0,
         missed=(),
     )
-    await writer.commit(encode(head, Listing(blobs), SEALER))
 
 
 HOSTILE: dict[str, list[Entry]] = {
@@ -106,6 +112,19 @@ async def test_a_hostile_manifest_is_refused_and_nothing_outside_is_touched(lab:
         await (await lab.restorer()).restore()
     assert {path for path in lab.folder.rglob("*") if "copy" not in path.parts} == outside
     assert not (lab.folder / "owned").exists()
+
+
+async def test_a_page_that_is_named_again_and_again_is_refused(lab: Lab) -> None:
+    writer = await lab.stream.open_writer("train", 1)
+    builder = ListingBuilder()
+    builder.add(entry("a", FOLDER), NO_SIGNATURE, {})
+    (built,) = builder.finish()
+    page = PageBlob.of(KEYS.chunk_id(built.plain), built.plain, built.entries)
+    page.ref = await writer.put(page.id, SEALER.seal(page.id, built.plain))
+    await writer.commit(encode(head_of(1), Listing([page] * 1000), SEALER))
+    with pytest.raises(DamagedDataError):
+        await (await lab.restorer()).restore()
+    assert not (lab.folder / "copy" / "a").exists()
 
 
 async def test_entries_beyond_the_kept_paths_are_refused(lab: Lab) -> None:
@@ -204,11 +223,23 @@ def test_well_formed_nonsense_is_refused_or_harmless(data: list[bytes]) -> None:
         assert item.size == sum(p.length for p in item.pieces) + sum(length for _, length in item.holes)
 
 
+log_like = st.lists(json_like | st.sampled_from(["o", "m", "d", 1, 2]), max_size=8).map(msgspec.msgpack.encode)
+
+
+@pytest.mark.parametrize("read", [nats.decode_record, kafka.decode_record, objects.decode_record])
 @settings(max_examples=100)
-@given(data=rubbish)
-def test_log_records_refuse_rubbish(data: bytes) -> None:
+@given(data=rubbish | log_like)
+def test_log_records_refuse_rubbish(read: Callable[[bytes], object], data: bytes) -> None:
     with suppress(DamagedDataError):
-        decode_record(data)
+        read(data)
+
+
+@settings(max_examples=100)
+@given(data=rubbish | log_like)
+def test_a_directory_s_records_refuse_rubbish(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder, suppress(DamagedDataError):
+        Path(folder, "0000000000000001").write_bytes(data)
+        Log(Path(folder)).tail()
 
 
 def test_a_damaged_record_in_a_directory_is_named(tmp_path: Path) -> None:

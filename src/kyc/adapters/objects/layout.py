@@ -96,10 +96,13 @@ class Place:
         """Return the name of a copy of a chunk."""
         return f"{self.chunks}{chunk}/{tag or '-'}"
 
-    def copy_of(self, name: str, size: int) -> tuple[ChunkRef, int]:
-        """Return the copy that an object's name is of, and the epoch that it was put in."""
+    def copy_of(self, name: str, size: int) -> tuple[ChunkRef, int] | None:
+        """Return the copy that an object's name is of, and the epoch it was put in; None if it is not one of ours."""
         chunk, _, tag = name.removeprefix(self.chunks).partition("/")
-        return ChunkRef(id=ChunkId(chunk), stored_bytes=size, location=tag), int(tag.partition(".")[0])
+        epoch, _, _ = tag.partition(".")
+        if not epoch.isdecimal():
+            return None
+        return ChunkRef(id=ChunkId(chunk), stored_bytes=size, location=tag), int(epoch)
 
     def body(self, tag: str) -> str:
         """Return the name of a large manifest's body."""

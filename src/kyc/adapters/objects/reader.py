@@ -77,9 +77,9 @@ class ObjectsReader:
         """Yield the copies of lower epochs that are not named."""
         async with aclosing(self._bucket.sizes(self._place.chunks)) as found:
             async for name, size in found:
-                ref, epoch = self._place.copy_of(name, size)
-                if epoch < before and (ref.id, ref.location) not in named:
-                    yield ref
+                copy = self._place.copy_of(name, size)
+                if copy is not None and copy[1] < before and (copy[0].id, copy[0].location) not in named:
+                    yield copy[0]
 
     async def close(self) -> None:
         """Nothing is held."""

@@ -158,6 +158,8 @@ class ManifestReader:
             page_id = self.keys.chunk_id(opened.inline)
             return Listing([PageBlob.of(page_id, opened.inline, page_entries(opened.inline))])
         wanted = {ref.id: ref for ref in opened.pages}
+        if len(wanted) < len(opened.pages):
+            raise DamagedDataError("the manifest names a page of the listing twice")
         self._pages = {page_id: page for page_id, page in self._pages.items() if page_id in wanted}
         missing = [ref for page_id, ref in wanted.items() if page_id not in self._pages]
         async with closing_chunks(self._reader.chunks(missing)) as chunks:

@@ -111,13 +111,16 @@ class Link:
             )
         return reply.data, msgspec.json.decode(reply.data, type=Refused).error
 
-    async def publish(self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None) -> PubAck:
-        """Store a message and return JetStream's answer, which may be a refusal; NotFoundError without a stream."""
+    async def publish(
+        self, stream: str, subject: str, payload: bytes, headers: Mapping[str, str] | None = None
+    ) -> PubAck:
+        """Store a message and return JetStream's answer, which may be a refusal; NotFoundError without the stream."""
         reply = await self.request(subject, payload, headers)
         if reply.status == NO_RESPONDERS:
+            await self.call(f"STREAM.INFO.{stream}", {}, dict)
             raise UnreachableError(
                 f"nothing at {self.address.host}:{self.address.port} stores {subject}",
-                next_step="The server is starting, or the workload's place in the stream was deleted.",
+                next_step="The server is starting: it is tried again.",
             )
         return msgspec.json.decode(reply.data, type=PubAck)
 

@@ -91,7 +91,7 @@ class NatsWriter:
     async def _store(self, subject: str, payload: bytes) -> int:
         if len(payload) > MAX_PAYLOAD_BYTES:
             raise InvalidInputError(f"a payload of {len(payload)} bytes is over the limit of {MAX_PAYLOAD_BYTES}")
-        ack = await self._link.publish(subject, payload)
+        ack = await self._link.publish(self._place.chunk_stream, subject, payload)
         if ack.error is not None:
             raise refusal(ack.error)
         return ack.seq
@@ -99,7 +99,8 @@ class NatsWriter:
     async def _append(self, record: Record) -> int | None:
         """Append to the log if its last record is the one we know; None if it is not."""
         condition = {"Nats-Expected-Last-Subject-Sequence": str(self._last)}
-        ack: PubAck = await self._link.publish(self._place.log_subject, encode_record(record), condition)
+        place = self._place
+        ack: PubAck = await self._link.publish(place.log_stream, place.log_subject, encode_record(record), condition)
         if ack.error is None:
             return ack.seq
         if ack.error.err_code == WRONG_LAST_SEQUENCE:

@@ -83,6 +83,7 @@ async def test_a_placement_keeps_its_numbers() -> None:
     world = World()
     async with world.running() as master:
         await master.intents.submit_job(JobSpec(name=WorkloadName("train"), run="x"))
+        await master.places.tick()
         await master.jobs.tick()
         events = await world.store.events_after(0, limit=100)
     requested = next(event for event in events if event.kind is EventKind.INSTANCE_REQUESTED)

@@ -86,6 +86,7 @@ def see_it_run(page: Page) -> None:
 
 def take_its_instance_away(page: Page) -> None:
     page.get_by_role("listitem").filter(has_text="#1").get_by_role("link").click()
+    expect(page.get_by_role("heading", level=1, name=re.compile("^i-"))).to_be_visible()  # the job's has such a button
     interrupt(page, "30 s")
 
 

@@ -1,4 +1,4 @@
-"""Moves to another stream that are called off, over the real control loops."""
+"""Moves to another stream that are called off, fail, or arrive damaged, over the real control loops."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from kyc.adapters.kafka.address import Address
 from kyc.adapters.kafka.log import Runs, consumer_settings
-from kyc.adapters.kafka.trouble import Trouble, translate
+from kyc.adapters.kafka.trouble import Trouble, client_of, translate
 from kyc.domain.snapshot import ChunkId, ChunkRef
 
 _POLL_S = 0.1
@@ -34,7 +34,7 @@ class StraySearch:
             error_cb=self._trouble,
             **consumer_settings(address) | {"auto_offset_reset": "earliest"},
         )
-        self._consumer = Consumer(settings)
+        self._consumer = client_of(Consumer, settings)
         self._go_to(named.after(0))
 
     def next(self) -> list[tuple[ChunkRef, int]]:
